@@ -67,13 +67,7 @@ def encode_rows(x_RD: Tensor, first_WD: Tensor, dtype: StoreDtype) -> HostRows:
     """
     x_RD = x_RD.float()
     squares_RD = x_RD.square()
-    scales: Tensor | None = None
-    if dtype == "int8":
-        scales = x_RD.abs().amax(dim=1).div_(INT8_LEVELS)
-        values = x_RD.div(scales.clamp_min(torch.finfo(torch.float32).tiny)[:, None])
-        values = values.round_().to(torch.int8)
-    else:
-        values = x_RD.to(_TORCH[dtype])
+    values, scales = _encoded(x_RD, dtype)
     norms = squares_RD.sum(dim=1).sqrt_()
     first_norms = torch.linalg.vector_norm(first_WD.float(), dim=1)
     sums = torch.stack([x_RD.sum(dim=0), squares_RD.sum(dim=0)])
@@ -81,12 +75,29 @@ def encode_rows(x_RD: Tensor, first_WD: Tensor, dtype: StoreDtype) -> HostRows:
     return HostRows([values, *measured, *([] if scales is None else [scales])])
 
 
+def as_stored(x_RD: Tensor, dtype: StoreDtype) -> Tensor:
+    """Return rows as a store gives them back, float32 (R, D): what its dtype leaves of them."""
+    return _decoded(*_encoded(x_RD.float(), dtype))
+
+
+def _encoded(x_RD: Tensor, dtype: StoreDtype) -> tuple[Tensor, Tensor | None]:
+    """Return values (R, D) as they are stored, and scales (R,) where there are any."""
+    if dtype != "int8":
+        return x_RD.to(_TORCH[dtype]), None
+    scales = x_RD.abs().amax(dim=1).div_(INT8_LEVELS)
+    values = x_RD.div(scales.clamp_min(torch.finfo(torch.float32).tiny)[:, None])
+    return values.round_().to(torch.int8), scales
+
+
+def _decoded(values: Tensor, scales: Tensor | None) -> Tensor:
+    return values.float() if scales is None else values.float() * scales[:, None]
+
+
 def _error(x_RD: Tensor, values: Tensor, scales: Tensor | None) -> Tensor:
     """Return Σ‖x − stored‖², ()."""
     if values.dtype == torch.float32:
         return torch.zeros((), device=x_RD.device)
-    stored = values.float() if scales is None else values.float() * scales[:, None]
-    return (x_RD - stored).square().sum()
+    return (x_RD - _decoded(values, scales)).square().sum()
 
 
 def check_finite(rows: EncodedRows, dtype: StoreDtype, origin: str) -> None:

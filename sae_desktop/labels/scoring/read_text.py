@@ -1,7 +1,9 @@
 """An index's text read again by its model: where features fire in a fair part of it.
 
 For an index that did not keep its firings. R rows are read, in the windows they were indexed in;
-F features; Q directions drawn at random. Rows of massive norm count as silent, as in the index.
+F features; Q directions drawn at random. Rows of massive norm count as silent, as in the index, and
+are rounded as the store did from which it was made, while that is there: a feature that just fires
+on the one may not on the other.
 """
 
 from __future__ import annotations
@@ -15,11 +17,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sae_desktop.activations.config import StoreDtype
+from sae_desktop.activations.encoding import as_stored
+from sae_desktop.activations.store import ActivationStore
 from sae_desktop.features.asking.opened import OpenedIndex
 from sae_desktop.features.asking.read_inputs import read_inputs
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import JobContext
 from sae_desktop.labels.known_firings import KnownFirings, joined_spans
+from sae_desktop.project import Project
 
 Array = npt.NDArray[Any]
 
@@ -88,8 +94,10 @@ def read_text(
     norms: list[Array] = []
     turned = torch.from_numpy(np.asarray(directions, np.float32))
     done = kept = 0
-    for at, acts_RD in _activations(opened, chosen):
+    dtype = _store_dtype(opened)
+    for at, read_RD in _activations(opened, chosen):
         context.check_cancelled()
+        acts_RD = _rounded(opened, read_RD, dtype)
         context.progress(min(done, total), total, "tokens", "Reading the text again")
         norms.append(acts_RD.norm(dim=1).cpu().numpy())
         parts.append(_firings(opened, at, acts_RD))
@@ -101,6 +109,21 @@ def read_text(
             break
     context.progress(total, total, "tokens", "Reading the text again")
     return _gathered(parts, along, np.concatenate(norms), opened.index.features)
+
+
+def _store_dtype(opened: OpenedIndex) -> StoreDtype:
+    """Return in what the rows were stored that the index has read; float32 where it is gone."""
+    project = opened.index.path.parent.parent
+    folder = Project.open(project).store_path(opened.index.info.activations)
+    return ActivationStore.open(folder).info.dtype if folder.is_dir() else "float32"
+
+
+def _rounded(opened: OpenedIndex, x_RI: Tensor, dtype: StoreDtype) -> Tensor:
+    """Return rows of all sites side by side as a store gives each of them back."""
+    if dtype == "float32":
+        return x_RI
+    widths = [place.width for place in opened.reads]
+    return torch.cat([as_stored(x, dtype) for x in torch.split(x_RI, widths, dim=1)], dim=1)
 
 
 def _activations(opened: OpenedIndex, windows: Array) -> Iterator[tuple[Array, Tensor]]:

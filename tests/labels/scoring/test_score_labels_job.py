@@ -135,12 +135,8 @@ def test_without_kept_firings__the_model_reads_the_text_again(project: Project) 
     index = FeatureIndex(project.index_path("idx"))
     assert index.scores is not None
     assert index.scores.info.rows_read == index.info.rows
-    # All rows were read, so that the same is known, but for a firing at the edge: stores round.
-    for one, other in zip(read.scores, whole.scores, strict=True):
-        assert one.detection is not None
-        assert other.detection is not None
-        figures = [(d.value, d.low, d.high) for d in (one.detection, other.detection)]
-        assert figures[0] == pytest.approx(figures[1], abs=0.02)
+    # All rows were read, so that the same is known.
+    assert [one.detection for one in read.scores] == [one.detection for one in whole.scores]
 
 
 def test_without_model_or_firings__contexts_have_to_do(project: Project) -> None:
