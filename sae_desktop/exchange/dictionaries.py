@@ -85,11 +85,6 @@ def import_dictionary(
             next_step="Choose another name.",
         )
     if config.with_model:
-        if not config.model:
-            raise UserError(
-                "Its model cannot be downloaded, because it was not named.",
-                next_step="Name the model, such as owner/model on the hub.",
-            )
         fetch_with_model(config.source, config.model, context)
     with local_source(config.source, context) as path:
         found = _chosen(found_in(path), config.which, path)

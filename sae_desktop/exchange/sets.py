@@ -48,11 +48,6 @@ def import_set(config: ImportSetConfig, context: JobContext) -> ImportSetResult:
             next_step="Choose another name.",
         )
     if config.with_model:
-        if not config.model:
-            raise UserError(
-                "Its model cannot be downloaded, because it was not named.",
-                next_step="Name the model, such as owner/model on the hub.",
-            )
         fetch_with_model(config.source, config.model, context)
     with local_source(config.source, context) as path:
         there = chosen_set(sets_in(found_in(path), path), config.which, config.source)

@@ -52,6 +52,11 @@ def local_source(source: str, context: JobContext) -> Iterator[Path]:
 # ---------------------------------------------------------------- the hub
 def fetch_with_model(source: str, model: str, context: JobContext) -> None:
     """Download a dictionary of the hub and its model, so that both are here. Raises UserError."""
+    if not model:
+        raise UserError(
+            "Its model cannot be downloaded, because it was not named.",
+            next_step="Name the model, such as owner/model on the hub.",
+        )
     if not is_hub_name(model):  # it is on this machine, or told by name where it is missing
         find_model(model)
         return

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHeaderView,
     QLineEdit,
-    QStackedWidget,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -16,11 +15,12 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.circuits.lens_config import AttributeConfig, AttributeResult
 from sae_desktop.gui.circuits.asked_job import AskedJob
+from sae_desktop.gui.circuits.asked_page import lay_out
 from sae_desktop.gui.circuits.firing_model import NAME, FiringModel
 from sae_desktop.gui.circuits.open_graph import OpenGraph
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.kept_fields import keep_fields
-from sae_desktop.gui.parts.labels import label, line, push_button
+from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.quiet_words import QuietWordsDelegate
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.attribution_text import attribution_text
@@ -120,18 +120,7 @@ class AttributionPlace(QWidget):
         whole.setSpacing(6)
         whole.addWidget(self.told)
         whole.addWidget(table, 1)
-        first = label(_FIRST, "muted", wrap=True)
-        first.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        first.setContentsMargins(48, 24, 48, 24)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(first)
-        self._stack.addWidget(page)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        whole.addLayout(fields)
-        whole.addWidget(line())
-        whole.addWidget(self._stack, 1)
+        self._stack = lay_out(self, fields, _FIRST, page)
         self.setFocusProxy(self.prompt)
 
     # ------------------------------------------------------------------ what is asked

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLineEdit,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -15,12 +14,13 @@ from PySide6.QtWidgets import (
 from sae_desktop.circuits.lens_config import FitLensConfig, LensConfig, LensResult
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.gui.circuits.asked_job import AskedJob
+from sae_desktop.gui.circuits.asked_page import lay_out
 from sae_desktop.gui.circuits.cell_grid import CellGrid
 from sae_desktop.gui.circuits.model_choice import ModelChoice
 from sae_desktop.gui.circuits.open_graph import OpenGraph
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.kept_fields import keep_fields
-from sae_desktop.gui.parts.labels import label, line, push_button
+from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.graph_words import quoted
@@ -108,18 +108,7 @@ class LensPlace(QWidget):
         column.addLayout(shown)
         column.addWidget(self.grid, 1)
         column.addWidget(self.told)
-        first = label(_FIRST, "muted", wrap=True)
-        first.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        first.setContentsMargins(48, 24, 48, 24)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(first)
-        self._stack.addWidget(page)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        whole.addLayout(row)
-        whole.addWidget(line())
-        whole.addWidget(self._stack, 1)
+        self._stack = lay_out(self, row, _FIRST, page)
         self.fit_button.hide()
         self.setFocusProxy(self.prompt)
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QGridLayout,
     QLineEdit,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from sae_desktop.circuits.lens_config import PatchConfig, PatchResult
 from sae_desktop.gui.circuits.asked_job import AskedJob
+from sae_desktop.gui.circuits.asked_page import lay_out
 from sae_desktop.gui.circuits.cell_grid import CellGrid
 from sae_desktop.gui.circuits.model_choice import ModelChoice
 from sae_desktop.gui.circuits.open_graph import OpenGraph
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.kept_fields import keep_fields
-from sae_desktop.gui.parts.labels import label, line, push_button
+from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.lens_text import HOOKS, patch_cells, patch_text
@@ -101,18 +100,7 @@ class PatchPlace(QWidget):
         column.setSpacing(0)
         column.addWidget(self.grid, 1)
         column.addWidget(self.told)
-        first = label(_FIRST, "muted", wrap=True)
-        first.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        first.setContentsMargins(48, 24, 48, 24)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(first)
-        self._stack.addWidget(page)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        whole.addLayout(fields)
-        whole.addWidget(line())
-        whole.addWidget(self._stack, 1)
+        self._stack = lay_out(self, fields, _FIRST, page)
         self.setFocusProxy(self.prompt)
 
     def _on_opened(self) -> None:
