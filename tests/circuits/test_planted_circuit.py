@@ -53,7 +53,7 @@ def test_trial__swaps_the_donors_activations_and_draws_others_of_like_size(tmp_p
     assert (trial.person, trial.donor, trial.top) == (one, other, pytest.approx(1.0))
 
 
-@pytest.mark.xfail(reason="the model keeps the city in the person's embedding", strict=True)
+@pytest.mark.xfail(reason="no feature of the city is among the top nodes", strict=True)
 @pytest.mark.nightly
 def test_planted_circuit__is_found_and_redirects_as_predicted(tmp_path: Path) -> None:
     figures = recipe.run(tmp_path)
