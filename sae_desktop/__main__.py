@@ -15,11 +15,13 @@ from pathlib import Path  # noqa: E402
 
 from sae_desktop.cli import COMMANDS, EXIT_USAGE  # noqa: E402
 from sae_desktop.cli.console import accept_any_character, say  # noqa: E402
+from sae_desktop.storage.open_files import allow_many_open_files  # noqa: E402
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program with the given arguments, or those of the process."""
     accept_any_character()
+    allow_many_open_files()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["engine"]:
         from sae_desktop.engine.main import main as run_engine

@@ -14,6 +14,7 @@ from sae_desktop.errors import UserError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+_TOO_MANY_OPEN = {errno.EMFILE, errno.ENFILE}
 _NO_LOCKS = {
     getattr(errno, name)
     for name in ("ENOLCK", "EOPNOTSUPP", "ENOTSUP", "ENOSYS")
@@ -83,6 +84,12 @@ def explain_os_error(
             f"“{path}” cannot be read: you do not have permission.",
             kept=kept or "It was not changed.",
             next_step="Change its permissions, or ask its owner to do so.",
+        )
+    if error.errno in _TOO_MANY_OPEN:
+        return UserError(
+            f"“{path}” could not be opened: too many files are open at once.",
+            kept=kept or "Nothing is damaged.",
+            next_step="Close other programs or allow more open files (ulimit -n), then try again.",
         )
     if error.errno in _NO_LOCKS:
         return UserError(

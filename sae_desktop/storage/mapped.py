@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import h5py
 import msgspec
@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from sae_desktop.errors import UserError
 from sae_desktop.storage.extents import Extent, extent_of
+from sae_desktop.storage.faults import explained
 from sae_desktop.storage.swap import open_shared
 
 Array = npt.NDArray[Any]
@@ -128,17 +129,33 @@ def _expected(wanted: str | int, size: int, sizes: dict[str, int]) -> int:
 
 
 class MappedFile:
-    """The datasets of a file, mapped."""
+    """The datasets of a file as views of one map of it.
+
+    A file takes one descriptor however many datasets it has: some systems grant a program 256.
+    """
 
     def __init__(self, path: Path, found: Mapping[str, Extent]) -> None:
-        """Map what `extents` found. Raises ValueError when the file has become shorter."""
+        """Map what `extents` found. Raises ValueError when the file has become shorter.
+
+        Raises UserError where the system refuses to open or map it.
+        """
         self.path = path
-        with open_shared(path) as file:
-            self.arrays = {name: map_extent(file, extent) for name, extent in found.items()}
         self._end = max((extent.end for extent in found.values() if extent.size), default=0)
-        self._map = next(
-            (raw_map(a) for a in self.arrays.values() if isinstance(a, np.memmap)), None
-        )
+        self._map: mmap.mmap | None = None
+        if self._end:
+            with explained(path, reading=True), open_shared(path) as file:
+                self._map = mmap.mmap(file.fileno(), self._end, access=mmap.ACCESS_READ)
+        self._found = dict(found)
+        self.arrays = {name: self._view(extent) for name, extent in found.items()}
+
+    def _view(self, extent: Extent) -> Array:
+        """Return a dataset.
+
+        bfloat16 comes as uint16: its bits are the upper half of a float32's.
+        """
+        if self._map is None or not extent.size or not extent.dtype.itemsize:
+            return np.empty(extent.shape, extent.dtype)
+        return np.ndarray(extent.shape, extent.dtype, self._map, extent.offset)
 
     def check_whole(self) -> None:
         """Raise UserError when the file was cut short since it was mapped.
@@ -152,21 +169,15 @@ class MappedFile:
                 next_step="Restore the file from a copy, or make it again.",
             )
 
-
-def map_extent(file: IO[bytes], extent: Extent) -> Array:
-    """Map a dataset of an open file.
-
-    bfloat16 comes as uint16: its bits are the upper half of a float32's.
-    """
-    if not extent.size or not extent.dtype.itemsize:
-        return np.empty(extent.shape, extent.dtype)
-    return np.memmap(file, extent.dtype, "r", extent.offset, extent.shape)
-
-
-def raw_map(mapped: Array) -> mmap.mmap:
-    """Return the map beneath an array of `map_extent` that is not empty."""
-    found: mmap.mmap = mapped._mmap  # type: ignore[attr-defined]
-    return found
+    def release(self, names: Iterable[str]) -> None:
+        """Let go of the memory beneath some datasets; it is read again when it is looked at."""
+        if self._map is None or not hasattr(mmap, "MADV_DONTNEED"):
+            return
+        for name in names:
+            extent = self._found[name]
+            if extent.size:
+                first = extent.offset - extent.offset % mmap.PAGESIZE
+                self._map.madvise(mmap.MADV_DONTNEED, first, extent.end - first)
 
 
 def read_struct(file: h5py.File, name: str, kind: type[Struct]) -> Struct:

@@ -48,6 +48,43 @@ def test_rows__written_in_place_are_what_hdf5_and_the_map_read(tmp_path: Path) -
     assert np.array_equal(MappedFile(path, found).arrays["a/values"][3:13], values)
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="descriptors are listed on Linux")
+def test_map__takes_one_descriptor_however_many_datasets_and_gives_it_back(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    names = [f"{letter}/values" for letter in "abcde"]
+    create_contiguous(path, "test", 2, [DatasetSpec(name, (9, 2), "<f4") for name in names], {})
+    with h5py.File(path, "r") as file:
+        found = extents(path, file, {name: Accepted(FLOATS, (9, 2)) for name in names})
+    before = len(os.listdir("/proc/self/fd"))
+    mapped = MappedFile(path, found)
+    kept = mapped.arrays["c/values"]
+    assert len(os.listdir("/proc/self/fd")) == before + 1
+    mapped.release(names)
+    del mapped
+    assert kept.tolist() == np.zeros((9, 2)).tolist()
+    del kept
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of descriptors are POSIX")
+def test_map__where_too_many_files_are_open_says_so_and_not_that_it_is_damaged(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.h5"
+    _create(path)
+    with h5py.File(path, "r") as file:
+        found = extents(path, file, {"a/values": Accepted(FLOATS, ("rows", 8))})
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        with pytest.raises(UserError, match="too many files are open") as refused:
+            MappedFile(path, found)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert "damaged" in refused.value.kept
+    assert "ulimit" in refused.value.next_step
+
+
 def test_rows__that_do_not_fit_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     _create(path, rows=4)

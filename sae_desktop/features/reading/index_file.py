@@ -6,7 +6,6 @@ three columns, and contexts of one fixed width.
 
 from __future__ import annotations
 
-import mmap
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from sae_desktop.features.reading.scores_file import Scores, read_scores
 from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.project_labels import DETECTION
 from sae_desktop.storage.hdf5 import open_checked
-from sae_desktop.storage.mapped import MappedFile, extents, raw_map, read_struct
+from sae_desktop.storage.mapped import MappedFile, extents, read_struct
 
 Array = npt.NDArray[Any]
 
@@ -79,8 +78,7 @@ class IndexFile:
             try:
                 found = extents(path, file, FIRST_ARRAYS if first else ARRAYS, sizes)
                 self._file = MappedFile(path, found)
-                # A plain view: indexing a memmap object costs ten times as much.
-                arrays = {name: np.asarray(mapped) for name, mapped in self._file.arrays.items()}
+                arrays = self._file.arrays
                 if first:
                     arrays = upgraded_arrays(arrays)
                 self._check(arrays)
@@ -259,11 +257,10 @@ class IndexFile:
         features would seem to fill the memory, although all of it can be read again.
         """
         self._pages_read += 1
-        if self._pages_read % _PAGES_MAPPED or not hasattr(mmap, "MADV_DONTNEED"):
-            return
-        for name, mapped in self._file.arrays.items():
-            if isinstance(mapped, np.memmap) and not name.startswith("columns/"):
-                raw_map(mapped).madvise(mmap.MADV_DONTNEED)
+        if self._pages_read % _PAGES_MAPPED == 0:
+            self._file.release(
+                name for name in self._file.arrays if not name.startswith("columns/")
+            )
 
 
 def decoded(value: bytes) -> str:
