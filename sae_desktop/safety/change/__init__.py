@@ -1,0 +1,1 @@
+"""What changed between checkpoints of one model, and an alarm for the one where it did."""

@@ -1,0 +1,98 @@
+"""A crosscoder over the checkpoints of one model, trained on rows held in memory.
+
+T rows, M models, D width, F features. All models share one scale, so that what grows in one of
+them stays larger there; each is counted from its own mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from sae_desktop.dictionary import Dictionary
+from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
+from sae_desktop.dictionary.normalisation import Affine, joined
+from sae_desktop.jobs import JobContext
+from sae_desktop.training.measuring.metrics import FiringCounter
+from sae_desktop.training.trainer import (
+    Recipe,
+    Run,
+    StepReport,
+    TrainerState,
+    make_optimiser,
+    train_loop,
+)
+
+ARCHITECTURE = "standard"
+"""Its L1 of norms is what makes exclusive features come out exclusive."""
+_BATCH = 1024
+_LR = 2e-3
+
+
+class _Watched:
+    """Tells the job's context of every step, and lets it end the run."""
+
+    def __init__(self, context: JobContext, first: int, total: int) -> None:
+        self._context, self._first, self._total = context, first, total
+
+    def after_step(self, state: TrainerState, report: StepReport) -> bool:
+        del report
+        self._context.check_cancelled()
+        self._context.progress(
+            self._first + state.step, self._total, "steps", "Training the crosscoder"
+        )
+        return True
+
+
+def train_crosscoder(
+    rows: Sequence[Tensor],
+    *,
+    features: int,
+    steps: int,
+    sparsity: float,
+    seed: int,
+    context: JobContext,
+    first: int = 0,
+    total: int = 0,
+) -> Dictionary:
+    """Return a crosscoder that reads and writes all of `rows`, (T, D) of each model, in order.
+
+    Progress is told in steps, from `first` of `total`.
+    """
+    width = rows[0].shape[1]
+    power = torch.stack([(x - x.mean(dim=0)).square().sum(dim=1).mean() for x in rows]).mean()
+    scale = torch.full((width,), float((width / power.clamp_min(1e-12)).sqrt()))
+    whole = joined([Affine(x.mean(dim=0), scale) for x in rows])
+    x_TI = whole.apply(torch.cat(list(rows), dim=1))
+    generator = torch.Generator().manual_seed(seed)
+    parts = (width,) * len(rows)
+    setup = Setup(width=sum(parts), features=features, steps=steps, parts=parts)
+    architecture = ARCHITECTURES[ARCHITECTURE](setup, generator)
+    architecture.to(x_TI.device)
+    counter = FiringCounter(features, x_TI.device)
+    state = TrainerState(architecture, make_optimiser(architecture, _LR), counter)
+    recipe = Recipe(steps, _LR, sparsity, dead_window=steps * _BATCH)
+    watched = _Watched(context, first, total or steps)
+    train_loop([Run(state, recipe, watched)], _batches(x_TI, steps, generator))
+    return architecture.folded(whole, whole)
+
+
+def _batches(x_TI: Tensor, steps: int, generator: torch.Generator) -> Iterator[Batch]:
+    for _ in range(steps):
+        chosen = torch.randint(len(x_TI), (_BATCH,), generator=generator)
+        yield Batch.of(x_TI[chosen])
+
+
+def stable(found: Dictionary, others: Sequence[Dictionary]) -> Tensor:
+    """Return (F,): the cosine with the most alike feature of other seeds, the least over them.
+
+    Alone, every feature has 1.
+    """
+    own = torch.nn.functional.normalize(found.W_dec, dim=1)
+    best = torch.ones(len(own))
+    for other in others:
+        alike = own @ torch.nn.functional.normalize(other.W_dec, dim=1).T
+        best = torch.minimum(best, alike.max(dim=1).values)
+    return best
