@@ -13,15 +13,16 @@ class FocusKeeper(QObject):
     """Qt hands the focus of a disabled button to the next control, whatever that does.
 
     The next Space or Return would press that one. Here nothing has the focus meanwhile: the
-    button gets it back once it is enabled, and Tab moves on to the control after it.
+    button gets it back once it is enabled, and Tab moves on to the control after it. Only
+    meanwhile it sees the events of the application: every one passes through Python then.
     """
 
     def __init__(self, application: QApplication) -> None:
         super().__init__(application)
+        self._application = application
         self._button: QAbstractButton | None = None
         self._next: QWidget | None = None
         application.focusChanged.connect(self._on_focus_changed)
-        application.installEventFilter(self)
 
     def _on_focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
         if new is None or not isinstance(old, QAbstractButton):
@@ -35,10 +36,13 @@ class FocusKeeper(QObject):
             self._forget()
             return
         self._button, self._next = old, new
+        self._application.installEventFilter(self)
         old.destroyed.connect(self._forget)
         new.clearFocus()
 
     def _forget(self, _gone: object = None) -> None:
+        if self._button is not None:
+            self._application.removeEventFilter(self)
         self._button = self._next = None
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPointF
-from PySide6.QtGui import QGuiApplication, QWheelEvent, QWindow
+from PySide6.QtGui import QWheelEvent, QWindow
 from PySide6.QtWidgets import (
     QAbstractScrollArea,
     QAbstractSlider,
@@ -14,22 +14,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sae_desktop.gui.parts.window_guard import WindowGuard
+
 _FIELDS = (QComboBox, QAbstractSpinBox, QAbstractSlider)
 
 
-class WheelGuard(QObject):
-    """Stands before every window of the program that has had the focus."""
-
-    def __init__(self, application: QGuiApplication) -> None:
-        super().__init__(application)
-        self._guarded: set[int] = set()
-        application.focusWindowChanged.connect(self.guard)
-
-    def guard(self, window: QWindow | None) -> None:
-        """Watch the wheel over a window."""
-        if window is not None and int(window.winId()) not in self._guarded:
-            self._guarded.add(int(window.winId()))
-            window.installEventFilter(self)
+class WheelGuard(WindowGuard):
+    """Hands the wheel on from a field that has not the focus to what scrolls the field."""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() != QEvent.Type.Wheel or not isinstance(event, QWheelEvent):

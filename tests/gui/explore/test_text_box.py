@@ -83,11 +83,13 @@ def test_packed_file__is_unpacked(qtbot: QtBot, tmp_path: Path) -> None:
 def _drop(widget: QWidget, *paths: Path) -> QDropEvent:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    data.setText(data.urls()[0].toString())  # as file managers do
     copy, left = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
     nothing = Qt.KeyboardModifier.NoModifier
-    QApplication.sendEvent(widget, QDragEnterEvent(QPoint(2, 2), copy, data, left, nothing))
-    drop = QDropEvent(QPointF(2, 2), copy, data, left, nothing)
-    QApplication.sendEvent(widget, drop)
+    window, place = widget.window().windowHandle(), widget.mapTo(widget.window(), QPoint(2, 2))
+    QApplication.sendEvent(window, QDragEnterEvent(place, copy, data, left, nothing))
+    drop = QDropEvent(QPointF(place), copy, data, left, nothing)
+    QApplication.sendEvent(window, drop)
     drop.held = data  # the event does not keep it
     return drop
 
@@ -99,10 +101,14 @@ def test_file__becomes_no_address_in_a_field(
     field, path = QLineEdit("typed"), PathField("before")
     for widget in (field, path):
         qtbot.addWidget(widget)
+        with qtbot.waitExposed(widget):
+            widget.show()
+        guard.guard(widget.windowHandle())
     assert not _drop(field, tmp_path / "a.txt").isAccepted()
     assert field.text() == "typed"
     with qtbot.waitSignal(path.editingFinished):
         _drop(path, tmp_path / "a.txt")
     assert path.text() == str(tmp_path / "a.txt")
-    qapp.removeEventFilter(guard)
+    qtbot.wait(0)
+    guard.setParent(None)
     guard.deleteLater()
