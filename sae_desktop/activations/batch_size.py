@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
@@ -50,9 +51,8 @@ def find_batch(plan: HarvestPlan, context: JobContext) -> FoundBatch:
     largest, seconds = _LARGEST[plan.lm.device.type], _SECONDS[plan.lm.device.type]
     while not given and time.monotonic() - began < seconds:
         size *= 2
-        if size > largest or working_bytes(plan, size) > _MEMORY_SHARE * free_device_memory(
-            plan.lm.device
-        ):
+        free = free_device_memory(plan.lm.device)
+        if size > largest or working_bytes(size, plan.lm.width, plan.widths) > _MEMORY_SHARE * free:
             break
         try:
             speed = _timed(plan.with_batch(size), _repeated(found, size), context)
@@ -65,11 +65,11 @@ def find_batch(plan: HarvestPlan, context: JobContext) -> FoundBatch:
     return best
 
 
-def working_bytes(plan: HarvestPlan, batch_tokens: int) -> int:
+def working_bytes(batch_tokens: int, width: int, kept: Sequence[int]) -> int:
     """Return about how much memory a forward pass of a given number of tokens takes beside the
-    model.
+    model, whose stream has a width; `kept` are the numbers per token that are kept.
     """
-    return 4 * batch_tokens * (plan.lm.width * _WORKING_COPIES + sum(plan.widths))
+    return 4 * batch_tokens * (width * _WORKING_COPIES + sum(kept))
 
 
 def _first_windows(plan: HarvestPlan, tokens: int) -> list[Window]:

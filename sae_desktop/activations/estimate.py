@@ -31,7 +31,7 @@ def estimate_harvest(config: EstimateHarvestConfig, context: JobContext) -> Harv
         # Windows that repeat tokens are read whole, and fewer of their rows are kept.
         seconds=capacity.rows * room / (room - harvest.overlap) / found.tokens_per_second,
         tokens_per_second=found.tokens_per_second,
-        memory_bytes=parameters + working_bytes(plan, found.tokens),
+        memory_bytes=parameters + working_bytes(found.tokens, plan.lm.width, plan.widths),
         free_memory_bytes=free_device_memory(plan.lm.device) + parameters,
         batch_tokens=found.tokens,
     )

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from sae_desktop.activations.harvest_plan import GROUP_BATCHES, HarvestPlan
+from sae_desktop.activations.harvest_plan import HarvestPlan
 from sae_desktop.corpus.documents import Document
 from sae_desktop.corpus.records import Report
 from sae_desktop.corpus.windows import ReadingPoint, Window, windows
@@ -84,7 +84,7 @@ def window_groups(
         rows -= plan.rows_of(window)
         found.append(window)
         tokens += len(window.ids)
-        if rows == 0 or tokens >= GROUP_BATCHES * plan.batch_tokens:
+        if rows == 0 or tokens >= plan.group_batches * plan.batch_tokens:
             yield make_group(plan, found)
             found, tokens = [], 0
         if rows == 0:

@@ -13,6 +13,7 @@ from sae_desktop.activations.layout import (
     Capacity,
     StoreInfo,
     metadata_bytes,
+    read_dtype,
     segment_specs,
 )
 from sae_desktop.corpus.documents import canonical_corpus, read_documents
@@ -57,6 +58,8 @@ class HarvestPlan:
     encode: Encoder
     batch_tokens: int
     """Tokens in one forward pass, padding included."""
+    group_batches: int = GROUP_BATCHES
+    """Batches whose windows are sorted by length, and whose rows are in memory together."""
 
     @property
     def dropped(self) -> int:
@@ -76,6 +79,16 @@ class HarvestPlan:
     def with_batch(self, batch_tokens: int) -> HarvestPlan:
         """Return the plan with another size of the forward passes."""
         return replace(self, batch_tokens=batch_tokens)
+
+    def with_groups(self, most_bytes: int) -> HarvestPlan:
+        """Return the plan with groups of fewer batches where the rows of a group are larger."""
+        batch = read_dtype(self.config.dtype).itemsize * sum(self.widths) * self.batch_tokens
+        return replace(self, group_batches=group_batches(batch, most_bytes))
+
+
+def group_batches(batch_bytes: int, most_bytes: int) -> int:
+    """Return how many batches a group has, whose rows are to take `most_bytes` together."""
+    return max(1, min(GROUP_BATCHES, most_bytes // batch_bytes))
 
 
 def plan_harvest(config: HarvestConfig, context: JobContext | None = None) -> HarvestPlan:

@@ -13,6 +13,7 @@ import numpy as np
 from sae_desktop.activations.harvest_groups import window_groups
 from sae_desktop.activations.harvest_plan import HarvestPlan
 from sae_desktop.activations.prefetch import prefetch
+from sae_desktop.activations.store_writer import StoreBatch
 from sae_desktop.corpus.documents import Document
 from sae_desktop.corpus.windows import ReadingPoint
 from sae_desktop.errors import UserError
@@ -94,20 +95,30 @@ class StreamFeed:
         values: list[Array] = []
         filled, begins = 0, None
         while filled < wanted:
-            rows, place = self._left or next(self._rows)
+            count, place = self._put_next(values, filled, wanted)
             begins = begins or msgspec.structs.replace(place, pool=number)
-            if not values:
-                values = [np.empty((wanted, *part.shape[1:]), part.dtype) for part in rows]
-            count = min(len(rows[0]), wanted - filled)
-            for whole, part in zip(values, rows, strict=True):
-                whole[filled : filled + count] = part[:count]
             filled += count
-            rest = [part[count:] for part in rows]
-            after = msgspec.structs.replace(place, skip=place.skip + count)
-            self._left = (rest, after) if len(rest[0]) else None
         assert begins is not None
         self._places[number] = begins
         return Pool(values, shuffled(wanted, self._seed, number))
+
+    def _put_next(
+        self, values: list[Array], filled: int, wanted: int
+    ) -> tuple[int, StreamPosition]:
+        """Put the next rows into a pool; return how many, and where they begin.
+
+        Nothing else holds on to what was harvested: rows of many sites are large.
+        """
+        rows, place = self._left or next(self._rows)
+        if not values:
+            values += [np.empty((wanted, *part.shape[1:]), part.dtype) for part in rows]
+        count = min(len(rows[0]), wanted - filled)
+        for whole, part in zip(values, rows, strict=True):
+            whole[filled : filled + count] = part[:count]
+        rest = [part[count:] for part in rows]
+        after = msgspec.structs.replace(place, skip=place.skip + count)
+        self._left = (rest, after) if len(rest[0]) else None
+        return count, place
 
     def _harvested(self) -> Generator[tuple[list[Array], StreamPosition], None, None]:
         """Yield usable rows, a part each, with the place of the windows they come from."""
@@ -125,13 +136,12 @@ class StreamFeed:
                     place = msgspec.structs.replace(
                         place, ordinal=first.document.ordinal, offset=first.offset, skip=skip
                     )
-                    batch = reader.read(piece, self._refuse_when_ended)
-                    values = [values_of(batch, site) for site in self._sites]
-                    usable = usable_rows(values, self._limits)[skip:]
+                    rows = self._usable(reader.read(piece, self._refuse_when_ended), skip)
                     skip = 0
-                    found += len(usable)
-                    if len(usable):
-                        yield [part[usable] for part in values], place
+                    found += len(rows[0])
+                    if len(rows[0]):
+                        yield rows, place
+                    del rows
                     windows = place.windows + len(piece.windows)
                     place = msgspec.structs.replace(place, windows=windows)
             if not found and begin == ReadingPoint(self._first.ordinal, self._first.offset):
@@ -142,6 +152,12 @@ class StreamFeed:
             place = msgspec.structs.replace(
                 self._first, passes=place.passes + 1, windows=place.windows
             )
+
+    def _usable(self, batch: StoreBatch, skip: int) -> list[Array]:
+        """Return a batch's rows that are not massive, a part each, without the first of them."""
+        values = [values_of(batch, site) for site in self._sites]
+        usable = usable_rows(values, self._limits)[skip:]
+        return [part[usable] for part in values]
 
     def _refuse_when_ended(self) -> None:
         if self._stop.is_set():

@@ -77,6 +77,8 @@ class RowBudget:
     pool: int = _POOL_BYTES
     measured: int = 2**62
     held_out: int = 2**62
+    group: int = 2**62
+    """Of the windows that are read together; never less than one batch of them."""
 
     def rows(self, row_bytes: int) -> tuple[int, int]:
         """Return how many rows are held out, and how many measured before the first step."""
@@ -121,7 +123,8 @@ class StreamSource(Source):
         assert config.stream is not None
         harvest = msgspec.structs.replace(config.stream, device=config.device, tokens=config.tokens)
         context.progress(0, config.tokens, "rows", "Loading the model")
-        self._config, self._harvest = config, plan_harvest(harvest)
+        budget = budget or RowBudget()
+        self._config, self._harvest = config, plan_harvest(harvest).with_groups(budget.group)
         self.info = store_info(self._harvest)
         self.plan = resolve(config, self.info, ())
         inputs = [part.site for part in self.plan.inputs]
@@ -130,7 +133,7 @@ class StreamSource(Source):
         self._texts: HeldOutTexts | None = None
         self._others: Callable[[], Iterable[Document]] | None = None
         bytes_ = read_dtype(self.info.dtype).itemsize * plan_width(self.plan)
-        most = (budget or RowBudget()).rows(bytes_)
+        most = budget.rows(bytes_)
         self._begin(held_out_rows or most[0], measured_rows or most[1], context)
         self.position = position or self._first
         self._limits = self._massive_limits()
@@ -139,7 +142,7 @@ class StreamSource(Source):
         self._training = [part[usable] for part in self._values(self._measured)]
         self._measured.clear()  # of many sites these are many bytes
         self.sides = self._measure()
-        self.pool_rows = pool_rows(config, self._row_bytes, (budget or RowBudget()).pool)
+        self.pool_rows = pool_rows(config, self._row_bytes, budget.pool)
         self._feed: StreamFeed | None = None
         self.notes = [
             f"Training while harvesting, with no store: {self._rows(self._held_out):,} rows are "

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import torch
 
+from sae_desktop.activations.batch_size import working_bytes
+from sae_desktop.activations.harvest_plan import DEFAULT_BATCH_TOKENS, group_batches
 from sae_desktop.activations.layout import read_dtype
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.memory import free_gpu_memory, free_memory
@@ -18,9 +20,11 @@ from sae_desktop.training.rows.streaming import RowBudget, plan_width, pool_rows
 from sae_desktop.training.rows.targets import TargetPlan
 from sae_desktop.training.sets.set_plan import SetPlan
 
-BUDGET = RowBudget(pool=2**30, measured=2**29, held_out=2**28)
+BUDGET = RowBudget(pool=2**30, measured=2**29, held_out=2**28, group=2**28)
 """Rows of all layers are wide: these bound their bytes, and pools are larger than those of one
 site, so that a batch is still of many texts."""
+_GROUP_COPIES = 3
+"""Of the rows of a group: as they come, sorted, and those that are not massive."""
 
 
 def set_load(
@@ -66,4 +70,9 @@ def _rows_in_memory(plan: SetPlan, width: int) -> int:
     if stream is None:
         return 0
     row = read_dtype(stream.dtype).itemsize * width
-    return row * (2 * pool_rows(plan.rows, row, BUDGET.pool) + sum(BUDGET.rows(row)))
+    tokens = stream.batch_tokens or DEFAULT_BATCH_TOKENS
+    group = tokens * group_batches(tokens * row, BUDGET.group)
+    pool = pool_rows(plan.rows, row, BUDGET.pool)
+    layer = width // (2 * len(plan.layers))
+    reading = working_bytes(tokens, layer, (layer,))
+    return row * (2 * pool + sum(BUDGET.rows(row)) + _GROUP_COPIES * group) + reading
