@@ -43,6 +43,10 @@ class Members:
         """Return where the features of a layer read; None: it has none."""
         return self._reads.get(layer)
 
+    def widths(self, layer: int) -> tuple[int, int]:
+        """Return how many numbers a layer's features read, I, and write at an MLP's output, D."""
+        return self._dictionaries[layer].W_enc.shape[0], self._biases[layer].shape[0]
+
     def active(self, layer: int, x_TI: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the rows, features and activations of what fires on rows (T, I), (n,) each."""
         return self._dictionaries[layer].active(x_TI)

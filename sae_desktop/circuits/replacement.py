@@ -33,6 +33,7 @@ from sae_desktop.language_model.sites.resolve import (
     Site,
     decoder_layers,
     hook_point,
+    site_width,
     text_config,
 )
 
@@ -97,12 +98,7 @@ class ReplacementModel:
         self.freezer = Freezer()
         last_only = "logits_to_keep" in inspect.signature(lm.model.forward).parameters
         self._options = {"logits_to_keep": 1} if last_only else {}
-        if any(not 0 <= layer < self.layers for layer in members.layers):
-            raise UserError(
-                f"The set has layers up to {max(members.layers)}, but “{lm.name}” has "
-                f"{self.layers}.",
-                next_step="Choose a set that was made for this model.",
-            )
+        self._require_fits()
         self.seen = self.run(attention="record", norms="record", cut=True)
         require_frozen(lm, self.freezer)
         self.active = {layer: self._active(layer) for layer in members.layers}
@@ -112,6 +108,27 @@ class ReplacementModel:
         """Layer → (T, D), 0 at the special tokens."""
         self.fixed = {layer: rest.masked_fill(~before, 0) for layer, rest in rests.items()}
         """Layer → (T, D): what the MLP gives at the special tokens, a constant of the graph."""
+
+    def _require_fits(self) -> None:
+        """Raise UserError where layers or widths are not the model's."""
+        members, name = self.members, self.lm.name
+        problem = ""
+        if any(not 0 <= layer < self.layers for layer in members.layers):
+            problem = f"The set has layers up to {max(members.layers)}, but “{name}” has "
+            problem += f"{self.layers}."
+        for layer in () if problem else members.layers:
+            site = members.read_site(layer)
+            own = (site_width(self.lm.model, site) if site is not None else 0, self.lm.width)
+            told = members.widths(layer)
+            if told != own:
+                problem = f"Layer {layer} of the set reads {told[0]} numbers and writes {told[1]}, "
+                problem += f"but in “{name}” it must be {own[0]} and {own[1]}."
+                break
+        if problem:
+            raise UserError(
+                problem, kept="Nothing was traced.",
+                next_step="Choose a set that was made for this model.",
+            )  # fmt: skip
 
     @property
     def tokens(self) -> int:
