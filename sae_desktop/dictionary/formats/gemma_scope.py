@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -68,6 +69,13 @@ _PLACES = (
     (r"mlp_out|-mlp\b", "hook_mlp_out"),
 )
 """Words in the names of folders, and the hooks they mean."""
+_ENDS = (
+    (r"transcoder|clt", "pre_feedforward_layernorm.output"),
+    (r"resid_post", "output"),
+    (r"attn_out", "self_attn.o_proj.input"),
+    (r"mlp_out", "post_feedforward_layernorm.output"),
+)
+"""The same words, and what the second's configs say there."""
 
 
 def find(view: FolderView) -> list[Found]:
@@ -75,17 +83,38 @@ def find(view: FolderView) -> list[Found]:
     found = []
     for file in view.weights:
         names = {name.lower(): name for name in file.shapes}
-        cfg = view.config("config.json")
+        said = view.config("config.json")
+        cfg = said or _of_folders(view, file.path)
         second = str(cfg.get("architecture", "")) == "jump_relu"
         # Other libraries' files of these tensors have a config of their own beside.
         if {"w_enc", "w_dec", "b_enc", "b_dec", "threshold"} <= set(names) and (
             file.path.suffix == ".npz" or second
         ):
-            found.append(_gemma(file, names, cfg))
+            found.append(_gemma(file, names, cfg, said))
     return found
 
 
-def _gemma(file: WeightsFile, names: dict[str, str], cfg: dict[str, Any]) -> Found:
+def _of_folders(view: FolderView, path: Path) -> dict[str, Any]:
+    """Return the config that the names of the second's folders stand for, where it has no file.
+
+    {} where it is not the second. Some of its folders hold weights alone.
+    """
+    told = "/".join(path.parts[-_LEVELS:])
+    layer = re.search(r"layer_(\d+)_width_", told)
+    if path.name != "params.safetensors" or layer is None or view.config("cfg.json"):
+        return {}
+    repository = re.search(r"gemma-scope-2-(\w+-(?:pt|it))", path.as_posix())
+    named = {"model_name": f"gemma-3-{repository[1]}"} if repository else {}
+    place = next((end for word, end in _ENDS if re.search(word, told)), "")
+    read = {"hf_hook_point_in": f"model.layers.{layer[1]}.{place}"} if place else {}
+    affine = {"affine_connection": True} if "affine" in told else {}
+    return {"architecture": "jump_relu"} | named | read | affine
+
+
+def _gemma(
+    file: WeightsFile, names: dict[str, str], cfg: dict[str, Any], said: dict[str, Any]
+) -> Found:
+    """Return what a file is; `said` is what a config beside it says, where there is one."""
     width, features = file.shapes[names["w_enc"]]
     told = "/".join(file.path.parts[-_LEVELS:])
     embedding = not cfg and bool(re.search(r"(^|/)embedding/", told))
@@ -108,7 +137,7 @@ def _gemma(file: WeightsFile, names: dict[str, str], cfg: dict[str, Any]) -> Fou
         read=partial(_read_gemma, file, names, cfg, 1 / width**0.5 if embedding else 1.0),
         model=_model(told, cfg), site=site, site_out=site_out, notes=tuple(notes),
         told=(
-            *((Told(TABLES[1], cfg),) if cfg else ()),
+            *((Told(TABLES[1], said),) if said else ()),
             Told(table, {name.lower(): value for name, value in file.entries.items()}),
         ),
     )  # fmt: skip
@@ -139,7 +168,8 @@ def _written(site: str) -> str:
 
 def _model(told: str, cfg: dict[str, Any]) -> str:
     if name := cfg.get("model_name"):
-        return model_name(str(name).replace("-v3", "-3"))
+        # The smallest base model has no “-pt” on the hub.
+        return model_name(str(name).replace("-v3", "-3").replace("270m-pt", "270m"))
     if repository := re.search(r"gemma-scope-(2b|9b|27b)-(pt|it)", told):
         tuned = "-it" if repository[2] == "it" else ""
         return f"google/gemma-2-{repository[1]}{tuned}"
