@@ -48,6 +48,11 @@ def language_name(code: str) -> str:
     return f"{name} ({region})" if region else name
 
 
+def is_language(code: str) -> bool:
+    """Return whether something is the code of a language, with a region or without: “pt-BR”."""
+    return code.replace("_", "-").partition("-")[0] in _NAMES
+
+
 @functools.cache
 def language_codes() -> dict[str, str]:
     """Return the code of each language by the first word of its name, in lower case."""

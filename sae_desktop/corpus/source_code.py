@@ -95,6 +95,11 @@ PROJECT_FILES = {
 }  # fmt: skip
 
 
+def program_languages() -> frozenset[str]:
+    """Return the names of programming languages, in lower case."""
+    return frozenset(name.lower() for name in _LANGUAGES)
+
+
 def code_language(name: str) -> str:
     """Return the language of a program file called `name` (lower case), or ""."""
     return _BY_NAME.get(name) or _BY_SUFFIX.get(Path(name).suffix, "")
