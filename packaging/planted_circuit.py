@@ -38,7 +38,7 @@ from sae_desktop.circuits.config import TraceConfig
 from sae_desktop.circuits.opened_graph import OpenedGraph, Place, open_graph
 from sae_desktop.circuits.reading.graph_file import FEATURE
 from sae_desktop.circuits.replacement import ReplacementModel
-from sae_desktop.circuits.testing.changes import FeatureChange, activations_in, run_changed
+from sae_desktop.circuits.testing.changes import FeatureChange, Held, activations_in, run_changed
 from sae_desktop.circuits.testing.intervene import measured_nodes, prediction
 from sae_desktop.circuits.tracing.job import trace
 from sae_desktop.circuits.tracing.opened import open_set
@@ -272,7 +272,7 @@ def try_person(
     drawn = _random_places(mine, places, rng)
     nearby = _swapped(near.model, _of_cities(cities, mine, near))
     rows = [changes, _swapped(other.model, drawn), nearby]
-    seen = run_changed(mine.model, rows, "frozen")
+    seen = run_changed(mine.model, rows, Held("frozen", "free"))
     after = measured_nodes(mine, seen)[:, mine.logits].argmax(-1).tolist()
     return Trial(
         person, donor, own / sum(tops.values()), bool(int(np.argmax(predicted)) == wanted),
@@ -328,7 +328,7 @@ def _colour_changes(
     common = [place for place in places if place[1] < 3]  # up to where another word stands
     changes = _swapped(other.model, common)
     before = int(asked.seen.logits[0, -1].argmax())
-    seen = run_changed(asked, [changes], "frozen")
+    seen = run_changed(asked, [changes], Held("frozen", "free"))
     after: Tensor = seen.logits[0, -1]
     return int(after.argmax()) != before
 

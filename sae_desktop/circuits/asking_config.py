@@ -14,6 +14,7 @@ from sae_desktop.described import said
 from sae_desktop.limits import Count, CountOrNone, Seed, Share
 
 AttentionMode = Literal["frozen", "free"]
+NormsMode = Literal["frozen", "free"]
 ChangeMode = Literal["ablate", "clamp", "multiply", "swap"]
 TEST = "Test"
 
@@ -171,6 +172,14 @@ class InterveneConfig(msgspec.Struct, frozen=True, kw_only=True, tag="intervene"
             TEST,
         ),
     ] = "frozen"
+    norms: Annotated[
+        NormsMode,
+        said(
+            "Norms",
+            "“frozen” keeps what norms divide by as in the graph, “free” computes it again.",
+            TEST,
+        ),
+    ] = "free"
     top: Annotated[
         CountOrNone, said("Tokens listed", "Next tokens listed before and after.", TEST)
     ] = 10
@@ -188,6 +197,24 @@ class NodeEffect(msgspec.Struct, frozen=True, kw_only=True):
     """It is one of those that were set."""
 
 
+class Agreement(msgspec.Struct, frozen=True, kw_only=True):
+    """Correlation of the predicted change with that of the model, by what is held as it was.
+
+    None: too few values, or not measured.
+    """
+
+    held: float | None = None
+    """Attention and norms are held, as the graph takes them to be."""
+    attention_held: float | None = None
+    free: float | None = None
+    """Neither is held."""
+    edges: float | None = None
+    """With what the replacement model does, both held: less than 1 where small edges are left out,
+    and where features start or stop to fire."""
+    replaced: float | None = None
+    """Of what the replacement model does with the measured change, the same held in both."""
+
+
 class NextToken(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     before: float
@@ -198,6 +225,7 @@ class NextToken(msgspec.Struct, frozen=True, kw_only=True):
 class InterveneResult(msgspec.Struct, frozen=True, kw_only=True):
     graph: str
     attention: AttentionMode
+    norms: NormsMode
     changed: int
     """Activations that were set."""
     effects: list[NodeEffect]
@@ -206,6 +234,8 @@ class InterveneResult(msgspec.Struct, frozen=True, kw_only=True):
     """Predicted with measured change of the graph's logits; None of fewer than three."""
     node_correlation: float | None
     """Of features."""
+    agreement: Agreement
+    """Over logits; where there are fewer than three, over features."""
     next_tokens: list[NextToken]
     """The likeliest before and after."""
 
@@ -219,6 +249,7 @@ class FaithfulnessConfig(msgspec.Struct, frozen=True, kw_only=True, tag="faithfu
         Count, said("Nodes ablated", "How many of the most influential features.", TEST)
     ] = 20
     attention: AttentionMode = "frozen"
+    norms: NormsMode = "free"
     seed: Seed = 0
     device: str = "auto"
 
@@ -229,12 +260,16 @@ class FaithfulnessResult(msgspec.Struct, frozen=True, kw_only=True):
     graph: str
     nodes: list[int]
     predicted: list[float]
+    """By the edges of the graph."""
+    replaced: list[float]
+    """What the replacement model does, attention and norms held as in what is measured."""
     measured: list[float]
     random_nodes: list[tuple[int, int, int]]
     """(layer, position, feature) of each node drawn, of the activation nearest to its top one."""
     random_measured: list[float]
     correlation: float | None
     """Predicted with measured, of the top nodes."""
+    agreement: Agreement
     same_sign: float
     """Share of the top nodes whose predicted and measured effect have one sign."""
     top_effect: float

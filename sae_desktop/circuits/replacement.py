@@ -14,7 +14,7 @@ T tokens, D width, F features of a layer, n features that fire in a layer.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -257,24 +257,35 @@ class ReplacementModel:
 
     # ------------------------------------------------------------ what stands there
     def _active(self, layer: int) -> Active:
-        x_TI = self.seen.reads[layer][0].detach()
-        rows, features, activations = self.members.active(layer, x_TI)
-        if not bool(torch.isfinite(x_TI).all() and torch.isfinite(activations).all()):
+        read = self.seen.reads[layer]
+        found = self.fired(layer, read)
+        if not bool(torch.isfinite(read).all() and torch.isfinite(found.activations).all()):
             raise UserError(
                 f"Layer {layer} of “{self.lm.name}” gives values that are not numbers for this "
                 "prompt.",
                 next_step="Check the model and the set: their weights may be damaged.",
             )
-        kept = rows >= self.specials
+        return found
+
+    def fired(self, layer: int, read_BTI: Tensor) -> Active:
+        """Return what fires on what a layer's features read in a pass, positions in B · T rows."""
+        rows, features, activations = self.members.active(layer, read_BTI.detach().flatten(0, 1))
+        kept = rows % self.tokens >= self.specials
         return Active(rows[kept], features[kept], activations[kept])
 
-    def written_by_features(self, layer: int) -> Tensor:
-        """Return what the features that fire write at a layer's MLP output, (T, D)."""
-        total = torch.zeros_like(self.seen.given[layer][0])
+    def written_by_features(
+        self, layer: int, fired: Mapping[int, Active] | None = None, copies: int = 1
+    ) -> Tensor:
+        """Return what features write at a layer's MLP output, (B · T, D).
+
+        `fired`: layer → those that fire in a pass of B copies; None: the prompt's own, (T, D).
+        """
+        fired = self.active if fired is None else fired
+        total = torch.zeros_like(self.seen.given[layer][0]).repeat(copies, 1)
         for source in self.members.layers:
             if not self.members.writes_to(source, layer):
                 continue
-            active = self.active[source]
+            active = fired[source]
             for rows in _pieces(len(active)):
                 vectors = self.members.decoders(source, layer, active.features[rows])
                 total.index_add_(

@@ -17,6 +17,7 @@ from sae_desktop.circuits.asking_config import (
     InterveneConfig,
     InterveneResult,
     NodeChange,
+    NormsMode,
 )
 from sae_desktop.circuits.lens_config import PatchConfig, PatchedHook, PatchResult
 from sae_desktop.cli.config_options import Choice, Settings, option, with_options
@@ -31,11 +32,13 @@ from sae_desktop.described import default
 from sae_desktop.described import settings as settings_of
 from sae_desktop.language_model.names import BUILTIN
 from sae_desktop.language_model.text.token_text import visible_token
+from sae_desktop.words.agreement_text import agreement_lines, parting_text
 from sae_desktop.words.amounts import signed_text, whole_percent_text
 
 _NO_NODES: list[int] = []
 _ROWS = 20
 _ATTENTION: AttentionMode = default(InterveneConfig, "attention")
+_NORMS: NormsMode = default(InterveneConfig, "norms")
 
 
 @trace_app.command("groups")
@@ -80,6 +83,7 @@ def try_changes(
     attention: Annotated[
         AttentionMode, option(InterveneConfig, "attention", "--attention")
     ] = _ATTENTION,
+    norms: Annotated[NormsMode, option(InterveneConfig, "norms", "--norms")] = _NORMS,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -91,7 +95,7 @@ def try_changes(
         raise typer.BadParameter("name a node or a group", param_hint="--node")
     config = InterveneConfig(
         project=str(project), graph=graph, changes=tuple(changes), attention=attention,
-        device=device,
+        norms=norms, device=device,
     )  # fmt: skip
     texts = NodeTexts(project, graph)
     run_job_command(config, partial(tested_text, texts=texts), as_json=as_json)
@@ -114,6 +118,9 @@ def tested_text(result: InterveneResult, texts: NodeTexts) -> str:
     ):
         if value is not None:
             lines.append(f"correlation of predicted and measured change, {what}: {value:.3f}")
+    lines += [f"- {line}" for line in agreement_lines(result.agreement)]
+    said = parting_text(result.agreement)
+    lines += [said] if said else []
     tokens = [
         (visible_token(row.token), f"{row.before:.1%}", f"{row.after:.1%}")
         for row in result.next_tokens
@@ -130,12 +137,18 @@ def faithfulness(
     attention: Annotated[
         AttentionMode, option(InterveneConfig, "attention", "--attention")
     ] = _ATTENTION,
+    norms: Annotated[NormsMode, option(InterveneConfig, "norms", "--norms")] = _NORMS,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Ablate a graph’s top nodes one by one, beside random features of equal activation."""
     config = FaithfulnessConfig(
-        project=str(project), graph=graph, attention=attention, device=device, **settings
+        project=str(project),
+        graph=graph,
+        attention=attention,
+        norms=norms,
+        device=device,
+        **settings,
     )
     texts = NodeTexts(project, graph)
     run_job_command(config, partial(faithfulness_text, texts=texts), as_json=as_json)
@@ -144,15 +157,22 @@ def faithfulness(
 def faithfulness_text(result: FaithfulnessResult, texts: NodeTexts) -> str:
     """Return the effects of the top nodes, then the figures."""
     rows = [
-        (texts(node), *(signed_text(v, 4) for v in (predicted, measured, random)))
-        for node, predicted, measured, random in zip(
-            result.nodes, result.predicted, result.measured, result.random_measured, strict=False
+        (texts(node), *(signed_text(value, 4) for value in values))
+        for node, *values in zip(
+            result.nodes, result.predicted, result.replaced, result.measured,
+            result.random_measured, strict=False,
         )
-    ]
-    heads = ("node", "predicted", "measured", "a random feature of like activation")
+    ]  # fmt: skip
+    heads = (
+        "node", "predicted", "in the replacement model", "measured",
+        "a random feature of like activation",
+    )  # fmt: skip
     lines = [table(heads, rows, left={0})]
     if result.correlation is not None:
         lines.append(f"correlation of predicted and measured: {result.correlation:.3f}")
+    lines += [f"- {line}" for line in agreement_lines(result.agreement)]
+    said = parting_text(result.agreement)
+    lines += [said] if said else []
     lines.append(
         f"mean size of the effect: {result.top_effect:.4f}, of random features "
         f"{result.random_effect:.4f}; same sign in {result.same_sign:.0%}"

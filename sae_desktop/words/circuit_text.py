@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sae_desktop.circuits.asking_config import (
+    Agreement,
+    AttentionMode,
     FaithfulnessResult,
     GroupsResult,
     InterveneResult,
     NodeChange,
+    NormsMode,
 )
 from sae_desktop.circuits.reading.graph_file import Faithfulness
+from sae_desktop.words.agreement_text import parting_text
 from sae_desktop.words.amounts import exact_count, share_text
 from sae_desktop.words.graph_words import signed
 
@@ -20,6 +24,29 @@ MODES = (
     ("multiply", "Multiply by", "Its activation is multiplied; 2 doubles it, −1 turns it round"),
     ("swap", "Swap in from", "Its activation is what it is in another prompt of as many tokens"),
 )
+
+
+HELD: dict[tuple[AttentionMode, NormsMode], tuple[str, str]] = {
+    ("frozen", "frozen"): (
+        "Attention and norms held",
+        "Heads look where they looked, and norms divide by what they divided by: what a graph "
+        "predicts for.",
+    ),
+    ("frozen", "free"): (
+        "Attention held",
+        "Heads look where they looked; norms divide by the size of what they are given then.",
+    ),
+    ("free", "frozen"): (
+        "Norms held",
+        "Norms divide by what they divided by; heads look where the changed model has them look.",
+    ),
+    ("free", "free"): (
+        "Nothing held",
+        "Heads look where the changed model has them look, and norms divide by what they are given "
+        "then: what the model really does.",
+    ),
+}
+"""What is held as it was when nodes are changed → its name, and what it means."""
 
 
 def groups_text(result: GroupsResult) -> str:
@@ -53,9 +80,9 @@ def tested_text(result: InterveneResult) -> str:
     for what, value in (("logits", result.logit_correlation), ("nodes", result.node_correlation)):
         if value is not None:
             parts.append(f"{value:.2f} over {what}")
-    how = "held as it was" if result.attention == "frozen" else "free"
-    said = f"Correlation of predicted and measured: {', '.join(parts)}. " if parts else ""
-    return f"{said}Attention was {how}."
+    how = HELD[result.attention, result.norms][0].lower()
+    said = f"Correlation of predicted and measured ({how}): {', '.join(parts)}. " if parts else ""
+    return f"{said}{parting_text(result.agreement)}".rstrip()
 
 
 def verdict(result: InterveneResult, targets: Sequence[int]) -> str:
@@ -84,8 +111,16 @@ def faithfulness_text(result: FaithfulnessResult | Faithfulness) -> str:
     said = "" if correlation is None else f"Predicted with measured effect: {correlation:.2f}. "
     times = result.top_effect / result.random_effect if result.random_effect > 0 else 0.0
     beside = f", {times:.1f}× as much" if times else ""
+    if isinstance(result, FaithfulnessResult):
+        agreed = result.agreement
+    else:
+        agreed = Agreement(**{name: result.details.get(name) for name in _AGREEMENT})
+    why = parting_text(agreed)
     return (
         f"{exact_count(count)} top nodes were switched off one by one. {said}Mean effect "
         f"{result.top_effect:.3g}; of random nodes of equal activation "
-        f"{result.random_effect:.3g}{beside}."
-    )
+        f"{result.random_effect:.3g}{beside}. {why}"
+    ).rstrip()
+
+
+_AGREEMENT = Agreement.__struct_fields__

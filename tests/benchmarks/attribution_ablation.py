@@ -5,8 +5,10 @@
 Of each prompt: correlation of attribution, and of activation, with ablation over firings drawn at
 random, of one index's dictionary. With `--set` each prompt is traced, too: replacement and
 completeness score, correlation of what the graph predicts of ablating its top nodes with what
-that does (attention frozen and free), and the mean effect beside random features'. The project is
-copied first, and left as it is. Prints one line a prompt, then the medians.
+that does (attention and norms held, attention held, nothing held), that of what the replacement
+model does, and the mean effect beside random features'. The project is copied first, and left as
+it is. Prints one line a prompt, then the medians, and of how many prompts a figure is at most .1,
+and below 0.
 """
 
 from __future__ import annotations
@@ -68,7 +70,11 @@ def main() -> None:
             print(repr(prompt), {name: round(value, 3) for name, value in row.items()}, flush=True)
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [row[name] for row in rows if name in row]
-        print(f"{name}: median {statistics.median(values):.3f} of {len(values)}")
+        low, negative = sum(v <= 0.1 for v in values), sum(v < 0 for v in values)
+        print(
+            f"{name}: median {statistics.median(values):.3f} of {len(values)}, lowest "
+            f"{min(values):.3f}, {low} up to .1, {negative} below 0"
+        )
 
 
 def _attributed(project: Path, index: str, prompt: str) -> dict[str, float]:
@@ -96,8 +102,15 @@ def _traced(project: Path, name: str, graph: str, prompt: str) -> dict[str, floa
             ),
             SilentContext(),
         )
-        if found.correlation is not None:
-            row[f"predicted, {attention}"] = found.correlation
+        agreed = found.agreement
+        told = {
+            f"replacement model, attention {attention}": agreed.replaced,
+            "predicted, held": agreed.held,
+            "predicted, attention held": agreed.attention_held,
+            "predicted, free": agreed.free,
+            "predicted, replacement model held": agreed.edges,
+        }
+        row |= {name: value for name, value in told.items() if value is not None}
         row[f"top effect, {attention}"] = found.top_effect
         row[f"random effect, {attention}"] = found.random_effect
     return row

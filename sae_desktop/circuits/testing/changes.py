@@ -2,21 +2,37 @@
 
 The real MLPs run; what a changed feature would write more or less is added to their outputs, in
 every layer it writes to, so that the feature has exactly the value it is given and all that
-follows reacts. B copies, T tokens, D width.
+follows reacts. In the replacement model the features that fire after the change, and the errors
+of the prompt, stand in their place. B copies, T tokens, D width.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from sae_desktop.circuits.replacement import Pass, ReplacementModel
+from sae_desktop.circuits.replacement import Active, Pass, ReplacementModel, Write
 
-Attention = Literal["frozen", "free"]
+Holding = Literal["frozen", "free"]
+
+
+class Held(NamedTuple):
+    """What keeps the values it has in the prompt, whatever is changed."""
+
+    attention: Holding = "frozen"
+    """Where heads look."""
+    norms: Holding = "free"
+    """What norms divide by."""
+    replaced: bool = False
+    """Whether features stand in the place of MLPs."""
+
+
+AS_TRACED = Held("frozen", "frozen")
+"""What a graph takes to stay."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +63,14 @@ Change = FeatureChange | ErrorChange
 
 
 def run_changed(
-    model: ReplacementModel, rows: Sequence[Sequence[Change]], attention: Attention
+    model: ReplacementModel, rows: Sequence[Sequence[Change]], held: Held = AS_TRACED
 ) -> Pass:
-    """Run the prompt with the changes of each of B copies; norms are computed as they come."""
+    """Run the prompt with the changes of each of B copies."""
     pending: dict[int, list[tuple[int, int, int, int, Tensor]]] = {}
+    replaced = _replaced(model) if held.replaced else None
 
     def write(layer: int, read: Tensor, given: Tensor) -> Tensor:
-        out = given.clone()
+        out = given.clone() if replaced is None else replaced(layer, read, given)
         for row, changes in enumerate(rows):
             for change in changes:
                 if change.layer != layer:
@@ -75,7 +92,21 @@ def run_changed(
         return out
 
     ids = model.ids.expand(len(rows), -1)
-    return model.run(attention=attention, norms="free", write=write, ids=ids)
+    return model.run(attention=held.attention, norms=held.norms, write=write, ids=ids)
+
+
+def _replaced(model: ReplacementModel) -> Write:
+    fired: dict[int, Active] = {}
+
+    def write(layer: int, read: Tensor, given: Tensor) -> Tensor:
+        if layer in model.active:
+            fired[layer] = model.fired(layer, read)
+        out = model.written_by_features(layer, fired, len(given)).view_as(given)
+        out = out + (model.members.bias(layer, given) + model.errors[layer] + model.fixed[layer])
+        skipped = model.members.skip(layer, read) if layer in model.active else None
+        return out if skipped is None else out + skipped
+
+    return write
 
 
 def _delta(model: ReplacementModel, change: FeatureChange, read_I: Tensor) -> Tensor:

@@ -21,10 +21,12 @@ from sae_desktop.circuits.prompt import read_prompt
 from sae_desktop.circuits.reading.graph_file import ERROR, FEATURE, LOGIT, Array, Graph
 from sae_desktop.circuits.reading.prediction import predicted_change
 from sae_desktop.circuits.replacement import Pass
+from sae_desktop.circuits.testing.agreement import agreement, correlation
 from sae_desktop.circuits.testing.changes import (
     Change,
     ErrorChange,
     FeatureChange,
+    Held,
     activations_in,
     direct_effects,
     run_changed,
@@ -33,9 +35,6 @@ from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.limits import refuse_beyond_limits
-
-_FEWEST = 3
-"""Values between which a correlation is told."""
 
 
 def intervene(config: InterveneConfig, context: JobContext) -> InterveneResult:
@@ -47,20 +46,20 @@ def intervene(config: InterveneConfig, context: JobContext) -> InterveneResult:
     refuse_beyond_limits(config)
     if not config.changes:
         raise UserError("There is nothing to change.", next_step="Choose a node or a group.")
-    context.progress(0, 3, "passes", "Reading the prompt")
+    context.progress(0, 4, "passes", "Reading the prompt")
     found = open_graph(config.project, config.graph, config.device)
     context.check_cancelled()
-    context.progress(1, 3, "passes", "Reading the prompt")
+    context.progress(1, 4, "passes", "Reading the prompt")
     changes = resolved(found, config.changes)
     predicted, fixed = prediction(found, changes)
     context.check_cancelled()
-    context.progress(2, 3, "passes", "Changing it")
-    seen = run_changed(found.model, [changes], config.attention)
-    after = measured_nodes(found, seen)[0]
-    context.progress(3, 3, "passes", "Changing it")
+    context.progress(2, 4, "passes", "Changing it")
     graph = found.graph
     before = graph.activation.astype(np.float64)
-    moved = after - before
+    held = Held(config.attention, config.norms)
+    seen = run_changed(found.model, [changes], held)
+    moved = measured_nodes(found, seen)[0] - before
+    context.progress(3, 4, "passes", "Changing it otherwise")
     for node, value in fixed.items():
         if graph.kind[node] == FEATURE:
             moved[node] = value
@@ -72,10 +71,25 @@ def intervene(config: InterveneConfig, context: JobContext) -> InterveneResult:
         if node in fixed
         or (graph.layer[node] > first_layer and graph.position[node] >= first_place)
     ]
-    free = [node for node in shown if node not in fixed]
+    logits = [node for node in shown if node in found.logits and node not in fixed]
+    features = [node for node in shown if graph.kind[node] == FEATURE and node not in fixed]
+    of_logits = correlation(predicted[logits], moved[logits])
+    compared = features if of_logits is None else logits
+
+    def otherwise(held: Held) -> Array:
+        context.check_cancelled()
+        made = measured_nodes(found, run_changed(found.model, [changes], held))[0]
+        return np.asarray((made - before)[compared])
+
+    agreed = agreement(
+        predicted[compared], moved[compared], otherwise(held._replace(replaced=True)), held,
+        otherwise,
+    )  # fmt: skip
+    context.progress(4, 4, "passes", "Changing it otherwise")
     return InterveneResult(
         graph=config.graph,
         attention=config.attention,
+        norms=config.norms,
         changed=len(changes),
         effects=[
             NodeEffect(
@@ -87,23 +101,11 @@ def intervene(config: InterveneConfig, context: JobContext) -> InterveneResult:
             )
             for node in shown
         ],
-        logit_correlation=_correlation(predicted, moved, [n for n in free if n in found.logits]),
-        node_correlation=_correlation(
-            predicted, moved, [n for n in free if graph.kind[n] == FEATURE]
-        ),
+        logit_correlation=of_logits,
+        node_correlation=correlation(predicted[features], moved[features]),
+        agreement=agreed,
         next_tokens=_next_tokens(found, seen, config.top),
     )
-
-
-def _correlation(predicted: Array, moved: Array, nodes: Sequence[int]) -> float | None:
-    return correlation(predicted[list(nodes)], moved[list(nodes)])
-
-
-def correlation(one: Array, other: Array) -> float | None:
-    """Return Pearson's; None of fewer than three values, and where one of them never changes."""
-    if len(one) < _FEWEST or not np.ptp(one) > 0 or not np.ptp(other) > 0:
-        return None
-    return float(np.corrcoef(one, other)[0, 1])
 
 
 # ---------------------------------------------------------------- what is changed

@@ -66,6 +66,14 @@ CIRCUIT_TERMS = (
         ("Errors",),
     ),
     Entry(
+        "Replacement model",
+        "The model with features, and the errors they leave, in the place of its MLPs.",
+        "A graph is made of it, with attention and norms held. Run with these free it shows "
+        "whether the features respond as the MLPs do, whatever the edges leave out.",
+        "Circuits, Test",
+        ("Attribution graph", "Error node", "Predicted change"),
+    ),
+    Entry(
         "Replacement score",
         "Which share of the influence comes from the prompt’s tokens through features and not "
         "from errors; higher is better.",
@@ -97,8 +105,10 @@ CIRCUIT_TERMS = (
         "Predicted change",
         "By how much a node should change, by the edges of the graph, when others are switched "
         "off or set.",
-        "It stands beside the measured change: points on the diagonal are told rightly. With "
-        "attention free the graph predicts less well, since it was made with attention held.",
+        "It stands beside the measured change: points on the diagonal are told rightly. A graph "
+        "is made with attention and norms held, so it predicts best when both are held in the "
+        "test. A norm that is free divides by another size once a node changes, which moves all "
+        "outputs together.",
         "Circuits, Test",
         ("Attribution graph", "Ablate"),
         ("Measured change",),

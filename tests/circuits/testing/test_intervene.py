@@ -199,7 +199,7 @@ def test_faithfulness__is_that_of_single_ablations_and_kept(project: Project) ->
     config = FaithfulnessConfig(project=str(project.path), graph="g", count=4, device="cpu")
     context = RecordingContext()
     result = faithfulness(config, context)
-    assert context.steps[-1] == (8, 8, "ablations")
+    assert context.steps[-1] == (24, 24, "ablations")
     graph = read_graph(project.graph_path("g"))
     weights = graph.probability / graph.probability.sum()
     node = result.nodes[1]
@@ -211,6 +211,16 @@ def test_faithfulness__is_that_of_single_ablations_and_kept(project: Project) ->
     assert result.predicted[1] == pytest.approx(predicted, abs=1e-5)
     assert graph.info.faithfulness is not None
     assert graph.info.faithfulness.top_effect == pytest.approx(result.top_effect)
+    agreed = result.agreement
+    assert agreed.attention_held == result.correlation
+    held = faithfulness(msgspec.structs.replace(config, norms="frozen"), RecordingContext())
+    assert held.measured[1] != pytest.approx(result.measured[1], rel=0.01)
+    assert agreed.held == pytest.approx(held.correlation) == held.agreement.held
+    free = faithfulness(msgspec.structs.replace(config, attention="free"), RecordingContext())
+    assert agreed.free == pytest.approx(free.correlation)
+    assert agreed.replaced == pytest.approx(np.corrcoef(result.replaced, result.measured)[0, 1])
+    assert agreed.edges == pytest.approx(np.corrcoef(result.predicted, held.replaced)[0, 1])
+    assert graph.info.faithfulness.details["held"] == agreed.held
     assert len(set(result.random_nodes)) == 4
     tops = {
         (int(graph.layer[n]), int(graph.position[n]), int(graph.feature[n])) for n in result.nodes

@@ -7,6 +7,7 @@ import pytest
 from frame_client import FakeClient, Heard
 
 from sae_desktop.circuits.asking_config import (
+    Agreement,
     GroupsConfig,
     InterveneConfig,
     InterveneResult,
@@ -88,20 +89,22 @@ def test_trial__asks_for_what_the_fields_say_and_for_all_that_was_added(
     trial.what.setCurrentIndex(1)
     trial.mode.setCurrentIndex(trial.mode.findData("ablate"))
     trial.add_button.click()
-    trial.attention.setCurrentIndex(1)
+    trial.held.setCurrentText("Nothing held")
     trial.run_button.click()
     config = client.last(InterveneConfig).config
     first, second = config.changes
     assert (first.node, first.mode, first.value) == (node, "multiply", 2.5)
     assert (second.mode, set(second.nodes)) == ("ablate", set(_features(two_groups)[:2]))
-    assert (config.graph, config.attention) == ("one", "free")
+    assert (config.graph, config.attention, config.norms) == ("one", "free", "free")
 
 
 def _result(predicted: float, measured: float, node: int) -> InterveneResult:
     effect = NodeEffect(node=node, before=3.0, predicted=predicted, measured=measured)
     return InterveneResult(
-        graph="one", attention="frozen", changed=1, effects=[effect], logit_correlation=0.91,
-        node_correlation=None, next_tokens=[NextToken(token=" Paris", before=0.5, after=0.125)],
+        graph="one", attention="frozen", norms="free", changed=1, effects=[effect],
+        logit_correlation=0.91, node_correlation=None,
+        agreement=Agreement(held=0.97, attention_held=0.56, free=0.55, replaced=0.95),
+        next_tokens=[NextToken(token=" Paris", before=0.5, after=0.125)],
     )  # fmt: skip
 
 
@@ -115,8 +118,15 @@ def test_trial__shows_predicted_beside_measured(
     circuits.trial.run_button.click()
     client.finish(client.last(InterveneConfig), _result(-2.0, -1.5, logit))
     assert "confirmed" in circuits.trial.verdict.text()
-    assert "0.91 over logits" in circuits.trial.figures.text()
+    assert "(attention held): 0.91 over logits" in circuits.trial.figures.text()
+    assert "they part because of norms" in circuits.trial.figures.text()
     assert "“Paris” 50.0% → 12.5%" in circuits.trial.next_tokens.text()
+    first = client.last(InterveneConfig).config
+    assert (first.attention, first.norms) == ("frozen", "free")
+    circuits.trial.held.setCurrentText("Attention and norms held")
+    circuits.trial.run_button.click()
+    held = client.last(InterveneConfig).config
+    assert (held.attention, held.norms) == ("frozen", "frozen")
     points = circuits.trial.plot._tokens.points()
     assert [(p.pos().x(), p.pos().y()) for p in points] == [(-2.0, -1.5)]
     assert heard.errors == []

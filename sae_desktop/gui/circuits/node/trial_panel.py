@@ -17,11 +17,13 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.circuits.asking_config import (
+    AttentionMode,
     FaithfulnessConfig,
     FaithfulnessResult,
     InterveneConfig,
     InterveneResult,
     NodeChange,
+    NormsMode,
 )
 from sae_desktop.circuits.reading.graph_file import FEATURE, LOGIT
 from sae_desktop.gui.circuits.asked_job import AskedJob
@@ -33,6 +35,7 @@ from sae_desktop.gui.parts.number_fields import NumberField
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.circuit_text import (
+    HELD,
     MODES,
     change_text,
     faithfulness_text,
@@ -45,6 +48,8 @@ _EXPLAINED = (
     "with what the model does."
 )
 _SELECTED = "The selected node"
+_HELD: tuple[AttentionMode, NormsMode] = ("frozen", "free")
+"""What is held at first."""
 _MOST = 10_000.0
 
 
@@ -65,7 +70,7 @@ class TrialPanel(QWidget):
         self.mode = QComboBox()
         self.value = NumberField(1.0, -_MOST, _MOST)
         self.other = QLineEdit()
-        self.attention = QComboBox()
+        self.held = QComboBox()
         self.add_button = push_button(
             "Add", self.add, icon="plus", tip="Change this, too, in the same test"
         )
@@ -105,14 +110,13 @@ class TrialPanel(QWidget):
         self.value.setAccessibleName("Value")
         self.other.setAccessibleName("Prompt to swap in from")
         self.other.setPlaceholderText("Another prompt of as many tokens")
-        self.attention.setAccessibleName("Attention")
-        self.attention.addItem("Attention held", "frozen")
-        self.attention.addItem("Attention free", "free")
-        self.attention.setToolTip(
-            plain_tip(
-                "Held: heads look where they looked in the graph, which is what it predicts for. "
-                "Free: they look where the changed model has them look."
-            )
+        self.held.setAccessibleName("What is held")
+        for number, (text, tip) in enumerate(HELD.values()):
+            self.held.addItem(text)
+            self.held.setItemData(number, plain_tip(tip), Qt.ItemDataRole.ToolTipRole)
+        self.held.setCurrentIndex(list(HELD).index(_HELD))
+        self.held.setToolTip(
+            plain_tip("What keeps the values of the prompt when nodes are changed.")
         )
         self.list.setAccessibleName("Changes of this test")
         self.list.setMaximumHeight(4 * (self.fontMetrics().height() + 6))
@@ -122,7 +126,7 @@ class TrialPanel(QWidget):
         fields.addWidget(self.mode, 1, 0)
         fields.addWidget(self.value, 1, 1)
         fields.addWidget(self.other, 2, 0, 1, 2)
-        fields.addWidget(self.attention, 3, 0)
+        fields.addWidget(self.held, 3, 0)
         fields.addWidget(self.add_button, 3, 1)
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
@@ -234,11 +238,11 @@ class TrialPanel(QWidget):
         change = self._change()
         changes = self.changes or ([change] if change is not None else [])
         if changes and self._opened.name and self._session.project is not None:
+            attention, norms = self._held()
             self.asked.ask(
                 InterveneConfig(
                     project=str(self._session.project.path), graph=self._opened.name,
-                    changes=tuple(of for of, _ in changes),
-                    attention=self.attention.currentData(),
+                    changes=tuple(of for of, _ in changes), attention=attention, norms=norms,
                 )
             )  # fmt: skip
 
@@ -263,12 +267,16 @@ class TrialPanel(QWidget):
     def measure(self) -> None:
         """Measure how far predicted effects of the graph's nodes are what they do."""
         if self._opened.name and self._session.project is not None:
+            attention, norms = self._held()
             self.faithful.ask(
                 FaithfulnessConfig(
                     project=str(self._session.project.path), graph=self._opened.name,
-                    attention=self.attention.currentData(),
+                    attention=attention, norms=norms,
                 )
             )  # fmt: skip
+
+    def _held(self) -> tuple[AttentionMode, NormsMode]:
+        return list(HELD)[self.held.currentIndex()]
 
     def _on_faithful(self, result: FaithfulnessResult) -> None:
         if result.graph == self._opened.name:
