@@ -7,21 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts import theme
-from sae_desktop.gui.parts.elided_label import ElidedLabel
-from sae_desktop.gui.parts.labels import label, push_button
-from sae_desktop.gui.parts.plot_image import image_button
+from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.plot_style import ValueAxis, curve_pen, dress, plot_view
 from sae_desktop.gui.parts.terms import explain
+from sae_desktop.gui.train.read_plot import ReadPlot
 from sae_desktop.words.layer_figures import FIGURES, LayerFigures, figures_table
 
 _TITLES = {"fvu": "FVU", "l0": "L0", "dead_fraction": "Dead"}
 _SIZE, _CHOSEN_SIZE = 7, 12
 _LEFT = 56
 _LEAST_HEIGHT = 72
+_EMPTY = "The figures of each layer appear here while a set is trained."
 
 
 class _LayerAxis(ValueAxis):
@@ -37,14 +37,14 @@ class _LayerAxis(ValueAxis):
         return [str(round(value)) for value in values]
 
 
-class LayersPlot(QWidget):
+class LayersPlot(ReadPlot):
     """A point for each layer in three plots above one axis; arrow keys go from layer to layer."""
 
     picked = Signal(str)
     """The run of a layer."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(QWidget(), "figures by layer", _EMPTY)
         self._figures: list[LayerFigures] = []
         self._chosen = ""
         self.plots: dict[str, pg.PlotItem] = {}
@@ -52,29 +52,13 @@ class LayersPlot(QWidget):
         self._points: dict[str, pg.ScatterPlotItem] = {}
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Figures by layer")
-        self._area = QWidget()
         self._column = QVBoxLayout(self._area)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
         for column in FIGURES:
             self._add_plot(column)
-        self._empty = label("", "muted", wrap=True)
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.readout = ElidedLabel()
-        self._head = QWidget()
-        row = QHBoxLayout(self._head)
-        row.setContentsMargins(8, 4, 8, 4)
-        row.addWidget(self.readout, 1)
-        row.addWidget(image_button(self._area, "figures by layer"))
-        row.addWidget(push_button("Copy data", self.copy_data, flat=True))
-        column_ = QVBoxLayout(self)
-        column_.setContentsMargins(0, 0, 0, 0)
-        column_.setSpacing(0)
-        column_.addWidget(self._head)
-        column_.addWidget(self._empty, 1)
-        column_.addWidget(self._area, 1)
         theme.manager().themeChanged.connect(self._draw)
-        self.show_figures([], "")
+        self._draw()
 
     def _add_plot(self, column: str) -> None:
         last = column == FIGURES[-1]
@@ -106,12 +90,11 @@ class LayersPlot(QWidget):
     def show_figures(self, figures: Sequence[LayerFigures], chosen: str, empty: str = "") -> None:
         """Show a set’s layers and mark the run that is looked at; `empty`: said where none are."""
         known = [one for one in figures if one.fvu is not None or one.l0 is not None]
+        empty = empty or _EMPTY
         if (known, chosen, empty) == (self._figures, self._chosen, self._empty.text()):
             return
         self._figures, self._chosen = known, chosen
-        self._empty.setText(
-            empty or "The figures of each layer appear here while a set is trained."
-        )
+        self._empty.setText(empty)
         self._draw()
 
     @property
@@ -121,9 +104,7 @@ class LayersPlot(QWidget):
 
     def _draw(self) -> None:
         shown = bool(self._figures)
-        self._empty.setVisible(not shown)
-        self._head.setVisible(shown)
-        self._area.setVisible(shown)
+        self.show_plot(shown)
         layers = np.array([one.layer for one in self._figures], dtype=float)
         for column, plot in self.plots.items():
             dress(plot)
@@ -193,6 +174,6 @@ class LayersPlot(QWidget):
         if 0 <= wanted < len(self._figures):
             self.picked.emit(self._figures[wanted].run)
 
-    def copy_data(self) -> None:
-        """Put the figures on the clipboard, tab-separated."""
-        QGuiApplication.clipboard().setText(figures_table(self._figures, delimiter="\t"))
+    def data_text(self) -> str:
+        """Return the figures, tab-separated."""
+        return figures_table(self._figures, delimiter="\t")

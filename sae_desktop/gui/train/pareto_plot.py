@@ -8,32 +8,30 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts import theme
-from sae_desktop.gui.parts.elided_label import ElidedLabel
-from sae_desktop.gui.parts.labels import label, push_button
-from sae_desktop.gui.parts.plot_image import image_button
 from sae_desktop.gui.parts.plot_style import curve_pen, dress, log_log_view
+from sae_desktop.gui.train.read_plot import ReadPlot
 from sae_desktop.training.sweeps.pareto import pareto_front
 from sae_desktop.words.run_figures import RunRow, runs_table
 
 _SIZE, _FRONT_SIZE = 8, 11
+_EMPTY = "Runs appear here once trained: lower and further left is better."
 
 
-class ParetoPlot(QWidget):
+class ParetoPlot(ReadPlot):
     """A point a run. A click draws its curves; drawn runs have their colour."""
 
     picked = Signal(str)
     """A run's name."""
 
     def __init__(self) -> None:
-        super().__init__()
+        view = log_log_view("FVU against L0", "L0 (features per row)", "FVU")
+        super().__init__(view, "pareto front", _EMPTY)
+        self.view = view
         self._runs: list[RunRow] = []
         self._front: list[int] = []
         self._colours: dict[str, str] = {}
-        self.view = log_log_view("FVU against L0", "L0 (features per row)", "FVU")
         self.plot = self.view.getPlotItem()
         self._line = pg.PlotDataItem()
         self.plot.addItem(self._line)
@@ -41,25 +39,6 @@ class ParetoPlot(QWidget):
         self.points.sigClicked.connect(self._on_clicked)
         self.points.sigHovered.connect(self._on_hovered)
         self.plot.addItem(self.points)
-        self._empty = label(
-            "Runs appear here once trained: lower and further left is better.",
-            "muted",
-            wrap=True,
-        )
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.readout = ElidedLabel()
-        self._head = QWidget()
-        row = QHBoxLayout(self._head)
-        row.setContentsMargins(8, 4, 8, 4)
-        row.addWidget(self.readout, 1)
-        row.addWidget(image_button(self.view, "pareto front"))
-        row.addWidget(push_button("Copy data", self.copy_data, flat=True))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self._head)
-        column.addWidget(self._empty, 1)
-        column.addWidget(self.view, 1)
         theme.manager().themeChanged.connect(self._draw)
         self._draw()
 
@@ -86,9 +65,7 @@ class ParetoPlot(QWidget):
     def _draw(self) -> None:
         colours = theme.palette()
         dress(self.plot)
-        self._empty.setVisible(not self._runs)
-        self._head.setVisible(bool(self._runs))
-        self.view.setVisible(bool(self._runs))
+        self.show_plot(bool(self._runs))
         on_front = set(self._front)
         spots = []
         for number, run in enumerate(self._runs):
@@ -133,9 +110,9 @@ class ParetoPlot(QWidget):
         if len(points):
             self.picked.emit(points[0].data())
 
-    def copy_data(self) -> None:
-        """Put the runs on the clipboard, tab-separated."""
-        QGuiApplication.clipboard().setText(runs_table(self._runs, delimiter="\t"))
+    def data_text(self) -> str:
+        """Return the runs, tab-separated."""
+        return runs_table(self._runs, delimiter="\t")
 
 
 def _logs(run: RunRow) -> tuple[float, float] | None:
