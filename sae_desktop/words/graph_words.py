@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sae_desktop.circuits.node_names import FeaturePlace
 from sae_desktop.circuits.reading.graph_file import EMBEDDING, ERROR, FEATURE, LOGIT, Graph
+from sae_desktop.errors import UserError
 from sae_desktop.words.amounts import MINUS, exact_count, share_text
+from sae_desktop.words.feature_words import FeatureWords, feature_words
 from sae_desktop.words.running_text import shown_token
+
+if TYPE_CHECKING:
+    from sae_desktop.features.reading.reader import FeatureIndex
 
 KIND_TITLES = {EMBEDDING: "Token", FEATURE: "Feature", ERROR: "Error", LOGIT: "Next token"}
 
@@ -127,3 +135,32 @@ def score_text(graph: Graph) -> str:
 def stability_text(stability: float | None) -> str:
     """Return a group's stability as it stands beside its name."""
     return "yours" if stability is None else share_text(stability, 0)
+
+
+def read_words(
+    indexes: Mapping[str, Path], places: Iterable[tuple[int, FeaturePlace]]
+) -> dict[int, FeatureWords]:
+    """Return what indexes say of nodes, given with their places; unreadable ones say nothing.
+
+    `indexes` has the file of each dictionary's index.
+    """
+    from sae_desktop.features.reading.reader import FeatureIndex  # it brings h5py
+
+    opened: dict[str, FeatureIndex | None] = {}
+    found: dict[int, FeatureWords] = {}
+    for node, place in places:
+        if place.dictionary not in opened:
+            opened[place.dictionary] = None
+            path = indexes.get(place.dictionary)
+            if path is not None:
+                try:
+                    opened[place.dictionary] = FeatureIndex(path)
+                except (UserError, OSError, ValueError, KeyError):  # the graph is shown without
+                    continue
+        index = opened[place.dictionary]
+        if index is not None:
+            try:
+                found[node] = feature_words(index, place.feature)
+            except (UserError, IndexError, ValueError):
+                continue
+    return found

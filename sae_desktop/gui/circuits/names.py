@@ -9,20 +9,17 @@ import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QObject, Signal
 
+from sae_desktop.circuits.node_names import FeaturePlace, FeaturePlaces, index_of
 from sae_desktop.circuits.reading.graph_file import ERROR, FEATURE, Graph
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.feature_words import FeatureWords
-from sae_desktop.words.graph_words import plain_name, short_name
-from sae_desktop.words.node_names import (
-    LETTERS,
-    FeaturePlace,
-    FeaturePlaces,
-    index_of,
-    read_words,
-)
+from sae_desktop.words.graph_words import plain_name, read_words, short_name
 
 Array = npt.NDArray[Any]
+
+_LETTERS = 21
+"""Of a name in a box of the canvas."""
 
 
 class NodeNames(QObject):
@@ -112,7 +109,7 @@ class NodeNames(QObject):
             return [], np.zeros(0, bool)
         named = np.asarray((graph.kind != FEATURE) & (graph.kind != ERROR))
         texts = [
-            self.text(node, LETTERS) if graph.kind[node] == FEATURE else short_name(graph, node)
+            self.text(node, _LETTERS) if graph.kind[node] == FEATURE else short_name(graph, node)
             for node in range(graph.nodes)
         ]
         for node in range(graph.nodes):
