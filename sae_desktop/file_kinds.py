@@ -93,8 +93,7 @@ FILE_KINDS: dict[FileKind, KindInfo] = {
     ),
     "graph": KindInfo(
         "an attribution graph of circuit-tracer",
-        "Read it under More in Circuits, or with “sae-desktop trace import PROJECT {} --name "
-        "NAME”.",
+        f"Import it with “sae-desktop trace import PROJECT {{}} --name NAME”, {_DROP}.",
         "Attribution graphs",
         (".json",),
     ),

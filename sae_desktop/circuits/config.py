@@ -143,6 +143,14 @@ class ImportGraphConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import_g
     project: str
     name: str
     file: Annotated[str, takes("graph")]
+    set: Annotated[
+        str,
+        said(
+            "Set",
+            "The set of the project whose features the nodes are; empty: the one that the file "
+            "names, if the project has it.",
+        ),
+    ] = ""
 
 
 class ImportGraphResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +160,8 @@ class ImportGraphResult(msgspec.Struct, frozen=True, kw_only=True):
     edges: int
     dropped_links: int
     """Links that lead to no node, or not to a later layer."""
+    set: str = ""
+    """The set of the project whose features the nodes are; empty: none of it is known to be."""
 
 
 class ExportGraphConfig(msgspec.Struct, frozen=True, kw_only=True, tag="export_graph"):

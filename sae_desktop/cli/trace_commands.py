@@ -138,10 +138,11 @@ def import_graph(
     project: ProjectArgument,
     file: Annotated[Path, typer.Argument(help="JSON of circuit-tracer or Neuronpedia.")],
     name: Annotated[str, typer.Option("--name", help="Name of the graph to write.")],
+    of_set: Annotated[str, option(ImportGraphConfig, "set", "--set")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Read a graph of circuit-tracer’s into a project."""
-    config = ImportGraphConfig(project=str(project), name=name, file=str(file))
+    config = ImportGraphConfig(project=str(project), name=name, file=str(file), set=of_set)
     run_job_command(config, render.figures, as_json=as_json)
 
 

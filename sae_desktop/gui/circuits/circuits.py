@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from sae_desktop.circuits.config import TraceConfig, TraceResult
@@ -95,6 +97,17 @@ class CircuitsPanel(QWidget):
         self.outputs.compareAsked.connect(lambda: bring_forward(self.compare))
         session.place.add(self, self._keep, self._restore)
         self.setFocusProxy(self.graph)
+        self.setAcceptDrops(True)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        event.acceptProposedAction()
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                self.outputs.bring(Path(url.toLocalFile()))
 
     def docks(self) -> list[DockInfo]:
         """Return what stands beside: the selected node, groups, a test."""

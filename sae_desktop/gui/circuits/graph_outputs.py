@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QFileDialog, QMenu
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu
 
 from sae_desktop.circuits.config import (
     ExportGraphConfig,
@@ -14,8 +14,9 @@ from sae_desktop.circuits.config import (
     ImportGraphConfig,
     ImportGraphResult,
 )
+from sae_desktop.circuits.reading.tracer_head import named_set
 from sae_desktop.errors import UserError
-from sae_desktop.exchange.recognise import dialog_filter
+from sae_desktop.exchange.recognise import dialog_filter, require_kind
 from sae_desktop.gui.circuits.asked_job import AskedJob
 from sae_desktop.gui.circuits.canvas.pictures import save_picture
 from sae_desktop.gui.circuits.graph_place import GraphPlace
@@ -25,6 +26,8 @@ from sae_desktop.gui.parts.plot_image import PICTURES
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.trash import Trash
 from sae_desktop.words.trace_text import graph_name
+
+_NO_SET = "None of these: keep the file’s names"
 
 
 class GraphOutputs(QObject):
@@ -37,6 +40,10 @@ class GraphOutputs(QObject):
         self._session, self._opened, self._place = session, opened, place
         self._asked = AskedJob(session, self)
         self._asked.answered.connect(self._on_answered)
+        self._asked.busyChanged.connect(self._on_busy)
+        self._waiting: list[Path] = []
+        """Files that were dropped together with the one that is read."""
+        session.graphBrought.connect(self.bring)
 
     def add_to(self, menu: QMenu) -> None:
         """Offer all there is in a menu."""
@@ -96,8 +103,46 @@ class GraphOutputs(QObject):
             self._place, "Read a circuit-tracer graph", str(Path.home()), dialog_filter("graph")
         )
         if chosen:
-            name = graph_name(Path(chosen).stem, project.graphs())
-            self._asked.ask(ImportGraphConfig(project=str(project.path), name=name, file=chosen))
+            self.bring(Path(chosen))
+
+    def bring(self, path: Path) -> None:
+        """Read the graph of a file, after asking of which set it is where the file leaves it open.
+
+        Its features have contexts and pages here only where the project has their set.
+        """
+        project = self._session.project
+        if project is None:
+            return
+        if self._asked.busy:
+            self._waiting.append(path)
+            return
+        try:
+            require_kind(path, "graph")
+        except UserError as error:
+            self._session.show_error(error)
+            return
+        sets, of = project.sets(), ""
+        if sets and named_set(path) not in sets:
+            of, given = QInputDialog.getItem(
+                self._place, "Set of the graph",
+                f"“{path.name}” does not name a set of this project. Its features are those of:",
+                [_NO_SET, *sets], 0, False,
+            )  # fmt: skip
+            if not given:
+                return
+            of = "" if of == _NO_SET else of
+        self._asked.ask(
+            ImportGraphConfig(
+                project=str(project.path), file=str(path), set=of,
+                name=graph_name(path.stem, project.graphs()),
+            )
+        )  # fmt: skip
+
+    def _on_busy(self, busy: bool) -> None:
+        if not busy and self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for path in waiting:
+                self.bring(path)
 
     def _on_answered(self, result: object) -> None:
         if isinstance(result, ImportGraphResult):

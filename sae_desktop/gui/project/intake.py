@@ -26,6 +26,7 @@ _NOTES_FILTER = (
 )
 _TAKEN: tuple[FileKind, ...] = (
     "project", "model", "corpus", "activations", "dictionary", "features", "labels", "package",
+    "graph",
 )  # fmt: skip
 
 
@@ -75,6 +76,9 @@ class Intake:
             ImportLabelsForm(session, drop.path).present(self._panel)
         elif drop.kind == "activations":
             ImportForm(session, path).present(self._panel)
+        elif drop.kind == "graph":
+            session.show_workspace("circuits")
+            session.graphBrought.emit(drop.path)
         else:
             session.show_error(_unused(drop))
 

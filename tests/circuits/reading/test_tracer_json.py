@@ -22,6 +22,7 @@ from sae_desktop.circuits.reading.graph_view import (
 )
 from sae_desktop.circuits.reading.pruning import pruned
 from sae_desktop.circuits.reading.tracer_json import read_tracer_json, tracer_json
+from sae_desktop.dictionary.set_info import SetInfo, SetMember, write_set_info
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
@@ -156,3 +157,30 @@ def test_json__of_200_megabytes_is_read(tmp_path: Path) -> None:
     path.write_bytes(data)
     assert len(data) > 200_000_000
     assert read_tracer_json(path).graph.edges > 2_000_000
+
+
+def test_import__ties_a_graph_to_a_set_that_has_all_its_features(tmp_path: Path) -> None:
+    project = Project.open_or_create(tmp_path / "p")
+    members = tuple(
+        SetMember(name=f"L0{layer}", layer=layer, reads="", writes="", features=8, digest="")
+        for layer in range(2)
+    )
+    for name, kept in (("whole", members), ("half", members[:1])):
+        told = {"kind": "transcoders", "model": "m", "features": 8 * len(kept)}
+        info = SetInfo(name=name, members=kept, **told)
+        project.set_path(name).mkdir(parents=True)
+        write_set_info(project.set_path(name), info)
+
+    def brought(name: str, scan: str, chosen: str = "") -> str:
+        file = written(tmp_path / "g.json", {"metadata": THEIRS["metadata"] | {"scan": scan}})
+        config = ImportGraphConfig(project=str(project.path), name=name, file=str(file), set=chosen)
+        assert import_graph(config, SilentContext()).name == name
+        return read_graph(project.graph_path(name)).info.set
+
+    assert brought("chosen", "elsewhere", "whole") == "whole"
+    assert brought("named", "whole") == "whole"
+    assert brought("unknown", "elsewhere") == "elsewhere"
+    assert brought("of another with the name", "half") == ""
+    with pytest.raises(UserError, match="no feature 7 in layer 1"):
+        brought("refused", "elsewhere", "half")
+    assert "refused" not in project.graphs()
