@@ -48,9 +48,10 @@ def write_graph_page(
     """
     check_page(path)
     info = graph.info
+    likely = np.where(graph.kind == LOGIT, graph.probability, graph.influence)
     placing = place(
-        np.asarray(graph.layer), np.asarray(graph.position), np.asarray(graph.influence),
-        shown[0], tokens=len(info.token_text), layers=info.layers, box=_BOX, aspect=_ASPECT,
+        np.asarray(graph.layer), np.asarray(graph.position), likely, shown[0],
+        tokens=len(info.token_text), layers=info.layers, box=_BOX, aspect=_ASPECT,
     )  # fmt: skip
     about = (
         f"{public_name(info.model)}, set {info.set} · replacement score "

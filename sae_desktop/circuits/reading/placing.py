@@ -2,7 +2,8 @@
 
 Nodes of one token and layer are stacked in their cell, the most influential first. Columns and
 rows are as wide and high as what stands in them; those without nodes are thin, so that a prompt
-of many tokens with few nodes is not mostly empty.
+of many tokens with few nodes is not mostly empty. The next tokens, at the top, have room for
+their names at any zoom: from the last token's column they go to the left, the likeliest first.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ _MOST_ROW, _MOST_COLUMN = 150.0, 90.0
 """What a row and a column with nodes may gain, to fill a view of another shape."""
 _EMPTY_GAIN = 0.25
 _MOST_STACKED = 24
+_LOGIT_GAP, _LOGIT_ROW_GAP = 150.0, 44.0
+"""Between next tokens: their names are larger than their boxes when the whole graph is seen."""
+_BELOW_LOGITS = 56.0
+"""Room for curves that turn towards next tokens far from their column."""
+_LOGIT_ROWS = 3
+"""Rows of next tokens at most."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class Placing:
 def place(
     layer: Array,
     position: Array,
-    influence: Array,
+    weight: Array,
     shown: Array,
     *,
     tokens: int,
@@ -92,21 +99,25 @@ def place(
 ) -> Placing:
     """Place the nodes that are `shown` (N,) so that the whole fits best into a view.
 
-    `layer` (N,) is −1 for embeddings and `layers` for logits; `aspect` is the view's width over
-    its height. Nodes that are not shown stand at NaN.
+    `layer` (N,) is −1 for embeddings and `layers` for logits; by `weight` (N,) they stand in
+    their cell; `aspect` is the view's width over its height. Nodes that are not shown stand at
+    NaN.
     """
     row = layers - layer.astype(np.int64)
     cells = row * tokens + position
     counts = np.bincount(cells[shown], minlength=(layers + 2) * tokens)
     counts = counts.reshape(layers + 2, tokens)
-    stack = _best_stack(counts, box, aspect)
-    abreast, high = _cells(counts, stack)
-    columns = _columns(counts, abreast, box)
-    rows = _edges(high, box.height, ROW_GAP, EMPTY_ROW)
+    logits = int(counts[0].sum())
+    counts[0] = 0
+    stack = _best_stack(counts, logits, box, aspect)
+    abreast, _ = _cells(counts, stack)
+    columns = _columns(counts, abreast, logits, box)
+    high = _high(counts, stack, logits, columns, box)
+    rows = _rows(high, box)
     columns, rows = _filled(columns, rows, abreast > 0, high > 0, aspect)
     x, y = np.full(len(layer), np.nan), np.full(len(layer), np.nan)
     chosen = np.flatnonzero(shown)
-    order = chosen[np.lexsort((-influence[chosen], cells[chosen]))]
+    order = chosen[np.lexsort((-weight[chosen], cells[chosen]))]
     # The how-manieth of its cell each is.
     in_cell = cells[order]
     first = np.r_[0, np.flatnonzero(np.diff(in_cell)) + 1] if len(order) else np.empty(0, int)
@@ -121,7 +132,32 @@ def place(
     middle_y = (rows[at_row] + rows[at_row + 1]) / 2
     x[order] = middle_x + (rank // depth - (wide - 1) / 2) * (box.width + GAP)
     y[order] = middle_y + (rank % depth - (depth - 1) / 2) * (box.height + GAP)
+    top = chosen[layer[chosen] == layers]
+    top = top[np.argsort(-weight[top], kind="stable")]
+    _place_logits(x, y, top, columns, rows, int(high[0]), box)
     return Placing(x, y, columns, rows, box)
+
+
+def _place_logits(
+    x: Array, y: Array, logits: Array, columns: Array, rows: Array, high: int, box: Box
+) -> None:
+    """Place the next tokens in `high` rows, each from the last column to the left."""
+    if not len(logits):
+        return
+    abreast = -(-len(logits) // high)
+    right = columns[-1] - (_LOGIT_GAP + box.width) / 2
+    number = np.arange(len(logits))
+    x[logits] = right - number % abreast * (box.width + _LOGIT_GAP)
+    middle = (rows[0] + rows[1]) / 2
+    y[logits] = middle + (number // abreast - (high - 1) / 2) * (box.height + _LOGIT_ROW_GAP)
+
+
+def _high(counts: Array, stack: int, logits: int, columns: Array, box: Box) -> Array:
+    """Return how many nodes stand above one another in each row, (R,)."""
+    _, high = _cells(counts, stack)
+    abreast = max(int(columns[-1] // (box.width + _LOGIT_GAP)), 1)
+    high[0] = -(-logits // abreast)
+    return high
 
 
 def _cells(counts: Array, stack: int) -> tuple[Array, Array]:
@@ -136,11 +172,24 @@ def _edges(numbers: Array, size: float, gap: float, empty: float) -> Array:
     return np.asarray(np.r_[0.0, np.cumsum(extents)])
 
 
-def _columns(counts: Array, abreast: Array, box: Box) -> Array:
-    """Return the edges of the columns; those with a token alone are as wide as a token."""
+def _rows(high: Array, box: Box) -> Array:
+    """Return the edges of the rows; beneath the next tokens there is more room."""
+    edges = _edges(high, box.height, ROW_GAP, EMPTY_ROW)
+    edges[1:] += max(float(high[0]) - 1, 0.0) * (_LOGIT_ROW_GAP - GAP)
+    edges[2:] += _BELOW_LOGITS if high[0] else 0.0
+    return edges
+
+
+def _columns(counts: Array, abreast: Array, logits: int, box: Box) -> Array:
+    """Return the edges of the columns; those with a token alone are as wide as a token.
+
+    All are wider where the next tokens would otherwise take too many rows.
+    """
     above = counts[:-1].sum(axis=0) > 0
     edges = _edges(abreast, box.width, CELL_GAP, EMPTY_COLUMN)
     widths = np.where(~above & (abreast > 0), box.token + CELL_GAP / 2, np.diff(edges))
+    least = -(-logits // _LOGIT_ROWS) * (box.width + _LOGIT_GAP)
+    widths += max(least - float(widths.sum()), 0.0) / max(len(widths), 1)
     return np.asarray(np.r_[0.0, np.cumsum(widths)])
 
 
@@ -160,14 +209,13 @@ def _spread(edges: Array, filled: Array, extra: float, most: float) -> Array:
     return np.asarray(np.r_[0.0, np.cumsum(np.diff(edges) + gain * shares)])
 
 
-def _best_stack(counts: Array, box: Box, aspect: float) -> int:
+def _best_stack(counts: Array, logits: int, box: Box, aspect: float) -> int:
     """Return how many nodes may stand above one another, so that the whole is seen largest."""
     best, largest = 1, 0.0
     for stack in range(1, min(max(int(counts.max(initial=1)), 1), _MOST_STACKED) + 1):
-        wide, high = _cells(counts, stack)
-        width = _columns(counts, wide, box)[-1]
-        height = _edges(high, box.height, ROW_GAP, EMPTY_ROW)[-1]
-        scale = min(aspect / width, 1.0 / height)
+        columns = _columns(counts, _cells(counts, stack)[0], logits, box)
+        high = _high(counts, stack, logits, columns, box)
+        scale = min(aspect / columns[-1], 1.0 / _rows(high, box)[-1])
         if scale > largest * 1.001:
             best, largest = stack, scale
     return best

@@ -7,15 +7,19 @@ import pytest
 from made_graphs import made_graph
 
 from sae_desktop.circuits.reading.curves import LEVELS, make_curves, strongest
+from sae_desktop.circuits.reading.graph_file import ERROR, LOGIT
+from sae_desktop.circuits.reading.labels import place_labels
 from sae_desktop.circuits.reading.placing import Box, Placing, place
 from sae_desktop.gui.circuits.canvas.camera import Camera, fitting
 
 BOX = Box(100.0, 20.0, 50.0)
 
 
-def _placed(*, features: int = 300, positions: int = 12, aspect: float = 1.6) -> tuple:
+def _placed(
+    *, features: int = 300, positions: int = 12, aspect: float = 1.6, keep_errors: bool = True
+) -> tuple:
     graph = made_graph(features=features, positions=positions, layers=5)
-    shown = np.ones(graph.nodes, bool)
+    shown = (graph.kind != ERROR) | keep_errors
     shown[::7] = False
     placing = place(
         np.asarray(graph.layer), np.asarray(graph.position), np.asarray(graph.influence), shown,
@@ -31,7 +35,8 @@ def test_nodes__stand_in_their_cells_and_never_on_one_another(aspect: float) -> 
     assert np.isnan(placing.x[~shown]).all()
     for node in nodes:
         at = int(graph.position[node])
-        assert placing.columns[at] < placing.x[node] < placing.columns[at + 1]
+        first = 0 if graph.kind[node] == LOGIT else at  # next tokens spread to the left
+        assert placing.columns[first] < placing.x[node] < placing.columns[at + 1]
         row = 5 - int(graph.layer[node])
         assert placing.rows[row] < placing.y[node] < placing.rows[row + 1]
     away_x = np.abs(placing.x[nodes, None] - placing.x[None, nodes])
@@ -96,3 +101,42 @@ def test_strongest_edges__are_drawn_last_and_the_faint_are_left_out() -> None:
     curves = make_curves(placing, ends, ends + 1, importance, np.arange(5), importance)
     assert curves.edge.tolist() == [0, 3, 2, 4, 1]
     assert curves.level.max() == LEVELS - 1
+
+
+def test_next_tokens__have_room_for_their_names_the_likeliest_at_the_last_token() -> None:
+    graph = made_graph(features=60, positions=8, layers=4, logits=10)
+    weight = np.where(graph.kind == LOGIT, graph.probability, graph.influence)
+    placing = place(
+        np.asarray(graph.layer), np.asarray(graph.position), weight, np.ones(graph.nodes, bool),
+        tokens=8, layers=4, box=BOX,
+    )  # fmt: skip
+    logits = np.flatnonzero(graph.kind == LOGIT)
+    likeliest = logits[np.argmax(graph.probability[logits])]
+    assert placing.x[likeliest] == placing.x[logits].max() > placing.columns[6]
+    for row in np.unique(placing.y[logits]):
+        middles = np.sort(placing.x[logits[placing.y[logits] == row]])
+        assert (np.diff(middles) > 2 * BOX.width).all()
+
+
+def test_names__cover_neither_one_another_nor_other_nodes() -> None:
+    graph, shown, placing = _placed(features=60, keep_errors=False)
+    zoom, height, right = 0.4, 12.0, placing.width * 0.4
+    half = np.array([BOX.width / 2, BOX.height / 2])
+    middles = np.stack([placing.x, placing.y], axis=1)
+    boxes = np.concatenate([middles - half, middles + half], axis=1) * zoom
+    nodes = [int(node) for node in np.argsort(-graph.influence) if shown[node]]
+    labels = place_labels(boxes, nodes, [60.0] * len(nodes), height, right, most=40)
+    assert 5 < len(labels) <= 40
+
+    def touch(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+        return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+    places = [(one.left, one.top, one.left + one.width, one.top + one.height) for one in labels]
+    for number, (one, place_) in enumerate(zip(labels, places, strict=True)):
+        assert place_[0] >= 0
+        assert place_[2] <= right
+        assert not any(touch(place_, other) for other in places[:number])
+        others = [tuple(boxes[node]) for node in nodes if node != one.node]
+        assert not any(touch(place_, other) for other in others)
+        away = max(boxes[one.node][0] - place_[2], place_[0] - boxes[one.node][2])
+        assert away <= 3.001  # it stands at its own box

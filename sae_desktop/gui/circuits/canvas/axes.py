@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPen
 
@@ -74,6 +75,7 @@ class Axes:
         painter.setClipRect(area)
         painter.fillRect(area, colours.raised)
         free = area.left() - 1.0
+        rooms = self._rooms(placing, camera.zoom)
         for number, text in enumerate(self._tokens):
             left = area.left() + (float(placing.columns[number]) - camera.x) * camera.zoom
             right = area.left() + (float(placing.columns[number + 1]) - camera.x) * camera.zoom
@@ -89,15 +91,31 @@ class Axes:
             if turned:
                 free = self._turned(painter, text, (left + right) / 2, area, free)
                 continue
-            room = QRectF(left + 2, area.top(), right - left - 4, area.height())
+            half = max(rooms[number], right - left - 4) / 2
+            middle = (left + right) / 2
             # What is partly out of sight is read where it still is.
-            room.setLeft(max(room.left(), area.left() + 2))
-            room.setRight(min(room.right(), area.right() - 2))
+            start, end = max(middle - half, area.left() + 2), min(middle + half, area.right() - 2)
+            room = QRectF(start, area.top(), end - start, area.height())
             cut = self._metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, int(room.width()))
             painter.drawText(room, Qt.AlignmentFlag.AlignCenter, cut)
         painter.setPen(QPen(colours.border, 1))
         painter.drawLine(area.topLeft(), area.topRight())
         painter.restore()
+
+    def _rooms(self, placing: Placing, zoom: float) -> list[float]:
+        """Return how wide each upright token may be: what its neighbours leave free is lent."""
+        edges = placing.columns * zoom
+        middles = ((edges[:-1] + edges[1:]) / 2).tolist()
+        widths = np.minimum(self._widths, np.diff(edges) - 4).tolist()
+        for number, wanted in enumerate(self._widths):
+            sides = [
+                abs(middles[other] - middles[number]) - widths[other] / 2 - _PAD
+                for other in (number - 1, number + 1)
+                if 0 <= other < len(widths)
+            ]
+            room = 2 * min(sides, default=wanted)
+            widths[number] = max(widths[number], min(wanted, room))
+        return widths
 
     def _turned(
         self, painter: QPainter, text: str, middle: float, area: QRectF, free: float

@@ -173,7 +173,12 @@ class GraphCanvas(QWidget):
         if self.scene is None or not area.contains(point):
             return None
         x, y = self.camera.to_drawing(point.x() - area.left(), point.y() - area.top())
-        return self.scene.placing.nearest(x, y, self.scene.shown)
+        found = self.scene.placing.nearest(x, y, self.scene.shown)
+        if found is None and self._far is not None:  # a name stands for its node
+            named = self._far.node_at(x * self.camera.zoom, y * self.camera.zoom)
+            if self._lit is None or named == self._lit.node:
+                found = named
+        return found
 
     def _sharpen(self) -> None:
         self._rest.stop()
@@ -228,6 +233,7 @@ class GraphCanvas(QWidget):
         self.update()
 
     def _light(self) -> None:
+        self._far = None
         node = self.selected if self.frozen or self.pointed is None else self.pointed
         if self.scene is None or node is None or not self._is_shown(node):
             self._lit = None
@@ -258,20 +264,26 @@ class GraphCanvas(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._paint_lit(painter, area)
         painter.restore()
-        if self._lit is None and self.camera.zoom < TEXT_FROM:
-            painter.save()
-            painter.setClipRect(area)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            if self._far is None:
-                metrics = QFontMetricsF(self.font())
-                self._far = FarNames(self.scene, self.camera.zoom, metrics)
-            self._far.paint(painter, self.camera, area)
-            painter.restore()
+        self._paint_names(painter, area)
         self._paint_strips(painter, area)
         if self.hasFocus():
             painter.setPen(colours.focus)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+
+    def _paint_names(self, painter: QPainter, area: QRectF) -> None:
+        """Paint names beside boxes that are too small to hold them; of what is lit alone."""
+        if self.scene is None or self.camera.zoom >= TEXT_FROM:
+            return
+        if self._far is None:
+            metrics, lit = QFontMetricsF(self.font()), self._lit
+            among, first = (None, None) if lit is None else (lit.nodes.tolist(), lit.node)
+            self._far = FarNames(self.scene, self.camera.zoom, metrics, among, first)
+        painter.save()
+        painter.setClipRect(area)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._far.paint(painter, self.camera, area)
+        painter.restore()
 
     def _paint_lit(self, painter: QPainter, area: QRectF) -> None:
         if self._painter is None or self.scene is None:

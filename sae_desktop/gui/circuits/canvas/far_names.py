@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter
 
+from sae_desktop.circuits.reading.labels import place_labels
 from sae_desktop.gui.circuits.canvas.camera import Camera
-from sae_desktop.gui.circuits.canvas.scene import FEATURE, LOGIT, Scene
+from sae_desktop.gui.circuits.canvas.scene import EMBEDDING, FEATURE, LOGIT, Scene
 from sae_desktop.gui.parts import theme
 
 _MOST = 40
@@ -19,28 +22,35 @@ _PAD = 3.0
 class FarNames:
     """For one scene and zoom, which nodes are named and how their names are cut."""
 
-    def __init__(self, scene: Scene, zoom: float, metrics: QFontMetricsF) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        zoom: float,
+        metrics: QFontMetricsF,
+        among: Sequence[int] | None = None,
+        first: int | None = None,
+    ) -> None:
+        """`among`: the nodes that are lit, which alone are named, `first` before the others."""
         self.placed: list[tuple[int, str, QRectF]] = []
         """Node, text, and its box in pixels from the drawing's corner."""
-        self._metrics = metrics
-        nodes = scene.nodes
-        between = (scene.kind[nodes] == FEATURE) | (scene.kind[nodes] == LOGIT)
-        wanted = nodes[scene.named[nodes] & between]
-        # The tokens that are explained come first, what feeds them after.
-        weight = scene.strength[wanted] + 10 * scene.probability[wanted]
-        taken: list[QRectF] = []
-        whole = scene.placing.width * zoom
-        for node in wanted[np.argsort(-weight)][:_TRIED].tolist():
-            text = metrics.elidedText(scene.names[node], Qt.TextElideMode.ElideMiddle, _WIDEST)
-            width, height = metrics.horizontalAdvance(text) + 2 * _PAD, metrics.height()
-            middle = QPointF(scene.placing.x[node] * zoom, scene.placing.y[node] * zoom)
-            left = min(max(middle.x() - width / 2, 0.0), max(whole - width, 0.0))
-            box = QRectF(left, middle.y() - height / 2, width, height)
-            if not any(box.intersects(other) for other in taken):
-                taken.append(box.adjusted(-2, -1, 2, 1))
-                self.placed.append((node, text, box))
-            if len(self.placed) >= _MOST:
-                break
+        nodes = scene.nodes if among is None else np.asarray(among)
+        wanted = _wanted(scene, nodes, first)
+        texts = {node: scene.names[node] for node in wanted}
+        widths = [
+            min(metrics.horizontalAdvance(texts[node]) + 2 * _PAD, _WIDEST) for node in wanted
+        ]
+        placed = place_labels(
+            _boxes(scene, nodes, zoom), wanted, widths, metrics.height(),
+            scene.placing.width * zoom, _MOST,
+        )  # fmt: skip
+        for one in placed:
+            room = one.width - 2 * _PAD + 0.5
+            text = metrics.elidedText(texts[one.node], Qt.TextElideMode.ElideMiddle, room)
+            self.placed.append((one.node, text, QRectF(one.left, one.top, one.width, one.height)))
+
+    def node_at(self, x: float, y: float) -> int | None:
+        """Return the node whose name is at a place, in pixels from the drawing's corner."""
+        return next((node for node, _, box in self.placed if box.contains(x, y)), None)
 
     def paint(self, painter: QPainter, camera: Camera, area: QRectF) -> None:
         """Paint the names over a view whose corner is that of `area`."""
@@ -57,3 +67,24 @@ class FarNames:
             painter.drawRoundedRect(there, 3, 3)
             painter.setPen(colours.text)
             painter.drawText(there, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def _wanted(scene: Scene, nodes: np.ndarray, first: int | None) -> list[int]:
+    """Return the nodes that are to be named: the tokens that are explained, then what feeds them.
+
+    Those of the prompt are named by the strip below.
+    """
+    between = (scene.kind[nodes] == FEATURE) | (scene.kind[nodes] == LOGIT)
+    named = nodes[(scene.named[nodes] & between) | ((nodes == first) & between)]
+    weight = scene.strength[named] + 10 * scene.probability[named] + 1000 * (named == first)
+    return named[np.argsort(-weight, kind="stable")][:_TRIED].tolist()
+
+
+def _boxes(scene: Scene, nodes: np.ndarray, zoom: float) -> np.ndarray:
+    """Return the boxes of nodes in pixels, NaN for all others, (N, 4)."""
+    placing = scene.placing
+    found = np.full((len(scene.kind), 4), np.nan)
+    width = np.where(scene.kind[nodes] == EMBEDDING, placing.box.token, placing.box.width) / 2
+    x, y, half = placing.x[nodes], placing.y[nodes], placing.box.height / 2
+    found[nodes] = np.stack([x - width, y - half, x + width, y + half], axis=1) * zoom
+    return found

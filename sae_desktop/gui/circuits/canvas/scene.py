@@ -149,8 +149,9 @@ def make_scene(
     `placing`: where nodes stand already, those that are shown among them.
     """
     if placing is None:
+        likely = np.where(drawn.kind == LOGIT, drawn.probability, drawn.influence)
         placing = place(
-            drawn.layer, drawn.position, drawn.influence, shown,
+            drawn.layer, drawn.position, likely, shown,
             tokens=len(drawn.tokens), layers=drawn.layers, box=box, aspect=aspect,
         )  # fmt: skip
     edges = drawn.edges
