@@ -111,7 +111,7 @@ def _nodes(
                 "id": node, "kind": KINDS[kind], "text": _cut(text, letters), "name": text,
                 "where": place_, "x": round(float(placing.x[node]), 1),
                 "y": round(float(placing.y[node]), 1),
-                "w": placing.width_of(kind == EMBEDDING), "h": placing.box.height,
+                "w": float(placing.widths[node]), "h": placing.box.height,
                 "share": round((float(graph.influence[node]) / most) ** 0.5, 3),
                 "influence": round(float(graph.influence[node]), 5),
                 "activation": round(float(graph.activation[node]), 4),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ from sae_desktop.words.running_text import shown_token
 if TYPE_CHECKING:
     from sae_desktop.features.reading.reader import FeatureIndex
 
+_TOLD, _LISTED = 3, 8
+"""Tokens, and features, of a group that are named."""
 KIND_TITLES = {EMBEDDING: "Token", FEATURE: "Feature", ERROR: "Error", LOGIT: "Next token"}
 
 
@@ -101,6 +103,34 @@ def node_tip(graph: Graph, node: int, name: str) -> str:
         )
     if kind != LOGIT:
         lines.append(f"Influence {share_text(float(graph.influence[node]))}")
+    return "\n".join(lines)
+
+
+def group_place(graph: Graph, members: Sequence[int]) -> str:
+    """Return what a collapsed group is: “5 features of layers 2–4 at “the”, “of””."""
+    layers = [int(graph.layer[node]) for node in members]
+    positions = sorted({int(graph.position[node]) for node in members})
+    first, last = min(layers), max(layers)
+    of = f"layer {first}" if first == last else f"layers {first}–{last}"
+    tokens = ", ".join(token_at(graph, position) for position in positions[:_TOLD])
+    more = f" and {len(positions) - _TOLD} more" if len(positions) > _TOLD else ""
+    count = f"{len(members)} feature{'s' if len(members) > 1 else ''}"
+    return f"{count} of {of} at {tokens}{more}"
+
+
+def group_title(graph: Graph, members: Sequence[int], name: str) -> str:
+    """Return a collapsed group in one line."""
+    return f"{name} · group of {group_place(graph, members)}"
+
+
+def group_tip(graph: Graph, members: Sequence[int], name: str, names: Callable[[int], str]) -> str:
+    """Return what hovering over a collapsed group tells: its features, the largest first."""
+    ordered = sorted(members, key=lambda node: -float(graph.influence[node]))
+    lines = [group_title(graph, members, name), *(f"· {names(n)}" for n in ordered[:_LISTED])]
+    if len(ordered) > _LISTED:
+        lines.append(f"· and {len(ordered) - _LISTED} more")
+    share = float(graph.influence[list(members)].sum()) / (float(graph.influence.sum()) or 1.0)
+    lines.append(f"{share_text(share)} of all nodes’ influence")
     return "\n".join(lines)
 
 

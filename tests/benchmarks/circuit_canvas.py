@@ -74,12 +74,12 @@ def _open(path: Path, canvas: Timed) -> float:
     drawn = Drawn(
         kind=np.asarray(graph.kind), layer=np.asarray(graph.layer),
         position=np.asarray(graph.position), influence=influence(graph),
-        probability=np.asarray(graph.probability), group=np.full(graph.nodes, -1),
+        probability=np.asarray(graph.probability), group=np.full(graph.nodes, -1), shown=shown,
         edges=Edges(graph.sources, targets, graph.weights, edge_importance(graph, targets)),
-        tokens=graph.info.token_text, layers=graph.info.layers, names=names,
+        edges_shown=edges, tokens=graph.info.token_text, layers=graph.info.layers, names=names,
         named=np.ones(graph.nodes, bool),
     )  # fmt: skip
-    scene = make_scene(drawn, shown, edges, box=canvas.box(), aspect=canvas.aspect())
+    scene = make_scene(drawn, box=canvas.box(), aspect=canvas.aspect())
     canvas.show_scene(scene, whole=True)
     while canvas._tiles.prepare(canvas.camera, canvas.area().width(), canvas.area().height()):
         pass

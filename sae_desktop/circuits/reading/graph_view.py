@@ -29,6 +29,8 @@ class ViewGroup(msgspec.Struct, frozen=True, kw_only=True):
     """How often the machine made the same group of a part of the prompt's edges; None: a person
     made or changed it."""
     pinned: bool = False
+    folded: bool = False
+    """Drawn as one node."""
 
 
 class GraphView(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +124,8 @@ def merged(groups: Sequence[ViewGroup], numbers: Iterable[int], name: str) -> tu
     rest = [group for n, group in enumerate(groups) if n not in chosen]
     _check_free(rest, name.strip())
     pinned = any(groups[n].pinned for n in chosen)
-    one = ViewGroup(name=name.strip(), members=members, pinned=pinned)
+    folded = all(groups[n].folded for n in chosen)
+    one = ViewGroup(name=name.strip(), members=members, pinned=pinned, folded=folded)
     return (*rest[: chosen[0]], one, *rest[chosen[0] :])
 
 
@@ -146,6 +149,17 @@ def pinned_group(groups: Sequence[ViewGroup], number: int, on: bool) -> tuple[Vi
     """Return groups with one pinned, or no longer."""
     changed = msgspec.structs.replace(groups[number], pinned=on)
     return (*groups[:number], changed, *groups[number + 1 :])
+
+
+def folded_groups(
+    groups: Sequence[ViewGroup], numbers: Iterable[int], on: bool
+) -> tuple[ViewGroup, ...]:
+    """Return groups with some drawn as one node each, or no longer."""
+    chosen = set(numbers)
+    return tuple(
+        msgspec.structs.replace(group, folded=on) if number in chosen else group
+        for number, group in enumerate(groups)
+    )
 
 
 def without_nodes(groups: Iterable[ViewGroup], keys: Iterable[str]) -> tuple[ViewGroup, ...]:

@@ -80,7 +80,8 @@ def _place(box: Array, in_way: Array, wanted: float, right: float) -> tuple[floa
     low = max(float(before[:, 2].max(initial=0.0)), 0.0)
     high = min(float(after[:, 0].min(initial=right)), right)
     if high - low >= wanted and low <= box[0] and high >= box[2]:
-        return min(max(middle - wanted / 2, low), high - wanted), wanted
+        width = max(wanted, float(box[2] - box[0]))  # it takes the place of its box
+        return min(max(middle - width / 2, low), high - width), width
     # Beside it, what stands above and below in the same column is not in the way.
     first, last = float(box[2]) + _BESIDE, float(box[0]) - _BESIDE
     beyond, short = in_way[in_way[:, 2] > first], in_way[in_way[:, 0] < last]

@@ -28,7 +28,7 @@ _MOST_ROW, _MOST_COLUMN = 150.0, 90.0
 """What a row and a column with nodes may gain, to fill a view of another shape."""
 _EMPTY_GAIN = 0.25
 _MOST_STACKED = 24
-_LOGIT_GAP, _LOGIT_ROW_GAP = 150.0, 44.0
+_LOGIT_GAP, _LOGIT_ROW_GAP = 64.0, 44.0
 """Between next tokens: their names are larger than their boxes when the whole graph is seen."""
 _BELOW_LOGITS = 56.0
 """Room for curves that turn towards next tokens far from their column."""
@@ -44,6 +44,8 @@ class Box:
     height: float = 26.0
     token: float = 64.0
     """The width of a token of the prompt: most columns have nothing but that."""
+    logit: float = 228.0
+    """The width of a next token, whose box shows its probability, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,8 @@ class Placing:
     columns: Array
     rows: Array
     box: Box
+    widths: Array
+    """(N,) of the nodes' boxes."""
 
     @property
     def width(self) -> float:
@@ -72,15 +76,11 @@ class Placing:
         found = int(np.searchsorted(self.columns, x, side="right")) - 1
         return min(max(found, 0), len(self.columns) - 2)
 
-    def width_of(self, token: bool) -> float:
-        """Return the width of a node's box: of a token of the prompt, or of any other."""
-        return self.box.token if token else self.box.width
-
     def nearest(self, x: float, y: float, shown: Array) -> int | None:
         """Return the shown node whose box has the place within it."""
         candidates = np.flatnonzero(
             shown
-            & (np.abs(self.x - x) <= self.box.width / 2)
+            & (np.abs(self.x - x) <= self.widths / 2)
             & (np.abs(self.y - y) <= self.box.height / 2)
         )
         return int(candidates[0]) if len(candidates) else None
@@ -135,7 +135,9 @@ def place(
     top = chosen[layer[chosen] == layers]
     top = top[np.argsort(-weight[top], kind="stable")]
     _place_logits(x, y, top, columns, rows, int(high[0]), box)
-    return Placing(x, y, columns, rows, box)
+    of_logits = np.where(layer == layers, box.logit, box.width)
+    widths = np.where(layer < 0, box.token, of_logits)
+    return Placing(x, y, columns, rows, box, widths)
 
 
 def _place_logits(
@@ -145,9 +147,9 @@ def _place_logits(
     if not len(logits):
         return
     abreast = -(-len(logits) // high)
-    right = columns[-1] - (_LOGIT_GAP + box.width) / 2
+    right = columns[-1] - (_LOGIT_GAP + box.logit) / 2
     number = np.arange(len(logits))
-    x[logits] = right - number % abreast * (box.width + _LOGIT_GAP)
+    x[logits] = right - number % abreast * (box.logit + _LOGIT_GAP)
     middle = (rows[0] + rows[1]) / 2
     y[logits] = middle + (number // abreast - (high - 1) / 2) * (box.height + _LOGIT_ROW_GAP)
 
@@ -155,7 +157,7 @@ def _place_logits(
 def _high(counts: Array, stack: int, logits: int, columns: Array, box: Box) -> Array:
     """Return how many nodes stand above one another in each row, (R,)."""
     _, high = _cells(counts, stack)
-    abreast = max(int(columns[-1] // (box.width + _LOGIT_GAP)), 1)
+    abreast = max(int(columns[-1] // (box.logit + _LOGIT_GAP)), 1)
     high[0] = -(-logits // abreast)
     return high
 
@@ -188,7 +190,7 @@ def _columns(counts: Array, abreast: Array, logits: int, box: Box) -> Array:
     above = counts[:-1].sum(axis=0) > 0
     edges = _edges(abreast, box.width, CELL_GAP, EMPTY_COLUMN)
     widths = np.where(~above & (abreast > 0), box.token + CELL_GAP / 2, np.diff(edges))
-    least = -(-logits // _LOGIT_ROWS) * (box.width + _LOGIT_GAP)
+    least = -(-logits // _LOGIT_ROWS) * (box.logit + _LOGIT_GAP)
     widths += max(least - float(widths.sum()), 0.0) / max(len(widths), 1)
     return np.asarray(np.r_[0.0, np.cumsum(widths)])
 

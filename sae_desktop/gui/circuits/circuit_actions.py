@@ -71,6 +71,11 @@ def circuit_actions(panel: Circuits) -> list[ActionInfo]:
             enabled_when=has_node, tip="Keep what is lit wherever the pointer goes (F)",
         ),
         ActionInfo(
+            "circuits.fold", "Collapse or expand the node’s group", partial(panel.do, "fold"),
+            icon="arrows-in-simple", enabled_when=has_node,
+            tip="Draw a group as one node, its edges summed, or its features again (G)",
+        ),
+        ActionInfo(
             "circuits.open", "Open the node’s feature", partial(panel.do, "open"),
             icon="arrow-square-in", enabled_when=has_node,
         ),

@@ -81,7 +81,7 @@ class CircuitsPanel(QWidget):
         self.graph.prompt.traceAsked.connect(self.trace)
         self.graph.prompt.stopAsked.connect(self.stop)
         self.graph.nodeMenuAsked.connect(self._show_menu)
-        self.graph.featureAsked.connect(self.open_feature)
+        self.graph.featureAsked.connect(self._on_opened_twice)
         self.graph.canvas.keyAsked.connect(self.do)
         self.node.nodeChosen.connect(self.opened.select)
         self.node.nodePointed.connect(self.graph.point_at)
@@ -177,8 +177,17 @@ class CircuitsPanel(QWidget):
     # ------------------------------------------------------------------ nodes
     def open_feature(self, node: int) -> None:
         """Show the page of a node's feature in Explore."""
-        if self._go_to(node):
+        if self.opened.folded_group(node) is not None:
+            self._session.notify("A group has no page of its own: expand it (G), then open one.")
+        elif self._go_to(node):
             self._session.show_workspace("explore.feature")
+
+    def _on_opened_twice(self, node: int) -> None:
+        """A double click shows what is within: a group's features, a feature's page."""
+        if self.opened.folded_group(node) is not None:
+            self.fold(node)
+        else:
+            self.open_feature(node)
 
     def steer(self, node: int) -> None:
         """Put a node's feature in the rack of sliders."""
@@ -192,6 +201,16 @@ class CircuitsPanel(QWidget):
         self.trial.what.setCurrentIndex(0)
         self.trial.mode.setCurrentIndex(0)
         bring_forward(self.trial)
+
+    def fold(self, node: int) -> None:
+        """Collapse the group of a node, or expand it."""
+        opened = self.opened
+        if not opened.fold_at(node):
+            self._session.notify(
+                "This node is in no group: find groups, or put it into one with its menu."
+            )
+        else:
+            opened.select(int(opened.folding.lead[node]))
 
     def _go_to(self, node: int) -> bool:
         place, index = self.opened.names.place(node), self.opened.names.index(node)
@@ -207,7 +226,7 @@ class CircuitsPanel(QWidget):
         return self._session.index_name == index
 
     def do(self, key: str) -> None:
-        """Pin, freeze or open the node that is pointed at, else the selected one."""
+        """Pin, open, test … the node that is pointed at, else the selected one."""
         canvas, opened = self.graph.canvas, self.opened
         node = canvas.pointed if canvas.pointed is not None else opened.node
         if key == "freeze":
@@ -218,6 +237,11 @@ class CircuitsPanel(QWidget):
             opened.pin([node], not opened.is_pinned(node))
         elif node is not None and key == "open":
             self.open_feature(node)
+        elif node is not None and key == "fold":
+            self.fold(node)
+        elif node is not None and key == "test":
+            self.test(node)
+            self.trial.setFocus()
 
     def _show_menu(self, node: int, at: QPoint) -> None:
         menu = node_menu(self, node)

@@ -19,6 +19,7 @@ _SCORES = (
     "through features, and not from errors. The completeness score counts the errors among the "
     "inputs of every node. Near 100%, the features explain the token."
 )
+_WIDEST = 320
 
 
 class GraphHead(QWidget):
@@ -37,8 +38,9 @@ class GraphHead(QWidget):
         row.setContentsMargins(12, 6, 12, 2)
         row.setSpacing(8)
         row.addWidget(label("Graph", "heading"))
-        row.addWidget(self.graphs, 3)
-        row.addWidget(self.scores, 2)
+        self.graphs.setMaximumWidth(_WIDEST)
+        row.addWidget(self.graphs, 1)
+        row.addWidget(self.scores, 1)
         self.menu = QMenu(self)
         self.more_button = menu_button("More", "dots-three", self.menu)
         self.more_button.setToolTip(plain_tip("Save, compare, rename or delete the graph"))

@@ -14,7 +14,7 @@ from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.empty_state import EmptyState
 from sae_desktop.gui.parts.labels import label, line
 from sae_desktop.gui.state.session import Session
-from sae_desktop.words.graph_words import node_tip, node_title
+from sae_desktop.words.graph_words import group_tip, group_title, node_tip, node_title
 
 _REST_MS = 220
 """After a slider has moved, until nodes take the places that others have left."""
@@ -126,11 +126,7 @@ class GraphPlace(QWidget):
 
     def _on_shown(self) -> None:
         """Thin out at once, in place; nodes move together once the hand rests."""
-        scene = self.canvas.scene
-        if scene is not None and not bool((self._opened.shown.nodes & ~scene.shown).any()):
-            self._draw(keep_places=True)
-        else:
-            self._draw()
+        self._draw(keep_places=True)
         self._rest.start()
 
     def _place(self) -> None:
@@ -138,18 +134,21 @@ class GraphPlace(QWidget):
 
     def _dress(self) -> None:
         self._draw(keep_places=True)
+        self.canvas.select(self._drawn_for(self._opened.node))
         self._say(self.canvas.pointed)
 
     def _draw(self, *, whole: bool = False, keep_places: bool = False) -> None:
-        drawn, shown = self._opened.drawn(), self._opened.shown
+        """Draw what is shown; `keep_places`: where nodes stand, unless there are new ones."""
+        drawn = self._opened.drawn()
         if drawn is None:
             self.canvas.show_scene(None)
             return
-        before = self.canvas.scene
+        before, placing = self.canvas.scene, None
+        if keep_places and before is not None and not bool((drawn.shown & ~before.shown).any()):
+            placing = before.placing
         scene = make_scene(
-            drawn, shown.nodes, shown.edges, box=self.canvas.box(), aspect=self.canvas.aspect(),
-            placing=before.placing if keep_places and before is not None else None,
-        )  # fmt: skip
+            drawn, box=self.canvas.box(), aspect=self.canvas.aspect(), placing=placing
+        )
         self.canvas.show_scene(scene, whole=whole)
 
     # ------------------------------------------------------------------ nodes
@@ -159,19 +158,30 @@ class GraphPlace(QWidget):
         self._opened.select(node)
 
     def _on_selected(self, node: int | None) -> None:
-        self.canvas.select(node)
-        if node is not None:
-            self.canvas.show_node(node)
+        drawn = self._drawn_for(node)
+        self.canvas.select(drawn)
+        if drawn is not None:
+            self.canvas.show_node(drawn)
         self._say(node)
+
+    def _drawn_for(self, node: int | None) -> int | None:
+        """Return the node that is drawn for one: where its group is collapsed, the group."""
+        return None if node is None else int(self._opened.folding.lead[node])
 
     def point_at(self, node: int | None) -> None:
         """Light up a node that a table points at."""
-        self.canvas.point_at(node)
+        self.canvas.point_at(self._drawn_for(node))
         self._say(node)
 
     def _tip(self, node: int) -> str:
         graph = self._opened.graph
-        return "" if graph is None else node_tip(graph, node, self._opened.names.text(node))
+        if graph is None:
+            return ""
+        members = self._opened.folding.members.get(node)
+        if members is not None:
+            names = self._opened.names.text
+            return group_tip(graph, members.tolist(), self._opened.text(node), names)
+        return node_tip(graph, node, self._opened.names.text(node))
 
     def _say(self, node: int | None) -> None:
         graph = self._opened.graph
@@ -179,4 +189,8 @@ class GraphPlace(QWidget):
         if graph is None or node is None:
             self.words.setText(_HINT)
             return
-        self.words.setText(node_title(graph, node, self._opened.names.text(node)))
+        members = self._opened.folding.members.get(node)
+        if members is not None:
+            self.words.setText(group_title(graph, members.tolist(), self._opened.text(node)))
+        else:
+            self.words.setText(node_title(graph, node, self._opened.names.text(node)))

@@ -22,6 +22,7 @@ class Circuits(Protocol):
     def open_feature(self, node: int) -> None: ...
     def steer(self, node: int) -> None: ...
     def test(self, node: int) -> None: ...
+    def fold(self, node: int) -> None: ...
 
 
 def node_menu(panel: Circuits, node: int) -> QMenu | None:
@@ -30,12 +31,18 @@ def node_menu(panel: Circuits, node: int) -> QMenu | None:
     if graph is None:
         return None
     menu = QMenu(panel if isinstance(panel, QWidget) else None)
-    feature = int(graph.kind[node]) == FEATURE
+    group = opened.folded_group(node)
+    feature = int(graph.kind[node]) == FEATURE and group is None
     _add(menu, "selection", "Select", lambda: opened.select(node))
+    if group is not None:
+        _add(menu, "arrows-out-simple", "Expand the group\tG", lambda: panel.fold(node))
+        _add(menu, "flask", "Test by switching it off\tT", lambda: panel.test(node))
+    elif int(opened.group_numbers()[node]) >= 0:
+        _add(menu, "arrows-in-simple", "Collapse its group\tG", lambda: panel.fold(node))
     if feature:
         _add(menu, "arrow-square-in", "Open the feature\tE", lambda: panel.open_feature(node))
         _add(menu, "sliders-horizontal", "Steer with this feature", lambda: panel.steer(node))
-        _add(menu, "flask", "Test by switching it off", lambda: panel.test(node))
+        _add(menu, "flask", "Test by switching it off\tT", lambda: panel.test(node))
     pinned = opened.is_pinned(node)
     _add(
         menu, "push-pin-slash" if pinned else "push-pin", "Unpin\tP" if pinned else "Pin\tP",

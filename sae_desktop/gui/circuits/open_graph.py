@@ -16,10 +16,12 @@ import numpy.typing as npt
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoCommand
 
+from sae_desktop.circuits.reading.folding import Folding, folded_edges, folding
 from sae_desktop.circuits.reading.graph_file import ERROR, FEATURE, Graph, read_graph
 from sae_desktop.circuits.reading.graph_view import (
     GraphView,
     ViewGroup,
+    folded_groups,
     groups_of,
     node_key,
     nodes_by_key,
@@ -68,6 +70,8 @@ class OpenGraph(QObject):
         self.node: int | None = None
         """The selected node."""
         self.shown = Shown(np.zeros(0, bool), np.zeros(0, bool))
+        self.folding = Folding(np.zeros(0, np.int64), {}, {})
+        """Which of the nodes are drawn as one."""
         self.targets: Array = np.zeros(0, np.int32)
         self.importance: Array = np.zeros(0)
         self.by_key: dict[str, int] = {}
@@ -118,7 +122,7 @@ class OpenGraph(QObject):
             self.targets = graph.targets()
             self.importance = edge_importance(graph, self.targets)
             kept = pruned(graph, self.view.nodes, self.view.edges)
-            self.shown = self._with_pins(kept.nodes, kept.edges)
+            self._take_shown(kept.nodes, kept.edges)
             self.names.show(graph, np.flatnonzero(self.shown.nodes))
         else:
             self.names.show(None, np.zeros(0, np.int64))
@@ -164,9 +168,15 @@ class OpenGraph(QObject):
     def _on_pruned(self, answer: tuple[object, Any]) -> None:
         of, kept = answer
         if of is self.graph and self.graph is not None:
-            self.shown = self._with_pins(kept.nodes, kept.edges)
+            self._take_shown(kept.nodes, kept.edges)
             self.names.want(np.flatnonzero(self.shown.nodes))
             self.shownChanged.emit()
+
+    def _take_shown(self, nodes: Array, edges: Array) -> None:
+        assert self.graph is not None
+        self.shown = self._with_pins(nodes, edges)
+        folded = {n: self.members(g) for n, g in enumerate(self.groups()) if g.folded}
+        self.folding = folding(self.graph, folded, self.shown.nodes)
 
     def _with_pins(self, nodes: Array, edges: Array) -> Shown:
         graph = self.graph
@@ -189,14 +199,32 @@ class OpenGraph(QObject):
         if graph is None:
             return None
         texts, named = self.names.texts()
+        edges, shown = Edges(graph.sources, self.targets, graph.weights, self.importance), None
+        folded, texts = np.zeros(graph.nodes, np.int64), list(texts)
+        for node, members in self.folding.members.items():
+            folded[node], named[node] = len(members), True
+            texts[node] = f"{self.text(node)} ({len(members)})"
+        if self.folding.members:
+            sources, targets, (weights, importance) = folded_edges(
+                self.folding, edges.sources, edges.targets, self.shown.edges,
+                (edges.weights, edges.importance),
+            )  # fmt: skip
+            edges = Edges(sources, targets, weights, importance)
+            shown = np.ones(len(sources), bool)
         return Drawn(
             kind=np.asarray(graph.kind), layer=np.asarray(graph.layer),
             position=np.asarray(graph.position), influence=np.asarray(graph.influence, np.float64),
             probability=np.asarray(graph.probability), group=self.group_numbers(),
-            edges=Edges(graph.sources, self.targets, graph.weights, self.importance),
+            shown=self.folding.drawn(self.shown.nodes), edges=edges,
+            edges_shown=self.shown.edges if shown is None else shown,
             tokens=graph.info.token_text, layers=graph.info.layers, names=texts, named=named,
-            pinned=frozenset(self.pinned_nodes()), marks=self.marks,
+            pinned=frozenset(self.pinned_nodes()), marks=self.marks, folded=folded,
         )  # fmt: skip
+
+    def text(self, node: int) -> str:
+        """Return what is drawn as a node is called: a feature, or a collapsed group."""
+        group = self.folded_group(node)
+        return self.names.text(node) if group is None else group.name
 
     # ------------------------------------------------------------------ selection
     def select(self, node: int | None) -> None:
@@ -233,6 +261,27 @@ class OpenGraph(QObject):
     def members(self, group: ViewGroup) -> list[int]:
         """Return the nodes of a group."""
         return [self.by_key[key] for key in group.members if key in self.by_key]
+
+    def folded_group(self, node: int) -> ViewGroup | None:
+        """Return the collapsed group that is drawn as a node."""
+        number = self.folding.groups.get(node)
+        return None if number is None else self.groups()[number]
+
+    def fold(self, numbers: Iterable[int], on: bool) -> None:
+        """Draw groups as one node each, or their features again; an undoable step."""
+        chosen = list(numbers)
+        what = "a group" if len(chosen) == 1 else "groups"
+        text = f"{'Collapse' if on else 'Expand'} {what}"
+        self.set_groups(text, folded_groups(self.groups(), chosen, on))
+
+    def fold_at(self, node: int) -> bool:
+        """Collapse the group of a node, or expand it; tell whether it is in one."""
+        number = self.folding.groups.get(node)
+        if number is None:
+            number = int(self.group_numbers()[node])
+        if number >= 0:
+            self.fold([number], not self.groups()[number].folded)
+        return number >= 0
 
     def set_groups(self, text: str, groups: tuple[ViewGroup, ...]) -> None:
         """Change the groups; an undoable step."""

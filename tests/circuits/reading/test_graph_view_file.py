@@ -14,6 +14,7 @@ from sae_desktop.circuits.reading.graph_view import (
     GraphView,
     ViewGroup,
     dissolved,
+    folded_groups,
     grouped,
     groups_of,
     merged,
@@ -81,3 +82,13 @@ def test_group__without_a_name_or_with_one_that_is_taken_is_refused(name: str) -
         renamed((A, B), 0, name)
     with pytest.raises(UserError):
         grouped((A, B), name, ["feature.9.9.9"])
+
+
+def test_collapsed_groups__stay_so_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "g.h5"
+    save_made_graph(path, features=5)
+    groups = folded_groups((A, B), [1], True)
+    assert [group.folded for group in groups] == [False, True]
+    write_view(path, GraphView(groups=groups))
+    assert read_view(path).groups == groups
+    assert folded_groups(groups, [1], False) == (A, B)

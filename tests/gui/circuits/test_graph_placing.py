@@ -12,7 +12,7 @@ from sae_desktop.circuits.reading.labels import place_labels
 from sae_desktop.circuits.reading.placing import Box, Placing, place
 from sae_desktop.gui.circuits.canvas.camera import Camera, fitting
 
-BOX = Box(100.0, 20.0, 50.0)
+BOX = Box(100.0, 20.0, 50.0, 180.0)
 
 
 def _placed(
@@ -78,7 +78,7 @@ def test_camera__keeps_the_place_it_zooms_at_and_never_loses_the_drawing() -> No
 
 def test_curves__lead_from_the_top_of_a_source_to_the_foot_of_its_target() -> None:
     x, y = np.array([0.0, 200.0, np.nan]), np.array([300.0, 100.0, 0.0])
-    placing = Placing(x, y, np.array([0.0, 400.0]), np.array([0.0, 400.0]), BOX)
+    placing = Placing(x, y, np.array([0.0, 400.0]), np.array([0.0, 400.0]), BOX, np.full(3, 100.0))
     sources, targets = np.array([0, 1]), np.array([1, 2])
     weights, importance = np.array([-1.0, 2.0]), np.array([1.0, 5.0])
     curves = make_curves(placing, sources, targets, weights, np.array([0, 1]), importance)
@@ -95,7 +95,12 @@ def test_strongest_edges__are_drawn_last_and_the_faint_are_left_out() -> None:
     shown = np.array([True, True, True, True, False])
     assert sorted(strongest(importance, shown, 2).tolist()) == [1, 2]
     placing = Placing(
-        np.zeros(2), np.array([100.0, 0.0]), np.array([0.0, 1.0]), np.array([0.0, 1.0]), BOX
+        np.zeros(2),
+        np.array([100.0, 0.0]),
+        np.array([0.0, 1.0]),
+        np.array([0.0, 1.0]),
+        BOX,
+        np.full(2, 100.0),
     )
     ends = np.zeros(5, np.int64)
     curves = make_curves(placing, ends, ends + 1, importance, np.arange(5), importance)
@@ -115,7 +120,7 @@ def test_next_tokens__have_room_for_their_names_the_likeliest_at_the_last_token(
     assert placing.x[likeliest] == placing.x[logits].max() > placing.columns[6]
     for row in np.unique(placing.y[logits]):
         middles = np.sort(placing.x[logits[placing.y[logits] == row]])
-        assert (np.diff(middles) > 2 * BOX.width).all()
+        assert (np.diff(middles) > BOX.logit).all()
 
 
 def test_names__cover_neither_one_another_nor_other_nodes() -> None:

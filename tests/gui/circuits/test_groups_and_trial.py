@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from frame_client import FakeClient, Heard
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 
 from sae_desktop.circuits.asking_config import (
     Agreement,
@@ -140,3 +142,33 @@ def test_verdict__says_whether_the_tokens_moved_as_predicted(
     predicted: float, measured: float, word: str
 ) -> None:
     assert word in verdict(_result(predicted, measured, 7), [7])
+
+
+def test_group__is_collapsed_to_one_node_and_expanded_by_key_and_undo(
+    two_groups: CircuitsPanel, session: Session, client: FakeClient
+) -> None:
+    canvas, opened, graph = two_groups.graph.canvas, two_groups.opened, two_groups.opened.graph
+    assert graph is not None
+    members = opened.members(opened.groups()[0])
+    canvas.point_at(members[0])
+    QTest.keyClick(canvas, Qt.Key.Key_G)
+    lead = next(iter(opened.folding.members))
+    assert lead in members
+    assert canvas.scene is not None
+    assert not any(canvas.scene.shown[n] for n in members if n != lead)
+    assert canvas.scene.names[lead] == "west (2)"
+    assert opened.node == canvas.selected == lead
+    assert two_groups.node.title.text() == "west"
+    assert not two_groups.node.open_button.isVisibleTo(two_groups.node)
+    two_groups.trial.run()  # a test of what is selected is one of the whole group
+    assert set(client.last(InterveneConfig).config.changes[0].nodes) == set(members)
+    two_groups.node.expand_button.click()
+    assert canvas.scene.shown[members].all()
+    session.undo_stack.undo()
+    assert opened.folding.members.keys() == {lead}
+    two_groups.groups.fold()  # none is selected: all of them
+    assert [group.folded for group in opened.groups()] == [True, True]
+    assert two_groups.groups.tree.topLevelItem(0).text(0) == "west (2, collapsed)"
+    opened.save()
+    assert opened.open("one")
+    assert len(opened.folding.members) == 2

@@ -24,6 +24,7 @@ _VEIL = 0.72
 """How far what is not lit steps back."""
 _LETTERS = 18
 _TOKEN_LETTERS = 8
+_LOGIT_LETTERS = 28
 """Of a name in a box."""
 
 
@@ -70,9 +71,9 @@ class GraphCanvas(QWidget):
         """Return the size of a node, by the size of the text."""
         metrics = QFontMetricsF(self.font())
         letter = metrics.averageCharWidth()
-        return Box(
-            letter * _LETTERS + 16, round(metrics.height() + 8), letter * _TOKEN_LETTERS + 12
-        )
+        widths = (letters * letter for letters in (_LETTERS, _TOKEN_LETTERS, _LOGIT_LETTERS))
+        name, token, logit = widths
+        return Box(name + 16, round(metrics.height() + 8), token + 12, logit + 16)
 
     def show_scene(self, scene: Scene | None, *, whole: bool = False) -> None:
         """Draw another scene; `whole`: all of it, else what was in sight."""

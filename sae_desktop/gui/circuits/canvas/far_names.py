@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter
 
 from sae_desktop.circuits.reading.labels import place_labels
 from sae_desktop.gui.circuits.canvas.camera import Camera
-from sae_desktop.gui.circuits.canvas.scene import EMBEDDING, FEATURE, LOGIT, Scene
+from sae_desktop.gui.circuits.canvas.scene import FEATURE, LOGIT, Scene
 from sae_desktop.gui.parts import theme
 
 _MOST = 40
@@ -84,7 +84,7 @@ def _boxes(scene: Scene, nodes: np.ndarray, zoom: float) -> np.ndarray:
     """Return the boxes of nodes in pixels, NaN for all others, (N, 4)."""
     placing = scene.placing
     found = np.full((len(scene.kind), 4), np.nan)
-    width = np.where(scene.kind[nodes] == EMBEDDING, placing.box.token, placing.box.width) / 2
-    x, y, half = placing.x[nodes], placing.y[nodes], placing.box.height / 2
+    x, y = placing.x[nodes], placing.y[nodes]
+    width, half = placing.widths[nodes] / 2, placing.box.height / 2
     found[nodes] = np.stack([x - width, y - half, x + width, y + half], axis=1) * zoom
     return found

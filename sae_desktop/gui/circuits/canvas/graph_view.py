@@ -19,7 +19,13 @@ _WAYS = {
     Qt.Key.Key_Up: (0, -1),
     Qt.Key.Key_Down: (0, 1),
 }
-_LETTERS = {Qt.Key.Key_P: "pin", Qt.Key.Key_F: "freeze", Qt.Key.Key_E: "open"}
+_LETTERS = {
+    Qt.Key.Key_P: "pin",
+    Qt.Key.Key_F: "freeze",
+    Qt.Key.Key_E: "open",
+    Qt.Key.Key_G: "fold",
+    Qt.Key.Key_T: "test",
+}
 _PAN = 0.15
 
 
@@ -36,7 +42,7 @@ class GraphView(GraphCanvas):
     """A node was double-clicked."""
     nodePointed = Signal(object)
     keyAsked = Signal(str)
-    """What a letter stands for: "pin", "freeze" or "open"."""
+    """What a letter stands for: "pin", "freeze", "open", "fold" or "test"."""
     menuAsked = Signal(int, object)
     """A node and the place of the screen."""
 

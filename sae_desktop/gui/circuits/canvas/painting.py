@@ -15,7 +15,7 @@ from sae_desktop.gui.circuits.canvas.scene import (
 )
 from sae_desktop.gui.parts import theme
 
-TEXT_FROM = 0.42
+TEXT_FROM = 0.6
 """From this zoom on there is room for names."""
 _LEAST_TEXT = 0.8
 """Names are not smaller than this, beside the window's text: they are cut instead."""
@@ -24,6 +24,8 @@ _SIDE = 8.0
 _TINT, _LEAST_TINT = 0.34, 0.05
 """How much of the accent the most influential node has as its ground: its text stays readable."""
 _BAND = 5.0
+_PILE = 3.0
+"""By how much the box behind that of a collapsed group stands out."""
 _DOT = 4.0
 """Pixels of the view of a node at least."""
 _LIT_OPACITY = 0.9
@@ -43,7 +45,7 @@ class Painter:
 
     def paint(self, painter: QPainter, area: QRectF, zoom: float) -> None:
         """Paint curves and nodes of a rectangle of the drawing."""
-        edge = 3 / zoom
+        edge = max(3 / zoom, _PILE + 1)
         box = (area.left() - edge, area.top() - edge, area.right() + edge, area.bottom() + edge)
         self.paint_curves(painter, self.scene.curves, self.scene.curves.within(*box))
         self.paint_nodes(painter, self.scene.within(*box), zoom)
@@ -110,7 +112,7 @@ class Painter:
         """Return a node's box in the drawing."""
         placing = self.scene.placing
         height = placing.box.height
-        width = placing.width_of(self.scene.kind[node] == EMBEDDING)
+        width = float(placing.widths[node])
         return QRectF(
             float(placing.x[node]) - width / 2, float(placing.y[node]) - height / 2, width, height
         )
@@ -146,6 +148,10 @@ class Painter:
             pen = QPen(colours.text, 2.0)
         painter.setPen(pen)
         radius = 3.0 if kind in (EMBEDDING, LOGIT) else rect.height() / 2
+        if scene.folded is not None and scene.folded[node]:
+            # What stands for several looks like a pile of them, in the group's colour.
+            painter.setPen(QPen(group_colour(int(scene.group[node])), 1.6))
+            painter.drawRoundedRect(rect.translated(_PILE, -_PILE), radius, radius)
         painter.drawRoundedRect(rect, radius, radius)
         if kind == LOGIT:
             share = float(scene.probability[node])

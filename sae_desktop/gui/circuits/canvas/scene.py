@@ -64,6 +64,8 @@ class Scene:
     pinned: frozenset[int] = field(default_factory=frozenset)
     marks: Array | None = None
     """(N,) in a comparison: 0 in both graphs, 1 in this one alone."""
+    folded: Array | None = None
+    """(N,) how many features a node stands for; 0: it is one of its own."""
 
     @property
     def nodes(self) -> Array:
@@ -71,10 +73,11 @@ class Scene:
 
     def within(self, left: float, top: float, right: float, bottom: float) -> Array:
         """Return the shown nodes whose boxes touch a rectangle."""
-        x, y, box = self.placing.x, self.placing.y, self.placing.box
+        x, y, widths = self.placing.x, self.placing.y, self.placing.widths
+        height = self.placing.box.height
         with np.errstate(invalid="ignore"):
-            touch = (np.abs(x - (left + right) / 2) <= (right - left + box.width) / 2) & (
-                np.abs(y - (top + bottom) / 2) <= (bottom - top + box.height) / 2
+            touch = (np.abs(x - (left + right) / 2) <= (right - left + widths) / 2) & (
+                np.abs(y - (top + bottom) / 2) <= (bottom - top + height) / 2
             )
         return np.flatnonzero(touch & self.shown)
 
@@ -118,7 +121,7 @@ class Scene:
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """What a scene is made of; arrays are (N,), those of `edges` (E,)."""
+    """What a scene is made of; arrays are (N,), `edges_shown` and those of `edges` (E,)."""
 
     kind: Array
     layer: Array
@@ -126,28 +129,24 @@ class Drawn:
     influence: Array
     probability: Array
     group: Array
+    shown: Array
     edges: Edges
+    edges_shown: Array
     tokens: Sequence[str]
     layers: int
     names: Sequence[str]
     named: Array
     pinned: frozenset[int] = frozenset()
     marks: Array | None = None
+    folded: Array | None = None
 
 
-def make_scene(
-    drawn: Drawn,
-    shown: Array,
-    edges_shown: Array,
-    *,
-    box: Box,
-    aspect: float,
-    placing: Placing | None = None,
-) -> Scene:
-    """Place what is `shown` (N,) of a graph, with the strongest of the `edges_shown` (E,).
+def make_scene(drawn: Drawn, *, box: Box, aspect: float, placing: Placing | None = None) -> Scene:
+    """Place what is shown of a graph, with the strongest of its edges.
 
     `placing`: where nodes stand already, those that are shown among them.
     """
+    shown = drawn.shown
     if placing is None:
         likely = np.where(drawn.kind == LOGIT, drawn.probability, drawn.influence)
         placing = place(
@@ -155,7 +154,7 @@ def make_scene(
             tokens=len(drawn.tokens), layers=drawn.layers, box=box, aspect=aspect,
         )  # fmt: skip
     edges = drawn.edges
-    ends_shown = shown[edges.sources] & shown[edges.targets] & edges_shown
+    ends_shown = shown[edges.sources] & shown[edges.targets] & drawn.edges_shown
     chosen = strongest(edges.importance, ends_shown, MOST_DRAWN)
     curves = make_curves(
         placing, edges.sources, edges.targets, edges.weights, chosen, edges.importance
@@ -166,6 +165,7 @@ def make_scene(
         probability=drawn.probability, group=drawn.group, edges=edges,
         edges_shown=ends_shown, curves=curves, tokens=drawn.tokens, layers=drawn.layers,
         names=drawn.names, named=drawn.named, pinned=drawn.pinned, marks=drawn.marks,
+        folded=drawn.folded,
     )  # fmt: skip
 
 

@@ -48,6 +48,7 @@ _EXPLAINED = (
     "them together; select nodes here or in the graph to change the groups."
 )
 _SWATCH = 10
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class GroupsPanel(QWidget):
@@ -75,6 +76,9 @@ class GroupsPanel(QWidget):
                  "Make one group of the selected groups"),
                 ("split", "Split", "arrows-out-simple", self.split,
                  "Make a group of its own of the selected nodes"),
+                ("fold", "Collapse", "stack", self.fold,
+                 "Draw the selected groups, or all, as one node each, their edges summed (G in "
+                 "the graph)"),
                 ("rename", "Rename…", "pencil-simple", self.rename, "Rename the group (F2)"),
                 ("pin", "Pin", "push-pin", self.pin,
                  "Keep the group’s nodes in sight however the graph is pruned"),
@@ -110,9 +114,9 @@ class GroupsPanel(QWidget):
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in (1, 2):
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-            tree.headerItem().setTextAlignment(column, Qt.AlignmentFlag.AlignRight)
+            tree.headerItem().setTextAlignment(column, _RIGHT)
         rows = (QHBoxLayout(), QHBoxLayout())
-        for number, name in enumerate(("merge", "split", "rename", "pin", "dissolve")):
+        for number, name in enumerate(("fold", "merge", "split", "rename", "pin", "dissolve")):
             rows[number // 3].addWidget(self.buttons[name])
         for row in rows:
             row.setSpacing(4)
@@ -152,21 +156,22 @@ class GroupsPanel(QWidget):
         assert graph is not None
         influence = float(graph.influence[members].sum())
         whole = float(graph.influence.sum()) or 1.0
-        pinned = ", pinned" if group.pinned else ""
-        texts = [f"{group.name} ({len(members)}{pinned})", stability_text(group.stability)]
+        told = [str(len(members)), *(["pinned"] if group.pinned else [])]
+        told += ["collapsed"] if group.folded else []
+        texts = [f"{group.name} ({', '.join(told)})", stability_text(group.stability)]
         item = QTreeWidgetItem([*texts, share_text(influence / whole)])
         item.setData(0, _NUMBER, number)
         item.setData(0, _NAME, group.name)
         item.setIcon(0, _swatch(group_colour(number)))
         item.setToolTip(0, plain_tip(group.name))
         for column in (1, 2):
-            item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight)
+            item.setTextAlignment(column, _RIGHT)
         for node in sorted(members, key=lambda n: -float(graph.influence[n])):
             name, share = self._opened.names.text(node), float(graph.influence[node]) / whole
             child = QTreeWidgetItem([name, "", share_text(share)])
             child.setData(0, _NODE, node)
             child.setToolTip(0, plain_tip(name))
-            child.setTextAlignment(2, Qt.AlignmentFlag.AlignRight)
+            child.setTextAlignment(2, _RIGHT)
             item.addChild(child)
         return item
 
@@ -201,6 +206,8 @@ class GroupsPanel(QWidget):
         self.buttons["rename"].setEnabled(len(groups) == 1)
         self.buttons["pin"].setEnabled(len(groups) == 1)
         self.buttons["dissolve"].setEnabled(bool(groups or nodes))
+        self.buttons["fold"].setEnabled(bool(self._opened.groups()))
+        self.buttons["fold"].setText("Expand" if self._are_folded(groups) else "Collapse")
         pinned = len(groups) == 1 and self._opened.groups()[groups[0]].pinned
         self.buttons["pin"].setText("Unpin" if pinned else "Pin")
 
@@ -219,6 +226,17 @@ class GroupsPanel(QWidget):
             self.told.setText(groups_text(result))
 
     # ------------------------------------------------------------------ by hand
+    def _are_folded(self, numbers: list[int]) -> bool:
+        groups = self._opened.groups()
+        chosen = [groups[n] for n in numbers] or list(groups)
+        return bool(chosen) and all(group.folded for group in chosen)
+
+    def fold(self) -> None:
+        """Collapse the selected groups, or all; where they are collapsed, expand them."""
+        numbers = self._groups()
+        on = not self._are_folded(numbers)
+        self._opened.fold(numbers or range(len(self._opened.groups())), on)
+
     def merge(self) -> None:
         """Make one group of the selected ones, under the name of the largest."""
         numbers, groups = self._groups(), self._opened.groups()

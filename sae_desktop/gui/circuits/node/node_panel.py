@@ -14,8 +14,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sae_desktop.circuits.reading.graph_file import ERROR, FEATURE, Array
-from sae_desktop.circuits.reading.node_links import Side, input_sizes, links_of
+from sae_desktop.circuits.reading.folding import folded_links
+from sae_desktop.circuits.reading.graph_file import ERROR, FEATURE, Array, Graph
+from sae_desktop.circuits.reading.node_links import Links, Side, input_sizes, links_of
 from sae_desktop.gui.circuits.node.links_table import LinksTable
 from sae_desktop.gui.circuits.open_graph import OpenGraph
 from sae_desktop.gui.parts import icons
@@ -23,7 +24,7 @@ from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.words.amounts import exact_count, share_text
-from sae_desktop.words.graph_words import KIND_TITLES, place_text, sum_text
+from sae_desktop.words.graph_words import KIND_TITLES, group_place, place_text, sum_text
 
 _NOTHING = "Click a node of the graph to see what feeds it and what it feeds."
 _ALL_KINDS = frozenset(range(4))
@@ -59,6 +60,10 @@ class NodePanel(QWidget):
             tip="Turn this feature up or down while the model writes",
         )  # fmt: skip
         self.pin_button = push_button("Pin", self._pin, icon="push-pin")
+        self.expand_button = push_button(
+            "Expand the group", self._expand, icon="arrows-out-simple",
+            tip="Draw its features again, each by itself (G in the graph)",
+        )  # fmt: skip
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Filter by name, token or number")
         self.filter.setAccessibleName("Filter inputs and outputs")
@@ -67,6 +72,8 @@ class NodePanel(QWidget):
         self.tables: dict[Side, LinksTable] = {}
         self.heads: dict[Side, ElidedLabel] = {}
         self._features_only = False
+        self._folding = opened.folding
+        """With which the tables were filled."""
         self._build()
         self.filter.textChanged.connect(lambda _text: self._filter())
         opened.selected.connect(lambda _node: self.refresh())
@@ -81,7 +88,9 @@ class NodePanel(QWidget):
         self.errors_button.setToolTip(plain_tip("List features alone, without errors and tokens"))
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
-        for button in (self.open_button, self.steer_button, self.pin_button):
+        for button in (
+            self.expand_button, self.open_button, self.steer_button, self.pin_button
+        ):  # fmt: skip
             buttons.addWidget(button)
         buttons.addStretch(1)
         row = QHBoxLayout()
@@ -93,7 +102,7 @@ class NodePanel(QWidget):
         splitter.setHandleWidth(6)
         sides: tuple[tuple[Side, str], ...] = (("inputs", "Inputs"), ("outputs", "Outputs"))
         for side, title in sides:
-            table = LinksTable(title, self._opened.names.text)
+            table = LinksTable(title, self._opened.text)
             table.nodeChosen.connect(self.nodeChosen)
             table.nodePointed.connect(self.nodePointed)
             table.nodePointed.connect(partial(self._on_pointed, side))
@@ -142,14 +151,23 @@ class NodePanel(QWidget):
                 table.links.show_links(None, None)
             return
         self._stack.setCurrentIndex(1)
+        self._folding = self._opened.folding
         for side, table in self.tables.items():
-            links = links_of(graph, self._opened.targets, self._sizes, node, side)
-            table.links.show_links(graph, links)
+            table.links.show_links(graph, self._links(graph, self._sizes, node, side))
         self._filter()
         self._dress()
 
+    def _links(self, graph: Graph, sizes: Array, node: int, side: Side) -> Links:
+        """Return what is listed: ends that are drawn as one node are one row."""
+        opened = self._opened
+        if not opened.folding.members:
+            return links_of(graph, opened.targets, sizes, node, side)
+        return folded_links(graph, opened.targets, sizes, opened.folding, node, side)
+
     def _on_dressed(self) -> None:
-        if self._opened.node is not None:
+        if self._opened.folding is not self._folding:
+            self.refresh()
+        elif self._opened.node is not None:
             self._dress()
             for table in self.tables.values():
                 table.links.refresh_names()
@@ -158,6 +176,11 @@ class NodePanel(QWidget):
         opened = self._opened
         graph, node = opened.graph, opened.node
         if graph is None or node is None:
+            return
+        members = opened.folding.members.get(node)
+        self.expand_button.setVisible(members is not None)
+        if members is not None:
+            self._dress_group(graph, node, members)
             return
         kind = int(graph.kind[node])
         text, words = opened.names.text(node), opened.names.words(node)
@@ -181,7 +204,22 @@ class NodePanel(QWidget):
         tip = "Its contexts and figures, in Explore (E)"
         none = "This layer’s dictionary has no index yet: build one for the set in Project"
         self.open_button.setToolTip(plain_tip(tip if has_page else none))
-        pinned = opened.is_pinned(node)
+        self._dress_pin(opened.is_pinned(node))
+
+    def _dress_group(self, graph: Graph, node: int, members: Array) -> None:
+        """Show a collapsed group as one node."""
+        self.title.name_feature(self._opened.text(node), None)
+        self.where.setText(f"Group · {group_place(graph, members.tolist())}")
+        share = float(graph.influence[members].sum()) / (float(graph.influence.sum()) or 1.0)
+        self.figures.setText(
+            f"{share_text(share)} of all nodes’ influence. Inputs and outputs are those of its "
+            "features, added up; edges between them are left out."
+        )
+        for button in (self.open_button, self.steer_button, self.pin_button):
+            button.hide()
+
+    def _dress_pin(self, pinned: bool) -> None:
+        self.pin_button.show()
         self.pin_button.setText("Unpin" if pinned else "Pin")
         self.pin_button.setAccessibleName(self.pin_button.text())
         icons.set_icon(self.pin_button, "push-pin-slash" if pinned else "push-pin")
@@ -204,12 +242,18 @@ class NodePanel(QWidget):
 
     def _on_pointed(self, side: Side, other: int | None) -> None:
         node = self._opened.node
-        if node is not None and other is not None:
+        folding = self._opened.folding
+        grouped = any(end in folding.members for end in (node, other))
+        if node is not None and other is not None and not grouped:
             self.linkChosen.emit((other, node) if side == "inputs" else (node, other))
 
     def _ask(self, signal: SignalInstance) -> None:
         if self._opened.node is not None:
             signal.emit(self._opened.node)
+
+    def _expand(self) -> None:
+        if self._opened.node is not None:
+            self._opened.fold_at(self._opened.node)
 
     def _pin(self) -> None:
         node = self._opened.node

@@ -198,6 +198,10 @@ class TrialPanel(QWidget):
             return msgspec.structs.replace(how, nodes=tuple(members)), group.name
         if node is None or graph.kind[node] != FEATURE:
             return None
+        folded = self._opened.folding.members.get(node)
+        if folded is not None:
+            nodes = tuple(folded.tolist())
+            return msgspec.structs.replace(how, nodes=nodes), self._opened.text(node)
         return msgspec.structs.replace(how, node=node), self._opened.names.text(node)
 
     def add(self) -> None:
