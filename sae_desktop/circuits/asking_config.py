@@ -183,6 +183,16 @@ class InterveneConfig(msgspec.Struct, frozen=True, kw_only=True, tag="intervene"
     top: Annotated[
         CountOrNone, said("Tokens listed", "Next tokens listed before and after.", TEST)
     ] = 10
+    random: Annotated[
+        CountOrNone,
+        said(
+            "Random groups",
+            "How many times as many features of like activation are drawn at random and changed "
+            "in the same way, to compare with; 0: none.",
+            TEST,
+        ),
+    ] = 8
+    seed: Seed = 0
     device: str = "auto"
 
 
@@ -195,6 +205,8 @@ class NodeEffect(msgspec.Struct, frozen=True, kw_only=True):
     measured: float
     changed: bool = False
     """It is one of those that were set."""
+    random: float | None = None
+    """Of a logit: the mean change by random groups; null where none was drawn."""
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,6 +232,17 @@ class NextToken(msgspec.Struct, frozen=True, kw_only=True):
     before: float
     """Probability."""
     after: float
+    random: float | None = None
+    """Mean of those after random groups were changed."""
+
+
+class TargetChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What is explained, in one number: the graph's logits, weighted by their probabilities."""
+
+    predicted: float
+    measured: float
+    random: list[float] = []
+    """Measured with each random group changed in the same way."""
 
 
 class InterveneResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,6 +261,7 @@ class InterveneResult(msgspec.Struct, frozen=True, kw_only=True):
     """Over logits; where there are fewer than three, over features."""
     next_tokens: list[NextToken]
     """The likeliest before and after."""
+    target: TargetChange | None = None
 
 
 class FaithfulnessConfig(msgspec.Struct, frozen=True, kw_only=True, tag="faithfulness"):

@@ -20,6 +20,7 @@ from sae_desktop.circuits.asking_config import (
     NormsMode,
 )
 from sae_desktop.circuits.lens_config import PatchConfig, PatchedHook, PatchResult
+from sae_desktop.circuits.reading.graph_file import LOGIT
 from sae_desktop.cli.config_options import Choice, Settings, option, with_options
 from sae_desktop.cli.lens_commands import ChatOption, ModelOption
 from sae_desktop.cli.node_text import NodeTexts
@@ -33,10 +34,16 @@ from sae_desktop.described import settings as settings_of
 from sae_desktop.language_model.names import BUILTIN
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.words.agreement_text import agreement_lines, parting_text
-from sae_desktop.words.amounts import signed_text, whole_percent_text
+from sae_desktop.words.amounts import share_text, signed_text, whole_percent_text
+from sae_desktop.words.circuit_text import groups_text as said_of_groups
+from sae_desktop.words.circuit_text import tested_text as said_of_test
+from sae_desktop.words.circuit_text import verdict
+from sae_desktop.words.glossary import hover
 
 _NO_NODES: list[int] = []
+_NONE = "–"
 _ROWS = 20
+_MEMBERS = 3
 _ATTENTION: AttentionMode = default(InterveneConfig, "attention")
 _NORMS: NormsMode = default(InterveneConfig, "norms")
 
@@ -48,19 +55,26 @@ def groups(
 ) -> None:
     """Put features of a graph that do the same into groups, and keep them in its file."""
     config = GroupsConfig(project=str(project), graph=graph, **settings)
-    run_job_command(config, groups_text, as_json=as_json)
+    texts = NodeTexts(project, graph)
+    run_job_command(config, partial(groups_text, texts=texts), as_json=as_json)
 
 
-def groups_text(result: GroupsResult) -> str:
-    """Return the groups with how stable they are."""
+def groups_text(result: GroupsResult, texts: NodeTexts) -> str:
+    """Return the groups with how stable they are, and of what features they are."""
     rows = [
-        (group.name, str(len(group.nodes)), f"{group.stability:.2f}", f"{group.influence:.3f}")
+        (
+            group.name,
+            str(len(group.nodes)),
+            share_text(group.stability, 0),
+            share_text(group.influence),
+            ", ".join(texts.name(node) for node in group.nodes[:_MEMBERS])
+            + ("…" if len(group.nodes) > _MEMBERS else ""),
+        )
         for group in result.groups
     ]
-    text = table(("group", "features", "stability", "influence"), rows, left={0})
-    chance = result.shuffled_stability
-    beside = "" if chance is None else f"; exchanged links give groups of stability {chance:.2f}"
-    return f"{text}\n{result.grouped:,} of {result.considered:,} features are in a group{beside}"
+    heads = ("group", "features", "stability", "influence", "its features of most influence")
+    lines = [table(heads, rows, left={0, 4})] if rows else []
+    return "\n".join([*lines, said_of_groups(result), f"Stability: {hover('Stability')}"])
 
 
 @trace_app.command("test")
@@ -71,9 +85,14 @@ def try_changes(
         list[int], typer.Option("--node", min=0, help="Number of a node to change; repeatable.")
     ] = _NO_NODES,
     group: Annotated[str, typer.Option("--group", help="Name of a group to change.")] = "",
-    mode: Annotated[ChangeMode, typer.Option("--mode", help="What is done to them.")] = default(
-        NodeChange, "mode"
-    ),
+    mode: Annotated[
+        ChangeMode,
+        typer.Option(
+            "--mode",
+            help="What is done to their activation: ablate sets it to 0, clamp to --value, "
+            "multiply takes it --value times, swap takes that in the prompt --other.",
+        ),
+    ] = default(NodeChange, "mode"),
     value: Annotated[
         float, typer.Option("--value", help="Activation to clamp to, or factor to multiply by.")
     ] = default(NodeChange, "value"),
@@ -84,6 +103,12 @@ def try_changes(
         AttentionMode, option(InterveneConfig, "attention", "--attention")
     ] = _ATTENTION,
     norms: Annotated[NormsMode, option(InterveneConfig, "norms", "--norms")] = _NORMS,
+    random: Annotated[int, option(InterveneConfig, "random", "--random")] = default(
+        InterveneConfig, "random"
+    ),
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Another seed draws other random groups.")
+    ] = default(InterveneConfig, "seed"),
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -95,37 +120,44 @@ def try_changes(
         raise typer.BadParameter("name a node or a group", param_hint="--node")
     config = InterveneConfig(
         project=str(project), graph=graph, changes=tuple(changes), attention=attention,
-        norms=norms, device=device,
+        norms=norms, random=random, seed=seed, device=device,
     )  # fmt: skip
     texts = NodeTexts(project, graph)
     run_job_command(config, partial(tested_text, texts=texts), as_json=as_json)
 
 
 def tested_text(result: InterveneResult, texts: NodeTexts) -> str:
-    """Return the changes, the largest first, then the next tokens."""
+    """Return what is explained, then the largest changes, then the next tokens."""
+    logits = [n for n in range(texts.graph.nodes) if texts.graph.kind[n] == LOGIT]
     order = sorted(result.effects, key=lambda e: -max(abs(e.measured), abs(e.predicted)))[:_ROWS]
     rows = [
         (
             f"{texts(effect.node)}{' (changed)' if effect.changed else ''}",
             *(signed_text(v, 3) for v in (effect.before, effect.predicted, effect.measured)),
+            _NONE if effect.random is None else signed_text(effect.random, 3),
         )
         for effect in order
     ]
-    lines = [table(("node", "before", "predicted change", "measured change"), rows, left={0})]
-    for what, value in (
-        ("outputs", result.logit_correlation),
-        ("features", result.node_correlation),
-    ):
-        if value is not None:
-            lines.append(f"correlation of predicted and measured change, {what}: {value:.3f}")
-    lines += [f"- {line}" for line in agreement_lines(result.agreement)]
-    said = parting_text(result.agreement)
-    lines += [said] if said else []
+    heads = ("node", "before", "predicted change", "measured change", "by random groups")
     tokens = [
-        (visible_token(row.token), f"{row.before:.1%}", f"{row.after:.1%}")
+        (
+            visible_token(row.token),
+            f"{row.before:.1%}",
+            f"{row.after:.1%}",
+            _NONE if row.random is None else f"{row.random:.1%}",
+        )
         for row in result.next_tokens
     ]
-    return "\n".join([*lines, "", table(("next token", "before", "after"), tokens, left={0})])
+    said = (verdict(result, logits), said_of_test(result))
+    return "\n".join(
+        [
+            table(heads, rows, left={0}),
+            *(line for line in said if line),
+            *(f"- {line}" for line in agreement_lines(result.agreement)),
+            "",
+            table(("next token", "before", "after", "after random groups"), tokens, left={0}),
+        ]
+    )
 
 
 @trace_app.command("faithfulness")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -27,6 +28,7 @@ from sae_desktop.project import Project
 trace_app = typer.Typer(
     no_args_is_help=True, help="Trace which features make the next token of a prompt."
 )
+NodeKind = Literal["all", "feature", "embedding", "error", "logit"]
 _CHOICES = tuple(
     Choice(field, name="--token" if field == "tokens" else "") for field in settings_of(TraceConfig)
 )
@@ -58,7 +60,7 @@ def run(
         project=str(project), set=set_name, prompt=prompt, name=name, chat=chat, device=device,
         **_told(settings),
     )  # fmt: skip
-    run_job_command(config, trace_text.traced, as_json=as_json)
+    run_job_command(config, partial(trace_text.traced, project=project), as_json=as_json)
 
 
 @trace_app.command("estimate")
@@ -122,13 +124,17 @@ def show(
     node: Annotated[
         int, typer.Option("--node", min=-1, help="Show the inputs of this node; -1: of none.")
     ] = -1,
+    kind: Annotated[
+        NodeKind, typer.Option("--kind", help="Show nodes of this kind alone.")
+    ] = "all",
+    group: Annotated[str, typer.Option("--group", help="Show the nodes of this group.")] = "",
     most: Annotated[int, typer.Option("--most", min=1, help="Rows to show at most.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Show the nodes of a graph that matter most to its targets, or the inputs of one node."""
 
     def work() -> dict[str, Any]:
-        return trace_text.shown(NodeTexts(project, graph), node, most)
+        return trace_text.shown(NodeTexts(project, graph), node, most, kind, group)
 
     run_reading_command(work, trace_text.nodes, as_json=as_json)
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sae_desktop.circuits.config import TraceEstimate, TraceResult
 from sae_desktop.circuits.reading.graph_file import KINDS, LOGIT
+from sae_desktop.circuits.reading.node_links import nodes_of_group
 from sae_desktop.cli.node_text import NodeTexts
 from sae_desktop.cli.render import table
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.storage.faults import format_bytes
-from sae_desktop.words.amounts import elapsed_text, share_text
+from sae_desktop.words.amounts import elapsed_text, share_text, signed_text
+from sae_desktop.words.glossary import hover
 
 
-def traced(result: TraceResult) -> str:
-    """Return what a trace has found."""
+def traced(result: TraceResult, project: Path) -> str:
+    """Return what a trace has found, and how to go on."""
     lines = [
         f"“{result.name}”: {result.features:,} of {result.active_features:,} active features on "
         f"{result.tokens:,} tokens, {result.edges:,} edges.",
@@ -25,10 +29,17 @@ def traced(result: TraceResult) -> str:
         f"Replacement score {result.replacement_score:.3f}, completeness score "
         f"{result.completeness_score:.3f}; {share_text(result.kept_edges)} of the edges’ size is "
         "kept.",
+        *map(_meaning, ("Replacement score", "Completeness score")),
         f"{format_bytes(result.file_bytes)} in {result.path}; {elapsed_text(result.seconds)}, "
         f"{format_bytes(result.peak_bytes)} of memory beside model and set.",
+        f"Its nodes: sae-desktop trace show {shlex.join([str(project), result.name])}",
     ]
     return "\n".join(lines)
+
+
+def _meaning(term: str) -> str:
+    """Return what a figure means, as the glossary has it."""
+    return f"  {term}: {hover(term)}"
 
 
 def estimate(result: TraceEstimate) -> str:
@@ -82,27 +93,34 @@ def _short(prompt: str) -> str:
     return shown if len(shown) <= 48 else f"{shown[:23]}…{shown[-24:]}"
 
 
-def shown(texts: NodeTexts, node: int, most: int) -> dict[str, Any]:
-    """Return the nodes of most influence, or the inputs of one. Raises UserError."""
+def shown(
+    texts: NodeTexts, node: int, most: int, kind: str = "all", group: str = ""
+) -> dict[str, Any]:
+    """Return the nodes of most influence, or the inputs of one; of one kind or group.
+
+    Raises UserError for a node or group that is not there.
+    """
     graph = texts.graph
     if node >= graph.nodes:
         raise UserError(
             f"There is no node {node} in the graph.",
             next_step=f"Nodes are numbered 0 to {graph.nodes - 1}.",
         )
+    among = np.ones(graph.nodes, bool) if kind == "all" else graph.kind == KINDS.index(kind)
+    if group:
+        among &= np.isin(np.arange(graph.nodes), nodes_of_group(graph, group))
     if node >= 0:
         sources, weights = graph.inputs(node)
-        found = [
-            {**_node(texts, int(source)), "weight": float(weight)}
-            for source, weight in zip(sources[:most], weights[:most], strict=True)
-        ]
+        rows = [number for number, source in enumerate(sources) if among[source]][:most]
+        found = [{**_node(texts, int(sources[row])), "weight": float(weights[row])} for row in rows]
         return {"of": _node(texts, node), "nodes": found, "rest": float(graph.rest[node])}
-    targets = np.flatnonzero(graph.kind == LOGIT)
-    others = np.flatnonzero(graph.kind != LOGIT)
+    targets = np.flatnonzero((graph.kind == LOGIT) & among)
+    others = np.flatnonzero((graph.kind != LOGIT) & among)
     first = others[np.argsort(-graph.influence[others], kind="stable")[:most]]
     return {
         "of": None,
         "nodes": [_node(texts, int(number)) for number in (*targets, *first)],
+        "left_out": len(others) - len(first),
         "replacement_score": graph.info.replacement_score,
         "completeness_score": graph.info.completeness_score,
     }
@@ -124,22 +142,33 @@ def _node(texts: NodeTexts, number: int) -> dict[str, Any]:
         "name": texts.name(number),
         "activation": float(graph.activation[number]),
         "influence": float(graph.influence[number]),
+        "probability": float(graph.probability[number]) if is_target else None,
         "target": graph.info.target_tokens[target] if is_target else "",
     }
 
 
 def _called(node: dict[str, Any]) -> str:
-    """Return what a feature or target is called in its row."""
-    if node["kind"] != "feature":
+    """Return what a node is called in its row."""
+    if node["kind"] == "logit":
         return visible_token(node["target"])
+    if node["kind"] != "feature":
+        return ""
     number = f"#{node['feature']}"
     return number if node["name"] == number else f"{number}  {node['name']}"
 
 
+def _worth(node: dict[str, Any], of: bool) -> str:
+    """Return the last figure of a node's row; of a target its probability."""
+    if of:
+        return signed_text(node["weight"], 4)
+    if node["kind"] == "logit":
+        return "" if node["probability"] is None else share_text(node["probability"])
+    return share_text(node["influence"])
+
+
 def nodes(result: dict[str, Any]) -> str:
-    """Return nodes as a table."""
+    """Return nodes as a table, and what its figures are."""
     of = result["of"]
-    last = "weight" if of is not None else "influence"
     rows = [
         (
             str(node["node"]),
@@ -148,15 +177,29 @@ def nodes(result: dict[str, Any]) -> str:
             f"{node['position']} {visible_token(node['token'])}",
             _called(node),
             f"{node['activation']:,.4g}",
-            f"{node[last]:,.4g}",
+            _worth(node, of is not None),
         )
         for node in result["nodes"]
     ]
+    last = "adds" if of is not None else "influence"
     text = table(
         ("node", "kind", "layer", "token", "feature or target", "activation", last),
         rows,
         left={1, 3, 4},
     )
     if of is None:
-        return text
-    return f"{text}\nThe edges that were not kept add up to {result['rest']:,.4g}."
+        left = result["left_out"]
+        more = (
+            f"{left:,} more node{'s' * (left > 1)} with less influence (--most, --kind)."
+            if left
+            else ""
+        )
+        targets = any(node["kind"] == "logit" for node in result["nodes"])
+        told = "Of a target the activation is its logit, the influence its probability." * targets
+        return "\n".join(line for line in (text, _meaning("Influence"), told, more) if line)
+    called = _called(of) or of["token"]
+    return (
+        f"{text}\nWhat each adds to node {of['node']} (“{called}”), which is "
+        f"{of['activation']:,.4g}. Edges that were not kept add up to "
+        f"{signed_text(result['rest'], 4)}; the remainder is a constant (biases)."
+    )

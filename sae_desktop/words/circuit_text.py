@@ -58,9 +58,10 @@ def groups_text(result: GroupsResult) -> str:
         )
     mean = sum(group.stability for group in result.groups) / len(result.groups)
     return (
-        f"{exact_count(len(result.groups))} groups with {exact_count(result.grouped)} of "
-        f"{exact_count(result.considered)} nodes. Stability {share_text(mean, 0)} on average; "
-        f"groups of shuffled edges have {share_text(result.shuffled_stability, 0)}."
+        f"{exact_count(len(result.groups))} group{'s' * (len(result.groups) > 1)} with "
+        f"{exact_count(result.grouped)} of {exact_count(result.considered)} nodes. Stability "
+        f"{share_text(mean, 0)} on average; groups of shuffled edges have "
+        f"{share_text(result.shuffled_stability, 0)}."
     )
 
 
@@ -82,7 +83,26 @@ def tested_text(result: InterveneResult) -> str:
             parts.append(f"{value:.2f} over {what}")
     how = HELD[result.attention, result.norms][0].lower()
     said = f"Correlation of predicted and measured ({how}): {', '.join(parts)}. " if parts else ""
-    return f"{said}{parting_text(result.agreement)}".rstrip()
+    return f"{target_text(result)} {said}{parting_text(result.agreement)}".strip()
+
+
+def target_text(result: InterveneResult) -> str:
+    """Return the change of all that is explained, beside that by random groups."""
+    target = result.target
+    if target is None:
+        return ""
+    said = (
+        f"What is explained, by probability: predicted {signed(target.predicted)}, measured "
+        f"{signed(target.measured)}."
+    )
+    if not target.random:
+        return said
+    lowest, highest = min(target.random), max(target.random)
+    mean = sum(target.random) / len(target.random)
+    return (
+        f"{said} {exact_count(len(target.random))} random groups of like activation: "
+        f"{signed(mean)} on average, {signed(lowest)} to {signed(highest)}."
+    )
 
 
 def verdict(result: InterveneResult, targets: Sequence[int]) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from sae_desktop.circuits.reading.graph_file import Array, Graph
+from sae_desktop.errors import UserError
 
 Side = Literal["inputs", "outputs"]
 SortBy = Literal["name", "place", "weight", "share"]
@@ -96,3 +97,17 @@ def matching(
         ]
         chosen &= np.array([all(word in line for word in words) for line in told], dtype=bool)
     return links.taken(np.flatnonzero(chosen))
+
+
+def nodes_of_group(graph: Graph, name: str) -> list[int]:
+    """Return the nodes of a group that the graph's file has. Raises UserError for another name."""
+    if name not in graph.info.groups or graph.groups_of is None:
+        named = ", ".join(f"“{group}”" for group in graph.info.groups[:8])
+        raise UserError(
+            f"The graph has no group “{name}”.",
+            next_step=f"Choose one of its groups: {named}."
+            if named
+            else "Make groups first, with “Find groups” or sae-desktop trace groups.",
+        )
+    found: list[int] = np.flatnonzero(graph.groups_of == graph.info.groups.index(name)).tolist()
+    return found

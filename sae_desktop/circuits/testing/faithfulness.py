@@ -19,6 +19,7 @@ from sae_desktop.circuits.reading.graph_file import FEATURE, Array, Faithfulness
 from sae_desktop.circuits.reading.prediction import predicted_change
 from sae_desktop.circuits.reading.pruning import target_weights
 from sae_desktop.circuits.testing.agreement import COMPARED, agreement, correlation
+from sae_desktop.circuits.testing.alike import alike
 from sae_desktop.circuits.testing.changes import FeatureChange, Held, run_changed
 from sae_desktop.circuits.testing.intervene import measured_nodes
 from sae_desktop.errors import UserError
@@ -26,8 +27,6 @@ from sae_desktop.jobs import JobContext
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project
 
-_NEAREST = 10
-"""Features of the nearest activation, of which one is drawn."""
 _TOKENS_AT_ONCE = 1024
 
 
@@ -50,7 +49,7 @@ def faithfulness(config: FaithfulnessConfig, context: JobContext) -> Faithfulnes
     top = top[: max(1, len(features) // 2)]
     place_of = {node: place for place, node in found.places.items()}
     chosen = [place_of[int(node)] for node in top]
-    drawn = _alike(found, top, config.seed)
+    drawn = alike(found, graph.activation[top].tolist(), set(chosen), config.seed)
     predicted = np.array(
         [
             predicted_change(graph, {int(node): -float(graph.activation[node])})
@@ -100,36 +99,6 @@ def faithfulness(config: FaithfulnessConfig, context: JobContext) -> Faithfulnes
     path = Project.open(config.project).graph_path(config.graph)
     write_graph(path, msgspec.structs.replace(graph.info, faithfulness=kept), graph.arrays)
     return result
-
-
-def _alike(found: OpenedGraph, top: Array, seed: int) -> list[Place]:
-    """Return for each top node another feature that fires, drawn from those of its activation."""
-    places: list[Place] = []
-    values: list[float] = []
-    inside = found.places
-    taken = {place for place, node in inside.items() if node in set(top.tolist())}
-    for layer, active in found.model.active.items():
-        rows = zip(
-            active.positions.tolist(), active.features.tolist(), active.activations.tolist(),
-            strict=True,
-        )  # fmt: skip
-        for position, feature, value in rows:
-            if (layer, position, feature) not in taken:
-                places.append((layer, position, feature))
-                values.append(value)
-    rng = np.random.default_rng(seed)
-    sizes = np.array(values)
-    left = np.ones(len(places), bool)
-    drawn: list[Place] = []
-    for node in top.tolist():
-        if not left.any():
-            break
-        distances = np.where(left, np.abs(sizes - float(found.graph.activation[node])), np.inf)
-        nearest = np.argsort(distances, kind="stable")[: min(_NEAREST, int(left.sum()))]
-        number = int(rng.choice(nearest))
-        left[number] = False
-        drawn.append(places[number])
-    return drawn
 
 
 class _Ablations:

@@ -15,13 +15,17 @@ from sae_desktop.circuits.asking_config import (
     NextToken,
     NodeChange,
     NodeEffect,
+    TargetChange,
 )
 from sae_desktop.circuits.opened_graph import OpenedGraph, open_graph
 from sae_desktop.circuits.prompt import read_prompt
-from sae_desktop.circuits.reading.graph_file import ERROR, FEATURE, LOGIT, Array, Graph
+from sae_desktop.circuits.reading.graph_file import ERROR, FEATURE, LOGIT, Array
+from sae_desktop.circuits.reading.node_links import nodes_of_group
 from sae_desktop.circuits.reading.prediction import predicted_change
+from sae_desktop.circuits.reading.pruning import target_weights
 from sae_desktop.circuits.replacement import Pass
 from sae_desktop.circuits.testing.agreement import agreement, correlation
+from sae_desktop.circuits.testing.alike import alike
 from sae_desktop.circuits.testing.changes import (
     Change,
     ErrorChange,
@@ -36,6 +40,9 @@ from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.limits import refuse_beyond_limits
 
+_TOKENS_AT_ONCE = 1024
+"""Of random groups that are changed at once."""
+
 
 def intervene(config: InterveneConfig, context: JobContext) -> InterveneResult:
     """Change nodes of a graph in the model and compare what follows with the prediction.
@@ -46,20 +53,20 @@ def intervene(config: InterveneConfig, context: JobContext) -> InterveneResult:
     refuse_beyond_limits(config)
     if not config.changes:
         raise UserError("There is nothing to change.", next_step="Choose a node or a group.")
-    context.progress(0, 4, "passes", "Reading the prompt")
+    context.progress(0, 5, "passes", "Reading the prompt")
     found = open_graph(config.project, config.graph, config.device)
     context.check_cancelled()
-    context.progress(1, 4, "passes", "Reading the prompt")
+    context.progress(1, 5, "passes", "Reading the prompt")
     changes = resolved(found, config.changes)
     predicted, fixed = prediction(found, changes)
     context.check_cancelled()
-    context.progress(2, 4, "passes", "Changing it")
+    context.progress(2, 5, "passes", "Changing it")
     graph = found.graph
     before = graph.activation.astype(np.float64)
     held = Held(config.attention, config.norms)
     seen = run_changed(found.model, [changes], held)
     moved = measured_nodes(found, seen)[0] - before
-    context.progress(3, 4, "passes", "Changing it otherwise")
+    context.progress(3, 5, "passes", "Changing it otherwise")
     for node, value in fixed.items():
         if graph.kind[node] == FEATURE:
             moved[node] = value
@@ -85,7 +92,11 @@ def intervene(config: InterveneConfig, context: JobContext) -> InterveneResult:
         predicted[compared], moved[compared], otherwise(held._replace(replaced=True)), held,
         otherwise,
     )  # fmt: skip
-    context.progress(4, 4, "passes", "Changing it otherwise")
+    context.progress(4, 5, "passes", "Changing random features")
+    beside = random_groups(found, changes, config, context)
+    context.progress(5, 5, "passes", "Changing random features")
+    of_random = beside.nodes.mean(axis=0) - before if len(beside.nodes) else None
+    weights = target_weights(graph)
     return InterveneResult(
         graph=config.graph,
         attention=config.attention,
@@ -98,13 +109,21 @@ def intervene(config: InterveneConfig, context: JobContext) -> InterveneResult:
                 predicted=float(predicted[node]),
                 measured=float(moved[node]),
                 changed=node in fixed,
+                random=None
+                if of_random is None or graph.kind[node] != LOGIT
+                else float(of_random[node]),
             )
             for node in shown
         ],
         logit_correlation=of_logits,
         node_correlation=correlation(predicted[features], moved[features]),
         agreement=agreed,
-        next_tokens=_next_tokens(found, seen, config.top),
+        next_tokens=_next_tokens(found, seen, beside.probabilities, config.top),
+        target=TargetChange(
+            predicted=float(predicted @ weights),
+            measured=float(moved @ weights),
+            random=((beside.nodes - before) @ weights).tolist(),
+        ),
     )
 
 
@@ -125,7 +144,7 @@ def _of_one(found: OpenedGraph, one: NodeChange, others: _Others) -> list[Change
     graph = found.graph
     if one.feature >= 0:
         return [_feature_change(found, (one.layer, one.position, one.feature), one, others)]
-    nodes = list(one.nodes) or ([one.node] if one.node >= 0 else _of_group(graph, one.group))
+    nodes = list(one.nodes) or ([one.node] if one.node >= 0 else nodes_of_group(graph, one.group))
     changes: list[Change] = []
     for node in nodes:
         if not 0 <= node < graph.nodes:
@@ -145,17 +164,6 @@ def _of_one(found: OpenedGraph, one: NodeChange, others: _Others) -> list[Change
                 next_step="Choose a feature.",
             )
     return changes
-
-
-def _of_group(graph: Graph, name: str) -> list[int]:
-    if name not in graph.info.groups or graph.groups_of is None:
-        raise UserError(
-            f"The graph has no group “{name}”.",
-            next_step="Choose a node, or one of its groups: "
-            f"{', '.join(graph.info.groups[:8]) or 'none yet'}.",
-        )
-    found: list[int] = np.flatnonzero(graph.groups_of == graph.info.groups.index(name)).tolist()
-    return found
 
 
 def _feature_change(
@@ -288,14 +296,66 @@ def measured_nodes(found: OpenedGraph, seen: Pass) -> Array:
     return out
 
 
-def _next_tokens(found: OpenedGraph, seen: Pass, top: int) -> list[NextToken]:
+def _next_tokens(
+    found: OpenedGraph, seen: Pass, random_V: Tensor | None, top: int
+) -> list[NextToken]:
     before = found.model.probabilities().detach()
-    after = torch.softmax(seen.logits[0, -1].to(before.dtype), dim=-1)
+    after = _probabilities(seen, before)[0]
     count = min(top, len(before))
     ids = [*before.topk(count).indices.tolist(), *after.topk(count).indices.tolist()]
     names = found.lm.token_bytes()
     rows = [
-        NextToken(token=token_text(names[i]), before=float(before[i]), after=float(after[i]))
+        NextToken(
+            token=token_text(names[i]), before=float(before[i]), after=float(after[i]),
+            random=None if random_V is None else float(random_V[i]),
+        )
         for i in dict.fromkeys(ids)
-    ]
+    ]  # fmt: skip
     return sorted(rows, key=lambda row: -max(row.before, row.after))[: 2 * top]
+
+
+def _probabilities(seen: Pass, like: Tensor) -> Tensor:
+    """Return the next token's probabilities after a pass, (B, V)."""
+    return torch.softmax(seen.logits[:, -1].to(like.dtype), dim=-1)
+
+
+# ---------------------------------------------------------------- beside it
+class Random(NamedTuple):
+    """What happens when random groups are changed instead, R of them."""
+
+    nodes: Array
+    """(R, N): what the graph's nodes are then."""
+    probabilities: Tensor | None
+    """(V,), their mean; None of no group."""
+
+
+def random_groups(
+    found: OpenedGraph, changes: Sequence[Change], config: InterveneConfig, context: JobContext
+) -> Random:
+    """Change as many features of like activation in the same way, again and again.
+
+    Of changed errors there is no such group, nor where too few features fire.
+    """
+    asked = [change for change in changes if isinstance(change, FeatureChange)]
+    places = [change.place for change in asked]
+    now = activations_in(found.model, found.model.seen, places)[0].tolist() if asked else []
+    rows: list[list[Change]] = []
+    for draw in range(config.random if len(asked) == len(changes) else 0):
+        drawn = alike(found, now, set(places), config.seed + draw)
+        if len(drawn) == len(asked):
+            rows.append(
+                [
+                    FeatureChange(*place, value=one.value, factor=one.factor)
+                    for place, one in zip(drawn, asked, strict=True)
+                ]
+            )
+    step = max(1, _TOKENS_AT_ONCE // found.model.tokens)
+    held = Held(config.attention, config.norms)
+    like = found.model.probabilities().detach()
+    nodes, chances = [np.zeros((0, found.graph.nodes))], []
+    for first in range(0, len(rows), step):
+        context.check_cancelled()
+        seen = run_changed(found.model, rows[first : first + step], held)
+        nodes.append(measured_nodes(found, seen))
+        chances.append(_probabilities(seen, like))
+    return Random(np.concatenate(nodes), torch.cat(chances).mean(dim=0) if chances else None)

@@ -20,8 +20,9 @@ from sae_desktop.circuits.asking_config import (
     NodeChange,
 )
 from sae_desktop.circuits.opened_graph import OpenedGraph, open_graph
-from sae_desktop.circuits.reading.graph_file import FEATURE, LOGIT, read_graph, write_graph
+from sae_desktop.circuits.reading.graph_file import ERROR, FEATURE, LOGIT, read_graph, write_graph
 from sae_desktop.circuits.reading.prediction import predicted_change
+from sae_desktop.circuits.testing.alike import alike
 from sae_desktop.circuits.testing.changes import FeatureChange, direct_effects
 from sae_desktop.circuits.testing.faithfulness import faithfulness
 from sae_desktop.circuits.testing.intervene import intervene, logit_directions
@@ -226,3 +227,53 @@ def test_faithfulness__is_that_of_single_ablations_and_kept(project: Project) ->
         (int(graph.layer[n]), int(graph.position[n]), int(graph.feature[n])) for n in result.nodes
     }
     assert not tops & set(result.random_nodes)
+
+
+def test_random_groups__are_changed_in_the_same_way_and_told_beside(
+    project: Project, opened: OpenedGraph
+) -> None:
+    graph = opened.graph
+    weights = graph.probability / graph.probability.sum()
+    nodes = [int(node) for node in np.flatnonzero(graph.kind == FEATURE)[3:6]]
+    result = asked(project, NodeChange(nodes=tuple(nodes)), random=3, seed=5, top=4)
+    places = {place for place, node in opened.places.items() if node in nodes}
+    drawn = [
+        alike(opened, graph.activation[nodes].tolist(), places, seed) for seed in (5, 6, 7)
+    ]  # fmt: skip
+    assert all(len(set(one)) == 3 and not places & set(one) for one in drawn)
+    changes = [tuple(NodeChange(layer=a, position=b, feature=c) for a, b, c in d) for d in drawn]
+    each = [asked(project, *one, random=0, top=4) for one in changes]
+    assert result.target is not None
+    assert all(one.target is not None and one.target.random == [] for one in each)
+    assert result.target.random == pytest.approx(
+        [one.target.measured for one in each if one.target is not None], abs=1e-4
+    )
+    logits = [e for e in result.effects if graph.kind[e.node] == LOGIT]
+    assert result.target.measured == pytest.approx(
+        sum(e.measured * weights[e.node] for e in logits), abs=1e-6
+    )
+    for number, effect in enumerate(logits):
+        single = [
+            [e for e in one.effects if graph.kind[e.node] == LOGIT][number].measured for one in each
+        ]
+        assert effect.random == pytest.approx(np.mean(single), abs=1e-4)
+    assert all(e.random is None for e in result.effects if graph.kind[e.node] == FEATURE)
+    first = result.next_tokens[0]
+    after = [t.after for one in each for t in one.next_tokens if t.token == first.token]
+    assert len(after) == 3
+    assert first.random == pytest.approx(np.mean(after), abs=1e-5)
+    # They fire about as strongly: nearer than most features do.
+    values = graph.activation[graph.kind == FEATURE]
+    for node, place in zip(nodes, drawn[0], strict=True):
+        inside = opened.places.get(place, None)
+        if inside is not None:
+            own = abs(graph.activation[inside] - graph.activation[node])
+            assert own <= np.quantile(np.abs(values - graph.activation[node]), 0.5)
+
+
+def test_random_groups__of_errors_there_are_none(project: Project, opened: OpenedGraph) -> None:
+    error = int(np.flatnonzero(opened.graph.kind == ERROR)[0])
+    result = asked(project, NodeChange(node=error), random=4)
+    assert result.target is not None
+    assert result.target.random == []
+    assert all(token.random is None for token in result.next_tokens)
