@@ -1,8 +1,8 @@
 """Make the sets of transcoders that circuits are traced with, by the jobs a person would run.
 
     python packaging/circuits_set.py demonstration [--work FOLDER] [--out PROJECT]
-    python packaging/circuits_set.py smollm2 [--work FOLDER] [--layers 30] [--features 2048]
-                                             [--rows 400000] [--corpus FOLDER]
+    python packaging/circuits_set.py smollm2 --work FOLDER [--name smollm2] [--layers 30]
+        [--features 2048] [--k 32] [--rows 400000] [--batch 512] [--lr 0.0015] [--corpus FOLDER]
 
 `demonstration` trains a set of the built-in model, keeps its weights in half precision, indexes
 and names its features with few contexts, and puts all of it into the project that ships, which
@@ -44,6 +44,8 @@ CONTEXTS = {
     "top_contexts": 6, "buckets": 1, "bucket_contexts": 2, "context_reach": 12,
 }  # fmt: skip
 """Of its indexes: what ships should be small."""
+SMOLLM2_INDEXED = 100_000
+"""Rows that the features of SmolLM2's set are indexed over, at most."""
 
 
 def demonstration(work: Path, out: Path) -> None:
@@ -114,23 +116,23 @@ def _index(
     return index_set(config, context)
 
 
-def smollm2(work: Path, layers: int, features: int, rows: int, corpus: str, k: int) -> None:
+def smollm2(given: argparse.Namespace) -> None:
     """Train a set of SmolLM2’s first layers, and index it."""
-    project = Project.open_or_create(work)
-    reading = {"corpus": corpus} if corpus else {}
+    project = Project.open_or_create(given.work)
+    reading = {"corpus": given.corpus} if given.corpus else {}
     stream = HarvestConfig(project="", name="stream", model="smollm2", context_size=128, **reading)
     train = TrainConfig(
-        project="", name="", stream=stream, architecture="batchtopk", features=features, k=k,
-        tokens=rows, batch=1024, lr=1e-3, metric_rows=1024, measure_loss=False, keep_checkpoints=1,
-        checkpoint_seconds=300.0,
+        project="", name="", stream=stream, architecture="batchtopk", features=given.features,
+        k=given.k, tokens=given.rows, batch=given.batch, lr=given.lr, metric_rows=1024,
+        measure_loss=False, keep_checkpoints=1, checkpoint_seconds=300.0,
     )  # fmt: skip
     config = TrainSetConfig(
-        project=str(work), name="smollm2", train=train, layers=tuple(range(layers))
+        project=str(given.work), name=given.name, train=train, layers=tuple(range(given.layers))
     )
     context = PrintingContext()
     with project.lock():
         print(train_set(config, context))
-        print(_index(project, "smollm2", min(rows, 100_000), stream, context))
+        print(_index(project, given.name, min(given.rows, SMOLLM2_INDEXED), stream, context))
 
 
 def main() -> None:
@@ -138,17 +140,20 @@ def main() -> None:
     parser.add_argument("what", choices=("demonstration", "smollm2"))
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument("--name", default="smollm2")
     parser.add_argument("--layers", type=int, default=30)
     parser.add_argument("--features", type=int, default=2048)
     parser.add_argument("--k", type=int, default=32)
     parser.add_argument("--rows", type=int, default=400_000)
+    parser.add_argument("--batch", type=int, default=512)
+    parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--corpus", default="")
     given = parser.parse_args()
     began = time.perf_counter()
     if given.what == "demonstration":
         demonstration(given.work, given.out)
     else:
-        smollm2(given.work, given.layers, given.features, given.rows, given.corpus, given.k)
+        smollm2(given)
     print(f"{time.perf_counter() - began:,.0f} s")
 
 
