@@ -2,7 +2,8 @@
 
     python packaging/circuits_set.py demonstration [--work FOLDER] [--out PROJECT]
     python packaging/circuits_set.py smollm2 --work FOLDER [--name smollm2] [--layers 30]
-        [--features 2048] [--k 32] [--rows 400000] [--batch 512] [--lr 0.0015] [--corpus FOLDER]
+        [--features 2048] [--k 32] [--rows 400000] [--batch 512] [--lr 0.0015]
+        [--indexed 100000] [--corpus FOLDER]
 
 `demonstration` trains a set of the built-in model, keeps its weights in half precision, indexes
 and names its features with few contexts, and puts all of it into the project that ships, which
@@ -44,8 +45,6 @@ CONTEXTS = {
     "top_contexts": 6, "buckets": 1, "bucket_contexts": 2, "context_reach": 12,
 }  # fmt: skip
 """Of its indexes: what ships should be small."""
-SMOLLM2_INDEXED = 100_000
-"""Rows that the features of SmolLM2's set are indexed over, at most."""
 
 
 def demonstration(work: Path, out: Path) -> None:
@@ -132,7 +131,7 @@ def smollm2(given: argparse.Namespace) -> None:
     context = PrintingContext()
     with project.lock():
         print(train_set(config, context))
-        print(_index(project, given.name, min(given.rows, SMOLLM2_INDEXED), stream, context))
+        print(_index(project, given.name, min(given.rows, given.indexed), stream, context))
 
 
 def main() -> None:
@@ -147,6 +146,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=400_000)
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--lr", type=float, default=1.5e-3)
+    parser.add_argument("--indexed", type=int, default=100_000, help="rows that are indexed")
     parser.add_argument("--corpus", default="")
     given = parser.parse_args()
     began = time.perf_counter()
