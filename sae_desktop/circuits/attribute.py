@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sae_desktop.circuits.lens_config import AttributeConfig, AttributeResult
 from sae_desktop.circuits.prompt import one_token
-from sae_desktop.circuits.testing.intervene import correlation
+from sae_desktop.circuits.testing.agreement import correlation
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.attribution import (
     attributions,
