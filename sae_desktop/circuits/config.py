@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -89,6 +89,14 @@ class TraceConfig(TraceSettings, frozen=True, kw_only=True, tag="trace"):
     name: str
 
 
+def was_chat(config: str) -> bool:
+    """Return whether the prompt of a graph was a chat, by the config it was made with."""
+    try:
+        return bool(msgspec.json.decode(config, type=dict[str, Any]).get("chat", False))
+    except ValueError:  # of a graph that came from elsewhere
+        return False
+
+
 class TraceResult(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     path: str
@@ -122,6 +130,8 @@ class TraceEstimate(msgspec.Struct, frozen=True, kw_only=True):
     tokens: tuple[str, ...]
     """The prompt's, as they are shown, special tokens before it included."""
     specials: int
+    special_tokens: tuple[int, ...] = ()
+    """Which of the tokens are special: what the prompt begins with, and those of a template."""
     active_features: int
     feature_nodes: int
     nodes: int

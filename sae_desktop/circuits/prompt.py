@@ -50,6 +50,12 @@ def read_prompt(lm: TextReader, text: str, *, chat: bool = False) -> Prompt:
     return Prompt(ids, len(before), tuple(token_text(names[number]) for number in ids))
 
 
+def special_places(lm: TextReader, prompt: Prompt) -> tuple[int, ...]:
+    """Return which of a prompt's tokens are special: its first ones, and those of a template."""
+    special = lm.special_ids
+    return tuple(n for n, token in enumerate(prompt.ids) if n < prompt.specials or token in special)
+
+
 def _rendered(lm: TextReader, text: str) -> str:
     turns = parse_chat(text)
     if not turns:

@@ -16,6 +16,8 @@ MOST_DRAWN = 400
 """Curves of the whole graph at most: more are a grey web, and those of one node show all."""
 LEVELS = 6
 """Strengths of a curve that the eye tells apart."""
+PIECES = 8
+"""Of a curve: of one that crosses the whole drawing, a view paints those within it alone."""
 _BEND = 0.45
 """Of the way upwards, how far a curve leaves straight before it turns."""
 
@@ -31,17 +33,20 @@ class Curves:
     points: Array
     level: Array
     positive: Array
+    pieces: Array
+    """(E, PIECES, 4, 2): each curve cut into as many, from its source on."""
     boxes: Array
-    """(E, 4): left, top, right, bottom."""
+    """(E, PIECES, 4): left, top, right, bottom of each piece."""
 
     def __len__(self) -> int:
         return len(self.edge)
 
     def within(self, left: float, top: float, right: float, bottom: float) -> Array:
-        """Return the numbers of the curves that may touch a rectangle, weakest first."""
+        """Return which pieces may touch a rectangle, (E, PIECES) bool."""
         b = self.boxes
-        touch = (b[:, 0] <= right) & (b[:, 2] >= left) & (b[:, 1] <= bottom) & (b[:, 3] >= top)
-        return np.flatnonzero(touch)
+        return np.asarray(
+            (b[..., 0] <= right) & (b[..., 2] >= left) & (b[..., 1] <= bottom) & (b[..., 3] >= top)
+        )
 
 
 def strongest(importance: Array, shown: Array, most: int = MOST_DRAWN) -> Array:
@@ -82,8 +87,31 @@ def make_curves(
         ],
         axis=1,
     )
-    boxes = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
-    return Curves(order, points, levels(importance[order]), weights[order] > 0, boxes)
+    pieces = _cut(points)
+    boxes = np.concatenate([pieces.min(axis=2), pieces.max(axis=2)], axis=2)
+    return Curves(order, points, levels(importance[order]), weights[order] > 0, pieces, boxes)
+
+
+def _cut(points: Array) -> Array:
+    """Return cubic curves (E, 4, 2) in pieces, each with control points of its own.
+
+    The point of a piece's blossom at (a, b, c) is its control point: (s, s, s), (s, s, e),
+    (s, e, e), (e, e, e) for a piece from s to e.
+    """
+    start = np.arange(PIECES) / PIECES
+    end = start + 1 / PIECES
+
+    def blossom(*at: Array) -> Array:
+        left = points[:, None]
+        for t in at:
+            left = left[:, :, :-1] * (1 - t[:, None, None]) + left[:, :, 1:] * t[:, None, None]
+        return left[:, :, 0]
+
+    corners = (
+        blossom(start, start, start), blossom(start, start, end),
+        blossom(start, end, end), blossom(end, end, end),
+    )  # fmt: skip
+    return np.stack(corners, axis=2)
 
 
 def levels(importance: Array) -> Array:

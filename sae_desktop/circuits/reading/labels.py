@@ -51,15 +51,14 @@ def place_labels(
     `widths` those that the names of `nodes` want; all in pixels. No name leaves 0 … `right`, and
     there are `most` at most.
     """
-    taken = boxes + np.array([0.0, -_ENDS, 0.0, _ENDS])
+    drawn = np.flatnonzero(np.isfinite(boxes[:, 0]))
+    taken = boxes[drawn] + np.array([0.0, -_ENDS, 0.0, _ENDS])
     found: list[Label] = []
     names = np.empty((0, 4))
     for node, wanted in zip(nodes, widths, strict=True):
         box = boxes[node]
         top = max((box[1] + box[3] - height) / 2, 0.0)
-        with np.errstate(invalid="ignore"):
-            level = (taken[:, 1] < top + height) & (taken[:, 3] > top)
-        level[node] = False
+        level = (taken[:, 1] < top + height) & (taken[:, 3] > top) & (drawn != node)
         line = (names[:, 1] < top + height) & (names[:, 3] > top)
         in_way = np.concatenate([taken[level], names[line]])
         place = _place(box, in_way, float(wanted), right)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from sae_desktop.circuits.config import EstimateTraceConfig, TraceEstimate
+from sae_desktop.circuits.prompt import special_places
 from sae_desktop.circuits.tracing.job import Tracer
 from sae_desktop.circuits.tracing.needs import (
     GUESSED_L0,
@@ -52,7 +53,8 @@ def estimate_trace(config: EstimateTraceConfig, context: JobContext) -> TraceEst
         shown = ids + ([] if against is None else against.tolist())
         problem = problem_of(needs, free, disk, shape)
         return TraceEstimate(
-            tokens=prompt.texts, specials=prompt.specials, active_features=active,
+            tokens=prompt.texts, specials=prompt.specials,
+            special_tokens=special_places(opened.lm, prompt), active_features=active,
             feature_nodes=features,
             nodes=features + len(ids) + shape.tokens * (shape.layers + 1)
             - prompt.specials * shape.layers,

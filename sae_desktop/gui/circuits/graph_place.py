@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from sae_desktop.circuits.config import was_chat
 from sae_desktop.gui.circuits.canvas.graph_view import GraphView
 from sae_desktop.gui.circuits.canvas.scene import make_scene
 from sae_desktop.gui.circuits.open_graph import OpenGraph
@@ -117,8 +118,10 @@ class GraphPlace(QWidget):
         self.canvas.frozen = False
         graph = self._opened.graph
         has = graph is not None
-        if graph is not None and not self.prompt.prompt.text():
-            self.prompt.take(graph.info.prompt, graph.info.target, graph.info.target_tokens)
+        if graph is not None and not self.prompt.text():
+            info = graph.info
+            chat = was_chat(info.config)
+            self.prompt.take(info.prompt, info.target, info.target_tokens, chat=chat)
         self._stack.setCurrentWidget(self._drawing if has else self.first)
         self._draw(whole=True)
         self._say(None)

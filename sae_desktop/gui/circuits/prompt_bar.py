@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
+    QApplication,
     QCheckBox,
     QComboBox,
     QHBoxLayout,
@@ -16,6 +17,7 @@ from sae_desktop.circuits.config import EstimateTraceConfig, TraceConfig, TraceE
 from sae_desktop.dictionary.set_info import read_set_info
 from sae_desktop.engine.protocol import ErrorInfo, JobProgress
 from sae_desktop.errors import UserError
+from sae_desktop.gui.circuits.chat_turns import ChatTurns
 from sae_desktop.gui.circuits.token_strip import TokenStrip
 from sae_desktop.gui.parts.demonstration import CIRCUIT_PROMPT, is_demonstration
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
@@ -75,8 +77,10 @@ class PromptBar(QWidget):
         self.set.setToolTip("The transcoders whose features the graph is made of")
         self.chat = QCheckBox("Chat")
         self.chat.setToolTip(
-            plain_tip("The prompt is a chat: turns begin with user:, assistant: or system:")
+            plain_tip("The prompt is a chat, which the model reads through its template")
         )
+        self.turns = ChatTurns()
+        self.turns.hide()
         self.trace_button = push_button(
             "Trace", self.trace, icon="tree-structure", primary=True,
             tip="Trace which features make the next token (Return, Ctrl+Shift+G)",
@@ -95,7 +99,9 @@ class PromptBar(QWidget):
         self.tokens.textChanged.connect(self._on_changed)
         self.target.currentIndexChanged.connect(self._on_changed)
         self.set.currentIndexChanged.connect(self._on_changed)
-        self.chat.toggled.connect(self._on_changed)
+        self.chat.toggled.connect(self._on_chat)
+        self.turns.changed.connect(self._on_changed)
+        self.turns.asked.connect(self.trace)
         self.prompt.returnPressed.connect(self.trace)
         session.contentsChanged.connect(self.list_sets)
         session.projectChanged.connect(self.list_sets)
@@ -104,16 +110,18 @@ class PromptBar(QWidget):
             session, self,
             {"prompt": self.prompt, "target": self.target, "tokens": self.tokens, "set": self.set},
         )  # fmt: skip
+        session.place.add(self, self._kept_chat, self._give_chat, part="chat")
         self.list_sets()
 
     def _build(self) -> None:
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.prompt, 1)
+        row.addWidget(self.turns, 1)
         for widget in (self.chat, self.target, self.tokens, self.set):
-            row.addWidget(widget)
-        row.addWidget(self.trace_button)
-        row.addWidget(self.stop_button)
+            row.addWidget(widget, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.trace_button, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.stop_button, 0, Qt.AlignmentFlag.AlignTop)
         self._below = QWidget()
         below = QHBoxLayout(self._below)
         below.setContentsMargins(0, 0, 0, 0)
@@ -134,8 +142,49 @@ class PromptBar(QWidget):
     def take_set(self, name: str) -> None:
         """Trace with a set, as its card in the project asks; the prompt can be typed at once."""
         self.set.setCurrentText(name)
-        self.prompt.setFocus()
-        self.prompt.selectAll()
+        self.focus_prompt()
+
+    def focus_prompt(self) -> None:
+        """Put the keyboard where the prompt is written."""
+        if self.is_chat:
+            self.turns.setFocus()
+        else:
+            self.prompt.setFocus()
+            self.prompt.selectAll()
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether the prompt is a chat, of a model that has a template for it."""
+        return self.chat.isChecked() and not self.chat.isHidden()
+
+    def text(self) -> str:
+        """Return the prompt as it is asked for: one line, or the turns of a chat."""
+        return self.turns.text() if self.is_chat else self.prompt.text()
+
+    def _on_chat(self, _on: bool = False) -> None:
+        """Show one line or turns; what was written in one goes to an empty other."""
+        chat = self.is_chat
+        focus = QApplication.focusWidget()
+        had_focus = focus is not None and focus is not self.chat and self.isAncestorOf(focus)
+        if chat and not self.turns.text():
+            self.turns.set_text(self.prompt.text())
+        elif not chat and not self.prompt.text() and len(self.turns.turns) == 1:
+            self.prompt.setText(self.turns.turns[0].said.toPlainText())
+        self.turns.setVisible(chat)
+        self.prompt.setVisible(not chat)
+        self.setFocusProxy(self.turns if chat else self.prompt)
+        if had_focus:
+            self.focus_prompt()
+        self._on_changed()
+
+    def _kept_chat(self) -> dict[str, object]:
+        return {"chat": self.chat.isChecked(), "turns": self.turns.text()}
+
+    def _give_chat(self, kept: dict[str, object]) -> None:
+        turns = kept.get("turns")
+        if isinstance(turns, str):
+            self.turns.set_text(turns)
+        self.chat.setChecked(kept.get("chat") is True)
 
     def list_sets(self) -> None:
         """List the sets of the project again."""
@@ -155,23 +204,28 @@ class PromptBar(QWidget):
         """Return what Trace would ask for; None without a prompt or a set, or where a token that
         is to be explained lacks."""
         project = self._session.project
-        if project is None or not self.prompt.text().strip() or not self.set.currentText():
+        prompt = self.text()
+        if project is None or not prompt.strip() or not self.set.currentText():
             return None
         target = self.target.currentData()
         tokens = () if target == "likely" else read_tokens(self.tokens.text())
         if len(tokens) < {"likely": 0, "tokens": 1, "difference": 2}[target]:
             return None
         return TraceConfig(
-            project=str(project.path), name=graph_name(self.prompt.text(), project.graphs())[
-                :LONGEST_NAME
-            ],
-            set=self.set.currentText(), prompt=self.prompt.text(), chat=self.chat.isChecked(),
+            project=str(project.path), name=graph_name(prompt, project.graphs())[:LONGEST_NAME],
+            set=self.set.currentText(), prompt=prompt, chat=self.is_chat,
             target=target, tokens=tokens,
         )  # fmt: skip
 
-    def take(self, prompt: str, target: str, tokens: tuple[str, ...]) -> None:
+    def take(
+        self, prompt: str, target: str, tokens: tuple[str, ...], *, chat: bool = False
+    ) -> None:
         """Set the fields as a graph was asked for."""
-        self.prompt.setText(prompt)
+        if chat:
+            self.turns.set_text(prompt)
+        else:
+            self.prompt.setText(prompt)
+        self.chat.setChecked(chat)
         self.target.setCurrentIndex(max(self.target.findData(target), 0))
         self.tokens.setText(", ".join(f"“{token}”" for token in tokens))
 
@@ -182,9 +236,9 @@ class PromptBar(QWidget):
         self.tokens.setPlaceholderText(_HINTS.get(target, ""))
         config = self.asked()
         self._show_buttons()
-        self.strip.show_tokens((), 0)
+        self.strip.show_tokens(())
         project = self._session.project
-        lacks = project is not None and not self.set.count() and bool(self.prompt.text().strip())
+        lacks = project is not None and not self.set.count() and bool(self.text().strip())
         self._say(_NO_SET if lacks else "")
         self._ask_for_template()
         if config is None or self._session.engine_stopped:
@@ -195,7 +249,7 @@ class PromptBar(QWidget):
 
     # ------------------------------------------------------------------ answers
     def _on_estimate(self, estimate: TraceEstimate) -> None:
-        self.strip.show_tokens(estimate.tokens, estimate.specials)
+        self.strip.show_tokens(estimate.tokens, frozenset(estimate.special_tokens))
         self._say(estimate_text(estimate), warning=not estimate.fits)
 
     def _on_refused(self, error: ErrorInfo) -> None:
@@ -219,6 +273,7 @@ class PromptBar(QWidget):
             return
         self._described = name
         self.chat.hide()
+        self._on_chat()
         try:
             model = read_set_info(project.set_path(name)).model if name else ""
         except UserError:  # the estimate says what is wrong with it
@@ -231,8 +286,7 @@ class PromptBar(QWidget):
     def _on_described(self, name: str, found: ModelDescription) -> None:
         if name == self.set.currentText():
             self.chat.setVisible(found.chat_template)
-            if not found.chat_template:
-                self.chat.setChecked(False)
+            self._on_chat()
 
     def show_progress(self, progress: JobProgress) -> None:
         """Say how far the trace is."""

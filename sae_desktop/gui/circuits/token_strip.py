@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
@@ -22,13 +22,14 @@ class TokenStrip(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._tokens: list[str] = []
-        self._specials = 0
+        self.specials: Collection[int] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Tokens of the prompt")
 
-    def show_tokens(self, tokens: Sequence[str], specials: int) -> None:
+    def show_tokens(self, tokens: Sequence[str], specials: Collection[int] = ()) -> None:
+        """Show tokens; `specials` says which are no text of a person's."""
         self._tokens = [shown_token(token) for token in tokens]
-        self._specials = specials
+        self.specials = specials
         self.setToolTip(plain_tip(" ".join(self._tokens)))
         self.setAccessibleDescription(" ".join(self._tokens))
         self.updateGeometry()
@@ -63,6 +64,6 @@ class TokenStrip(QWidget):
             painter.setPen(QPen(colours.border, 1))
             painter.setBrush(colours.surface)
             painter.drawRoundedRect(box, 3, 3)
-            painter.setPen(colours.muted_text if number < self._specials else colours.text)
+            painter.setPen(colours.muted_text if number in self.specials else colours.text)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self._tokens[number])
             left += widths[number]

@@ -86,8 +86,15 @@ def test_curves__lead_from_the_top_of_a_source_to_the_foot_of_its_target() -> No
     assert curves.points[0, 0].tolist() == [0.0, 290.0]
     assert curves.points[0, 3].tolist() == [200.0, 110.0]
     assert not curves.positive[0]
-    assert curves.within(150, 100, 160, 120).tolist() == [0]
-    assert curves.within(-50, 100, -10, 120).tolist() == []
+    # It leaves straight up: a view beside its beginning has nothing of it, one at its end has.
+    assert np.flatnonzero(curves.within(150, 100, 220, 130).any(axis=1)).tolist() == [0]
+    assert not curves.within(-50, 100, -10, 120).any()
+    assert not curves.within(120, 240, 200, 290).any()
+    assert curves.within(-5, 100, 205, 290).all()
+    pieces = curves.pieces[0]
+    assert (pieces[1:, 0] == pieces[:-1, 3]).all()
+    middle = (curves.points[0] * np.array([1, 3, 3, 1])[:, None]).sum(axis=0) / 8
+    assert pieces[4, 0] == pytest.approx(middle)
 
 
 def test_strongest_edges__are_drawn_last_and_the_faint_are_left_out() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from frame_client import FakeClient, Heard
 from made_graphs import save_made_graph
@@ -18,9 +19,11 @@ from sae_desktop.circuits.config import (
     TraceEstimate,
     TraceResult,
 )
-from sae_desktop.dictionary.set_info import SetInfo, SetMember, write_set_info
+from sae_desktop.dictionary.set_info import SetInfo, SetMember, read_set_info, write_set_info
+from sae_desktop.features.reading.chat_text import parse_chat
 from sae_desktop.gui.circuits.circuits import CircuitsPanel
 from sae_desktop.gui.state.session import Session
+from sae_desktop.language_model.config import DescribeModelConfig, ModelDescription
 from sae_desktop.project import Project
 
 
@@ -127,3 +130,51 @@ def test_failed_trace__leaves_the_prompt_and_can_be_started_again(
     assert heard.errors[-1].what == "The set “toy” lacks layer 3."
     assert bar.trace_button.isEnabled()
     assert bar.prompt.text() == "The sun"
+
+
+def test_chat__of_several_turns_is_written_for_a_model_with_a_template(
+    panel: CircuitsPanel, client: FakeClient, session: Session, project: Project, qtbot: QtBot
+) -> None:
+    info = read_set_info(project.set_path("toy"))
+    write_set_info(project.set_path("toy"), msgspec.structs.replace(info, model="smollm2"))
+    bar = panel.graph.prompt
+    bar._described = ""
+    bar.prompt.setText("What is 2+2?")
+    described = client.last(DescribeModelConfig)
+    assert not bar.chat.isVisible()
+    description = ModelDescription(
+        name="smollm2", architecture="", layers=2, width=8, vocabulary=9, context_size=99,
+        parameters=0, sites=[], default_site="", cached=True, chat_template=True,
+    )  # fmt: skip
+    client.finish(described, description)
+    assert bar.chat.isVisible()
+    assert bar.prompt.isVisible()
+    bar.chat.click()
+    assert not bar.prompt.isVisible()
+    first = bar.turns.turns[0]
+    assert (first.role.currentData(), first.said.toPlainText()) == ("user", "What is 2+2?")
+    bar.turns.add_button.click()
+    bar.turns.add_button.click()
+    _, second, third = bar.turns.turns
+    assert [turn.role.currentData() for turn in (second, third)] == ["assistant", "user"]
+    second.said.setPlainText("4.\nSure")
+    third.said.setPlainText("user: and 3+3?")
+    asked = bar.asked()
+    assert asked is not None
+    assert asked.chat
+    assert [(turn.role, turn.content) for turn in parse_chat(asked.prompt)] == [
+        ("user", "What is 2+2?"), ("assistant", "4.\nSure"), ("user", "user: and 3+3?"),
+    ]  # fmt: skip
+    second.remove.click()
+    assert [turn.said.toPlainText() for turn in bar.turns.turns] == [
+        "What is 2+2?", "user: and 3+3?",
+    ]  # fmt: skip
+    QTest.keyClick(third.said, Qt.Key.Key_Return)
+    assert client.last(TraceConfig).config.chat
+    special = _estimate(special_tokens=(0, 2))
+    qtbot.waitUntil(lambda: bool(client.started(EstimateTraceConfig)), timeout=3_000)
+    client.finish(client.last(EstimateTraceConfig), special)
+    assert bar.strip.specials == frozenset({0, 2})
+    bar.chat.click()
+    assert bar.prompt.isVisible()
+    assert bar.prompt.text() == "What is 2+2?"

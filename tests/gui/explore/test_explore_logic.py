@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sae_desktop.features.config import ProbeResult
-from sae_desktop.features.reading.chat_text import parse_chat
+from sae_desktop.features.config import ChatTurn, ProbeResult
+from sae_desktop.features.reading.chat_text import parse_chat, written_chat
 from sae_desktop.features.reading.facts import Context, Share
 from sae_desktop.gui.explore.ask.probe_summary import MatrixRows, ProbeTable
 from sae_desktop.gui.explore.context_groups import bucket_title, context_groups, origin_text
@@ -184,6 +184,23 @@ def test_chat__is_read_from_lines_that_name_a_speaker() -> None:
         ("user", "x"),
     ]
     assert parse_chat("  ") == []
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(("system", "user", "assistant")),
+            st.lists(
+                st.sampled_from(("Hi", "user: no turn", "\\\\USER: a", "a\\b", "assistant:x", "")),
+                min_size=1, max_size=3,
+            ).map(lambda lines: "\n".join(lines).strip()),
+        ).filter(lambda turn: bool(turn[1])),
+        max_size=4,
+    )
+)  # fmt: skip
+def test_chat__written_as_text_comes_back_whatever_is_said(said: list[tuple[str, str]]) -> None:
+    turns = [ChatTurn(role=role, content=content) for role, content in said]  # type: ignore[arg-type]
+    assert parse_chat(written_chat(turns)) == turns
 
 
 def test_token_alone__shows_spaces_and_control_characters() -> None:

@@ -298,7 +298,9 @@ class GraphCanvas(QWidget):
         painter.scale(camera.zoom, camera.zoom)
         painter.translate(-camera.x, -camera.y)
         if lit is not None:
-            self._painter.paint_lit(painter, lit.curves)
+            width, height = area.width() / camera.zoom, area.height() / camera.zoom
+            seen = lit.curves.within(camera.x, camera.y, camera.x + width, camera.y + height)
+            self._painter.paint_lit(painter, lit.curves, seen)
             self._painter.paint_nodes(painter, lit.nodes, max(camera.zoom, 0.3))
             self._painter.paint_ring(painter, lit.node, colours.text, 1.6)
         for node in self.marked:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
+
+import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
 
@@ -41,7 +45,6 @@ class Painter:
         self._font, self._bold = QFont(font), QFont(font)
         self._metrics = self._bold_metrics = QFontMetricsF(font)
         self._cut: dict[int, str] = {}
-        self._paths: dict[int, QPainterPath] = {}
 
     def paint(self, painter: QPainter, area: QRectF, zoom: float) -> None:
         """Paint curves and nodes of a rectangle of the drawing."""
@@ -51,38 +54,22 @@ class Painter:
         self.paint_nodes(painter, self.scene.within(*box), zoom)
 
     # ------------------------------------------------------------------ curves
-    def paint_curves(self, painter: QPainter, curves: Curves, chosen: Array) -> None:
-        """Paint curves of the whole graph, the strong ones over the faint."""
-        colours = theme.palette()
-        for level in range(LEVELS):
-            for positive in (False, True):
-                of = chosen[(curves.level[chosen] == level) & (curves.positive[chosen] == positive)]
-                if not len(of):
-                    continue
-                path = QPainterPath()
-                for number in of.tolist():
-                    path.addPath(self._path(curves, number))
-                colour = QColor(colours.positive if positive else colours.negative)
-                colour.setAlphaF(opacity_of(level))
-                painter.strokePath(path, _pen(colour, width_of(level)))
+    def paint_curves(self, painter: QPainter, curves: Curves, seen: Array) -> None:
+        """Paint what is `seen` (E, PIECES) of the whole graph, the strong over the faint."""
+        for level, positive, path in _paths(curves, seen):
+            colour = _colour(positive)
+            colour.setAlphaF(opacity_of(level))
+            painter.strokePath(path, _pen(colour, width_of(level)))
 
-    def paint_lit(self, painter: QPainter, curves: Curves) -> None:
-        """Paint the curves of a node that is pointed at, over everything."""
-        colours = theme.palette()
-        for number in range(len(curves)):
-            positive = bool(curves.positive[number])
-            colour = QColor(colours.positive if positive else colours.negative)
+    def paint_lit(self, painter: QPainter, curves: Curves, seen: Array) -> None:
+        """Paint what is `seen` of the curves of a node that is pointed at, over everything."""
+        for level, positive, path in _paths(curves, seen):
+            colour = _colour(positive)
             colour.setAlphaF(_LIT_OPACITY)
-            pen = _pen(colour, width_of(int(curves.level[number])))
+            pen = _pen(colour, width_of(level))
             if not positive:  # the sign is seen without its colour, too
                 pen.setDashPattern([7.0, 2.0])
-            painter.strokePath(_curve(curves.points[number]), pen)
-
-    def _path(self, curves: Curves, number: int) -> QPainterPath:
-        found = self._paths.get(number)
-        if found is None:
-            found = self._paths[number] = _curve(curves.points[number])
-        return found
+            painter.strokePath(path, pen)
 
     # ------------------------------------------------------------------ nodes
     def paint_nodes(self, painter: QPainter, nodes: Array, zoom: float) -> None:
@@ -129,16 +116,16 @@ class Painter:
         colours = theme.palette()
         share = float(self.scene.strength[node])
         if self.scene.kind[node] == ERROR:
-            return theme.blend(colours.surface, colours.muted_text, 0.25 + 0.35 * share)
+            return _blend(colours.surface, colours.muted_text, 0.25 + 0.35 * share)
         if self.scene.kind[node] in (EMBEDDING, LOGIT):
-            return theme.blend(colours.surface, colours.text, 0.55)
-        return theme.blend(colours.surface, colours.accent, 0.35 + 0.65 * share)
+            return _blend(colours.surface, colours.text, 0.55)
+        return _blend(colours.surface, colours.accent, 0.35 + 0.65 * share)
 
     def _paint_box(self, painter: QPainter, node: int) -> None:
         scene, colours = self.scene, theme.palette()
         rect, kind = self.rect(node).adjusted(0.5, 0.5, -0.5, -0.5), int(scene.kind[node])
         painter.setBrush(self.ground(node))
-        quiet = theme.blend(colours.surface, colours.muted_text, 0.55)
+        quiet = _blend(colours.surface, colours.muted_text, 0.55)
         border = colours.muted_text if kind in (EMBEDDING, LOGIT) else quiet
         pen = QPen(border, 1.0)
         if kind == ERROR:
@@ -175,7 +162,7 @@ class Painter:
         if kind == ERROR:
             return colours.surface
         share = _LEAST_TINT + (_TINT - _LEAST_TINT) * float(self.scene.strength[node])
-        return theme.blend(colours.surface, colours.accent, share)
+        return _blend(colours.surface, colours.accent, share)
 
     def _paint_text(self, painter: QPainter, node: int, zoom: float) -> None:
         scene, colours = self.scene, theme.palette()
@@ -205,17 +192,50 @@ class Painter:
         painter.drawRoundedRect(rect, radius, radius)
 
 
+def _blend(ground: QColor, colour: QColor, share: float) -> QColor:
+    """Return two colours blended; hundreds of nodes a view share a few dozen blends."""
+    return _blended(ground.rgb(), colour.rgb(), round(100 * share))
+
+
+@functools.lru_cache(1024)
+def _blended(ground: int, colour: int, hundredths: int) -> QColor:
+    return theme.blend(QColor(ground), QColor(colour), hundredths / 100)
+
+
 def group_colour(group: int) -> QColor:
     """Return the colour of a group's band."""
     colours = theme.run_colours()
     return colours[group % len(colours)]
 
 
-def _curve(points: Array) -> QPainterPath:
-    a, b, c, d = (QPointF(float(x), float(y)) for x, y in points)
-    path = QPainterPath(a)
-    path.cubicTo(b, c, d)
-    return path
+def _colour(positive: bool) -> QColor:
+    colours = theme.palette()
+    return QColor(colours.positive if positive else colours.negative)
+
+
+def _paths(curves: Curves, seen: Array) -> Iterator[tuple[int, bool, QPainterPath]]:
+    """Yield level, sign and path of the pieces that are `seen` (E, PIECES), the faint first.
+
+    Those of one level and sign are stroked at once, and pieces that follow one another are one
+    line.
+    """
+    touched = seen.any(axis=1)
+    for level in range(LEVELS):
+        for positive in (False, True):
+            of = np.flatnonzero(touched & (curves.level == level) & (curves.positive == positive))
+            if not len(of):
+                continue
+            path = QPainterPath()
+            which, piece = np.nonzero(seen[of])
+            before = (-1, -1)
+            rows = curves.pieces[of[which], piece].reshape(-1, 8).tolist()
+            for at, points in zip(zip(which.tolist(), piece.tolist(), strict=True), rows,
+                                  strict=True):  # fmt: skip
+                if at != (before[0], before[1] + 1):
+                    path.moveTo(points[0], points[1])
+                path.cubicTo(*points[2:])
+                before = at
+            yield level, positive, path
 
 
 def _pen(colour: QColor, width: float) -> QPen:
