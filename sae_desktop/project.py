@@ -46,6 +46,8 @@ class Project:
     sets/<name>/set.json          a dictionary for each layer, L00/ L01/ …, or one of all, all/;
                                   each a folder as those above, and called <name>.L00
     graphs/<name>.h5              attribution graphs; <name>.view.json: what a person did to one
+    changes/<name>.h5             comparisons of checkpoints; <name>.watch.json: what was watched,
+                                  <name>.calibration.json: when a watch raises an alert
     features/<name>.h5            indexes; <name>.effect: what features do when turned up,
                                   <name>.names: what they are called by statistics,
                                   <name>.judged: what a language model says of their labels,
@@ -157,6 +159,15 @@ class Project:
     def graph_path(self, name: str) -> Path:
         return self.path / "graphs" / f"{checked_name(name)}.h5"
 
+    def change_path(self, name: str) -> Path:
+        return self.path / "changes" / f"{checked_name(name)}.h5"
+
+    def watch_path(self, name: str) -> Path:
+        return self.path / "changes" / f"{checked_name(name)}.watch.json"
+
+    def calibration_path(self, name: str) -> Path:
+        return self.path / "changes" / f"{checked_name(name)}.calibration.json"
+
     def index_path(self, name: str) -> Path:
         return self.path / "features" / f"{checked_name(name)}.h5"
 
@@ -220,6 +231,14 @@ class Project:
 
     def graphs(self) -> list[str]:
         return sorted(p.stem for p in self.path.glob("graphs/[!.]*.h5"))
+
+    def changes(self) -> list[str]:
+        return sorted(p.stem for p in self.path.glob("changes/[!.]*.h5"))
+
+    def watches(self) -> list[str]:
+        return sorted(
+            p.name.removesuffix(".watch.json") for p in self.path.glob("changes/[!.]*.watch.json")
+        )
 
     def runs(self) -> list[str]:
         """Training runs, the unfinished ones too."""

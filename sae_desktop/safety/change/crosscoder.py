@@ -40,9 +40,8 @@ class _Watched:
     def after_step(self, state: TrainerState, report: StepReport) -> bool:
         del report
         self._context.check_cancelled()
-        self._context.progress(
-            self._first + state.step, self._total, "steps", "Training the crosscoder"
-        )
+        done = self._first + state.step
+        self._context.progress(done, self._total, "steps", "Training the crosscoder")
         return True
 
 
@@ -59,7 +58,7 @@ def train_crosscoder(
 ) -> Dictionary:
     """Return a crosscoder that reads and writes all of `rows`, (T, D) of each model, in order.
 
-    Progress is told in steps, from `first` of `total`.
+    Progress counts steps, from `first` on, of `total`.
     """
     width = rows[0].shape[1]
     power = torch.stack([(x - x.mean(dim=0)).square().sum(dim=1).mean() for x in rows]).mean()

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary
+from sae_desktop.safety.change.change_file import KINDS
 
 ABSENT = 0.2
 """A decoder norm below this share of the largest: Δnorm under 0.1 or over 0.9."""
@@ -26,7 +27,6 @@ EXPLAINS = 0.5
 """A scaling above this where the norm says absent: the feature is there after all."""
 TURNED = 0.7
 """Two directions of one feature with a cosine below this are not one direction."""
-KINDS = ("dead", "shared", "rotated", "exclusive", "doubtful", "partial")
 DEAD, SHARED, ROTATED, EXCLUSIVE, DOUBTFUL, PARTIAL = range(len(KINDS))
 _ROWS = 2048
 _TINY = 1e-12

@@ -1,0 +1,86 @@
+"""Checkpoints in a folder: in the order of training, and whether each is there whole.
+
+A checkpoint is a model folder, as `save_pretrained` and training programs write it. One that is
+being written has no config.json yet, lacks a shard that its index names, or has a weights file
+that is shorter than its header says; what is whole by these signs and did not change from one look
+to the next is complete. Free of torch.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from sae_desktop.errors import UserError
+from sae_desktop.language_model.files.find import find_model, weight_files
+from sae_desktop.storage.faults import explained
+
+_NUMBERS = re.compile(r"\d+")
+_HEADER = 8
+
+Look = tuple[tuple[str, int, int], ...]
+"""Name, size and time of every file of a checkpoint."""
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """Return what may be checkpoints in a folder, complete or not, in the order of training.
+
+    That is by the numbers in their names, as in “checkpoint-500” and “step-01000”. Raises UserError
+    where the folder cannot be read.
+    """
+    if not folder.is_dir():
+        raise UserError(
+            f"There is no folder “{folder}”.",
+            next_step="Name the folder into which the training saves its checkpoints.",
+        )
+    with explained(folder, reading=True):
+        found = [path for path in folder.iterdir() if path.is_dir() and path.name[0] not in "._"]
+    return sorted(found, key=_order)
+
+
+def _order(path: Path) -> tuple[list[int], str]:
+    return [int(number) for number in _NUMBERS.findall(path.name)], path.name
+
+
+def look_at(checkpoint: Path) -> Look:
+    """Return what the files of a checkpoint look like now; () where it is gone."""
+    try:
+        return tuple(
+            sorted(
+                (str(path.relative_to(checkpoint)), stat.st_size, stat.st_mtime_ns)
+                for path in checkpoint.rglob("*")
+                if path.is_file()
+                for stat in (path.stat(),)
+            )
+        )
+    except OSError:
+        return ()
+
+
+def incomplete(checkpoint: Path) -> str:
+    """Return in words what a checkpoint still lacks; "" where nothing is missing."""
+    if not (checkpoint / "config.json").is_file():
+        return "it has no config.json yet"
+    try:
+        find_model(str(checkpoint))
+        files = weight_files(checkpoint)
+    except UserError as error:
+        return error.what.rstrip(".")
+    shorts = [_short_by(path) for path in files if path.suffix == ".safetensors"]
+    return next((short for short in shorts if short), "")
+
+
+def _short_by(path: Path) -> str:
+    """Return what a safetensors file lacks by its own header; "" where it is whole."""
+    try:
+        present = path.stat().st_size
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(_HEADER), "little")
+            header = json.loads(file.read(min(size, present)))
+        header.pop("__metadata__", None)
+        ends = [entry["data_offsets"][1] for entry in header.values()]
+        stated = _HEADER + size + max(ends, default=0)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return f"“{path.name}” is not whole yet"
+    return f"“{path.name}” has {present:,} of {stated:,} bytes" if present < stated else ""
