@@ -48,8 +48,11 @@ COMMANDS = (
     "glossary",
     "gallery",
     "associate",
+    "change",
+    "watch",
 )
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_ALERT = 3
 EXIT_INTERRUPTED = 130

@@ -14,6 +14,7 @@ from sae_desktop.cli import (
     activation_commands,
     associate_command,
     attention_commands,
+    change_commands,
     cluster_command,
     compare_command,
     comparison_commands,
@@ -40,6 +41,7 @@ from sae_desktop.cli import (
     sweep_commands,
     training_commands,
     trash_commands,
+    watch_command,
 )
 from sae_desktop.cli.options import JsonOption
 
@@ -132,6 +134,8 @@ app.command()(formats_command.formats)
 app.command()(settings_command.settings)
 app.command()(glossary_command.glossary)
 app.command()(associate_command.associate)
+app.add_typer(change_commands.change_app, name="change")
+app.command(epilog=watch_command.STATUS)(watch_command.watch)
 
 
 def command() -> Any:

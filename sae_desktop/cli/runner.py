@@ -38,11 +38,12 @@ def run_job_command(
     as_json: bool,
     create_project: bool = False,
     failed: Callable[[Any], bool] = lambda result: False,
+    status_of: Callable[[Any], int] = lambda result: 0,
 ) -> None:
     """Run a job and show its result; a job that writes holds the project's lock.
 
-    Leaves with typer.Exit: 0, 1 when it failed or `failed` says so of its result, 130 when it
-    was interrupted. Raises typer.BadParameter for a setting outside its bounds.
+    Leaves with typer.Exit: what `status_of` says of its result, 1 when it failed or `failed` says
+    so, 130 when it was interrupted. Raises typer.BadParameter for a setting outside its bounds.
     """
     for field, must in beyond_limits(config).items():
         raise typer.BadParameter(must, param_hint=f"--{field.replace('_', '-')}")
@@ -63,6 +64,8 @@ def run_job_command(
     status = tell(reporter, work, render, config)
     if results and failed(results[0]):
         status = EXIT_FAILED
+    if results and not status:
+        status = status_of(results[0])
     if results and not status and not as_json:
         _tell_next(config, results[0])
     raise typer.Exit(status)

@@ -60,6 +60,11 @@ from sae_desktop.language_model.config import (
     SameModelConfig,
     TrustModelConfig,
 )
+from sae_desktop.safety.change.config import (
+    CalibrateWatchConfig,
+    CompareCheckpointsConfig,
+    WatchConfig,
+)
 from sae_desktop.steering.config import SteerConfig, SteeredToken, SweepStrengthsConfig
 from sae_desktop.steering.effect_config import FeatureStrengthConfig, OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
@@ -137,6 +142,9 @@ JobConfig = (
     | EstimateTraceConfig
     | ImportGraphConfig
     | ExportGraphConfig
+    | CompareCheckpointsConfig
+    | WatchConfig
+    | CalibrateWatchConfig
 )
 
 

@@ -29,6 +29,7 @@ from sae_desktop.comparison.config import (
     MatchResult,
 )
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
+from sae_desktop.engine.change_jobs import CHANGE_JOBS
 from sae_desktop.engine.circuit_jobs import CIRCUIT_JOBS
 from sae_desktop.engine.job_kind import JobKind, Output
 from sae_desktop.engine.label_jobs import LABEL_JOBS
@@ -368,6 +369,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
     **SET_JOBS,
     **LABEL_JOBS,
     **CIRCUIT_JOBS,
+    **CHANGE_JOBS,
 }
 
 

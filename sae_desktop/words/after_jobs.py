@@ -45,6 +45,11 @@ from sae_desktop.language_model.config import (
     TrustModelConfig,
 )
 from sae_desktop.language_model.names import MINILM
+from sae_desktop.safety.change.config import (
+    CalibrateWatchConfig,
+    CompareCheckpointsConfig,
+    WatchConfig,
+)
 from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.storage.faults import format_bytes
@@ -130,6 +135,9 @@ NO_STEP: dict[type[msgspec.Struct], str] = {
     GroupsConfig: "The graph that asked for them shows its groups.",
     FaithfulnessConfig: "The graph that asked for it shows the figure.",
     FitLensConfig: "The lens that asked for it can be read now.",
+    CompareCheckpointsConfig: "Its answer says what changed, and it is kept to be shown again.",
+    WatchConfig: "Its alerts say between which checkpoints to look.",
+    CalibrateWatchConfig: "A watch that names it raises alerts.",
 }
 """Kind of job → why nothing is offered after it."""
 

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 import pytest
 from chat_server import answering_url
+from checkpoint_toys import save_checkpoint, save_text
 from fake_hub import point_at_hub
 from made_graphs import save_made_graph
 from made_sets import save_random_set
@@ -62,6 +63,13 @@ from sae_desktop.language_model.files.trust import code_of
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.safety.change.config import (
+    CalibrateWatchConfig,
+    CompareCheckpointsConfig,
+    WatchConfig,
+    WatchedCheckpoint,
+)
+from sae_desktop.safety.change.watch_file import WatchRecord
 from sae_desktop.steering.config import clamped
 from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
@@ -139,6 +147,8 @@ def make_place(folder: Path) -> Place:
         (text / f"{number}.txt").write_text(TEXT[number * 9 :] + TEXT[: 60 * number])
     save_toy_model(material / "model")
     save_toy_bert(material / "encoder")
+    save_checkpoint(material / "run" / "step-1", "llama", noise=0.01)
+    save_text(material / "lines.jsonl")
     own = save_toy_model(material / "own")
     config = own / "config.json"
     named = {"auto_map": {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnModel"}}
@@ -170,6 +180,12 @@ def make_place(folder: Path) -> Place:
         TraceConfig(project=place.project, name="g", set="layers", prompt="In the", device="cpu"),
         SilentContext(),
     )
+    for name in ("one", "other"):
+        record = WatchRecord(
+            folder=name, settings="", watched=[WatchedCheckpoint(name="c", scores={"outputs": 1.0})]
+        )
+        project.watch_path(name).parent.mkdir(exist_ok=True)
+        project.watch_path(name).write_bytes(msgspec.json.encode(record))
     save_concepts(project, "words", "heaven\nfirst\nsecond\nreturn\n")
     np.save(material / "rows.npy", np.random.default_rng(0).normal(size=(200, 8)).astype("f4"))
     with (material / "labels.csv").open("w", newline="") as file:
@@ -312,6 +328,19 @@ SCENARIOS: dict[str, Scenario] = {
     "get model": lambda p: GetModelConfig(name=HUB_MODEL),
     "trust model": lambda p: TrustModelConfig(
         model=str(p.material / "own"), digest=code_of(p.material / "own").digest
+    ),
+    "compare checkpoints": lambda p: CompareCheckpointsConfig(
+        project=p.project, name="new", corpus=str(p.material / "lines.jsonl"), texts=8,
+        checkpoints=(str(p.material / "model"), str(p.material / "run" / "step-1")),
+        dictionary="d", context_size=12, crosscoder_features=8, crosscoder_steps=2, device="cpu",
+    ),
+    "watch checkpoints": lambda p: WatchConfig(
+        project=p.project, name="new", folder=str(p.material / "run"), expected=1, every=0.01,
+        base=str(p.material / "model"), corpus=str(p.material / "lines.jsonl"), texts=8,
+        context_size=12, device="cpu",
+    ),
+    "calibrate a watch": lambda p: CalibrateWatchConfig(
+        project=p.project, name="new", watches=("one", "other"), rate=0.5
     ),
     "groups": lambda p: GroupsConfig(project=p.project, graph="g", repeats=2),
     "faithfulness": lambda p: FaithfulnessConfig(

@@ -17,7 +17,7 @@ from sae_desktop.limits import (
     ShareWithin,
 )
 
-_TEXTS, _READ, _CROSS = "Texts", "What is compared", "Crosscoder"
+_TEXTS, _READ, _CROSS, _WATCH = "Texts", "What is compared", "Crosscoder", "Watch"
 
 
 class CompareCheckpointsConfig(
@@ -131,24 +131,53 @@ class WatchConfig(msgspec.Struct, frozen=True, kw_only=True, tag="watch_checkpoi
     name: str
     """Of the watch: changes/<name>.watch.json."""
     folder: str
-    base: str = ""
-    """The model that training started from; empty: the first checkpoint."""
-    calibration: str = ""
-    """A calibration of the project; empty: figures are kept, and no alert is raised."""
+    base: Annotated[
+        str,
+        said("Base", "Model that training started from; empty: the first checkpoint.", _WATCH),
+    ] = ""
+    calibration: Annotated[
+        str,
+        said(
+            "Calibration",
+            "Calibration of the project that says when to raise an alert; empty: scores are kept, "
+            "and no alert is raised.",
+            _WATCH,
+        ),
+    ] = ""
     site: str = ""
     dictionary: str = ""
     corpus: str = ""
     texts: Count = 128
     context_size: ContextSize = 64
     traits: tuple[str, ...] = ()
-    expected: CountOrNone = 0
-    """End after so many checkpoints; 0: do not end by count."""
-    idle: AtLeast0 = 0.0
-    """End after so many minutes without a new one; 0: do not end by time."""
-    every: Positive = 10.0
-    """Seconds between two looks at the folder; a checkpoint whose files did not change from one
-    look to the next is complete."""
-    stop_at_alert: bool = False
+    expected: Annotated[
+        CountOrNone,
+        said(
+            "Checkpoints expected",
+            "End after this many checkpoints; 0: do not end by count.",
+            _WATCH,
+        ),
+    ] = 0
+    idle: Annotated[
+        AtLeast0,
+        said(
+            "Minutes to wait",
+            "End after this many minutes without a new checkpoint; 0: do not end by time.",
+            _WATCH,
+        ),
+    ] = 0.0
+    every: Annotated[
+        Positive,
+        said(
+            "Seconds between looks",
+            "How often the folder is looked at. A checkpoint whose files did not change from one "
+            "look to the next is complete.",
+            _WATCH,
+        ),
+    ] = 10.0
+    stop_at_alert: Annotated[
+        bool, said("End at an alert", "End as soon as an alert is raised.", _WATCH)
+    ] = False
     device: str = "auto"
     seed: Seed = 0
 
@@ -193,8 +222,14 @@ class CalibrateWatchConfig(msgspec.Struct, frozen=True, kw_only=True, tag="calib
     """Of the calibration: changes/<name>.calibration.json."""
     watches: tuple[str, ...]
     """Watches of harmless runs in the project."""
-    rate: ShareWithin = 0.1
-    """Promised: the share of harmless runs of this kind in which an alert is raised."""
+    rate: Annotated[
+        ShareWithin,
+        said(
+            "Promised rate",
+            "The largest share of harmless runs of this kind in which an alert is raised.",
+            "Calibration",
+        ),
+    ] = 0.1
 
 
 class CalibrateWatchResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,17 +12,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.sites.capture import capture_sites
-from sae_desktop.language_model.sites.resolve import Site
+from sae_desktop.language_model.sites.resolve import Site, site_width
 from sae_desktop.safety.change.chance import sign_flip_p
 from sae_desktop.safety.change.change_file import TraitFigures
+from sae_desktop.safety.change.reading import BATCH
 from sae_desktop.safety.concept_set import ConceptSet
+from sae_desktop.steering.generate import PaddedTokens
 
 Array = npt.NDArray[Any]
 _PENALTY = 0.1
@@ -58,18 +59,23 @@ class Trait:
 def read_trait(lm: LanguageModel, site: Site, found: ConceptSet, context_size: int) -> Trait:
     """Return a set's directions on a checkpoint. Texts are read up to `context_size` tokens."""
     prefix, _ = lm.window_tokens
-    rows, kept = [], []
+    kept, read = [], []
     for place in found.part(other=False):
-        text = found.texts[place]
-        ids = [*prefix, *lm.encode(text.text)[: context_size - len(prefix)]]
-        if len(ids) == len(prefix):
-            continue
-        x_SD = capture_sites(lm, torch.tensor([ids]), None, [site])[site][0, len(prefix) :]
-        rows.append(x_SD.mean(dim=0).cpu().numpy())
-        kept.append(text)
+        ids = lm.encode(found.texts[place].text)[: context_size - len(prefix)]
+        if ids:
+            kept.append(found.texts[place])
+            read.append([*prefix, *ids])
+    x_nD = np.zeros((len(read), site_width(lm.model, site)))
+    order = sorted(range(len(read)), key=lambda place: len(read[place]))
+    for begin in range(0, len(order), BATCH):
+        some = order[begin : begin + BATCH]
+        batch = PaddedTokens.whole([read[place] for place in some])
+        x_BSD = capture_sites(lm, batch.ids_BS, None, [site])[site].cpu()
+        for row, place in enumerate(some):
+            x_nD[place] = x_BSD[row, len(prefix) : len(read[place])].mean(dim=0).numpy()
     told = TraitRows(
         found.name,
-        np.stack(rows).astype(np.float64),
+        x_nD,
         np.array([text.positive for text in kept]),
         np.array([text.held_out for text in kept]),
     )

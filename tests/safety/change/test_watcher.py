@@ -1,0 +1,151 @@
+"""A watch waits for what is half-written, compares each with the one before, and remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sae_desktop.errors import UserError
+from sae_desktop.jobs import JobContext, SilentContext
+from sae_desktop.project import Project
+from sae_desktop.safety.change import watcher
+from sae_desktop.safety.change.config import (
+    CalibrateWatchConfig,
+    CheckpointFigures,
+    CompareCheckpointsConfig,
+    CompareCheckpointsResult,
+    WatchConfig,
+)
+from sae_desktop.safety.change.watch_file import read_record
+from sae_desktop.safety.change.watcher import calibrate_watch, watch_checkpoints
+
+SIZES = {"c-1": 1.0, "c-2": 2.0, "c-3": 9.0, "c-4": 1.0}
+
+
+@pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """What was compared with what; a comparison gives the size in the checkpoint's file."""
+    asked: list[tuple[str, ...]] = []
+
+    def compare(config: CompareCheckpointsConfig, context: JobContext) -> CompareCheckpointsResult:
+        del context
+        names = tuple(Path(one).name for one in config.checkpoints)
+        text = (Path(config.checkpoints[-1]) / "config.json").read_text()
+        if text == "other":
+            raise UserError("It is not a checkpoint of the same model.")
+        asked.append(names)
+        figures = CheckpointFigures(
+            name=names[-1], title=names[-1], identity="", loss=0, kl=0, difference=0,
+            difference_p=1, difference_agreement=0, scores={"outputs": float(text)},
+        )  # fmt: skip
+        return CompareCheckpointsResult(name=config.name, site="s", checkpoints=[figures])
+
+    monkeypatch.setattr(watcher, "compare_checkpoints", compare)
+    monkeypatch.setattr(watcher, "incomplete", lambda path: "" if any(path.iterdir()) else "empty")
+    return asked
+
+
+def _save(folder: Path, name: str, size: object) -> None:
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / name / "config.json").write_text(str(size))
+
+
+def _config(tmp_path: Path, **rest: object) -> WatchConfig:
+    Project.open_or_create(tmp_path / "p")
+    told = {"project": str(tmp_path / "p"), "name": "w", "folder": str(tmp_path / "run"),
+            "base": "base", "every": 0.01, **rest}  # fmt: skip
+    return msgspec.convert(told, WatchConfig)
+
+
+def test_watch__compares_each_with_the_one_before_and_resumes(
+    tmp_path: Path, compared: list[tuple[str, ...]]
+) -> None:
+    for name in ("c-1", "c-2"):
+        _save(tmp_path / "run", name, SIZES[name])
+    watch_checkpoints(_config(tmp_path, expected=2), SilentContext())
+    assert compared == [("base", "c-1"), ("base", "c-1", "c-2")]
+    _save(tmp_path / "run", "c-10", 4.0)
+    result = watch_checkpoints(_config(tmp_path, expected=3), SilentContext())
+    assert compared[2:] == [("base", "c-2", "c-10")]
+    assert [one.scores["outputs"] for one in result.watched] == [1.0, 2.0, 4.0]
+    with pytest.raises(UserError, match="already a watch “w”"):
+        watch_checkpoints(_config(tmp_path, texts=9), SilentContext())
+
+
+class _Grows(SilentContext):
+    """Completes the second checkpoint while the watch waits."""
+
+    def __init__(self, folder: Path) -> None:
+        self._steps = self._write(folder)
+        self.outputs: list[str] = []
+
+    def _write(self, folder: Path) -> Iterator[None]:
+        for _ in range(5):
+            yield
+        for size in (7.0, 8.0, 9.0):  # it grows between looks
+            _save(folder, "c-2", size)
+            yield
+
+    def check_cancelled(self) -> None:
+        next(self._steps, None)
+
+    def output(self, data: msgspec.Struct) -> None:
+        self.outputs.append(data.name)  # type: ignore[attr-defined]
+
+
+def test_watch__waits_for_a_checkpoint_that_is_being_written_and_keeps_the_order(
+    tmp_path: Path, compared: list[tuple[str, ...]]
+) -> None:
+    run = tmp_path / "run"
+    _save(run, "c-1", 1.0)
+    _save(run, "c-3", 3.0)
+    (run / "c-2").mkdir()
+    context = _Grows(run)
+    result = watch_checkpoints(_config(tmp_path, expected=3), context)
+    assert [one[-1] for one in compared] == ["c-1", "c-2", "c-3"]
+    assert result.watched[1].scores == {"outputs": 9.0}
+    assert context.outputs == ["c-1", "c-2", "c-3"]
+
+
+def test_watch__leaves_out_what_cannot_be_read_and_ends_when_nothing_comes(
+    tmp_path: Path, compared: list[tuple[str, ...]]
+) -> None:
+    run = tmp_path / "run"
+    _save(run, "c-1", 1.0)
+    _save(run, "c-2", "other")
+    _save(run, "c-3", 3.0)
+    (run / "c-4").mkdir()
+    result = watch_checkpoints(_config(tmp_path, idle=0.003), SilentContext())
+    assert compared[-1] == ("base", "c-1", "c-3")
+    assert list(result.skipped) == ["c-2"]
+    assert result.waiting == ["c-4: empty"]
+
+
+def test_alert__is_raised_between_the_right_two_and_kept(
+    tmp_path: Path, compared: list[tuple[str, ...]]
+) -> None:
+    project = str(tmp_path / "p")
+    for number in range(5):
+        folder = tmp_path / f"harmless{number}"
+        _save(folder, "c-1", 1.0 + number / 10)
+        config = _config(tmp_path, name=f"h{number}", folder=str(folder), expected=1)
+        watch_checkpoints(config, SilentContext())
+    names = tuple(f"h{number}" for number in range(5))
+    calibrate_watch(
+        CalibrateWatchConfig(project=project, name="k", watches=names, rate=0.2), SilentContext()
+    )
+    for name, size in SIZES.items():
+        _save(tmp_path / "run", name, size / 2)
+    asked = _config(tmp_path, calibration="k", expected=4)
+    result = watch_checkpoints(asked, SilentContext())
+    assert [(alert.since, alert.checkpoint) for alert in result.alerts] == [("c-2", "c-3")]
+    assert result.alerts[0].p == 0.2
+    kept = read_record(Project.open(project).watch_path("w"))
+    assert [one.alert is not None for one in kept.watched] == [False, False, True, False]
+    with pytest.raises(UserError, match="other settings"):
+        watch_checkpoints(_config(tmp_path, name="v", calibration="k", texts=9), SilentContext())
+    first = _config(tmp_path, name="u", calibration="k", stop_at_alert=True)
+    assert len(watch_checkpoints(first, SilentContext()).watched) == 3
