@@ -23,7 +23,7 @@ from sae_desktop.storage.faults import explained, folder_bytes, format_bytes
 from sae_desktop.storage.moves import TRASH, doomed, empty_gone, move_together
 
 _RECORD = "item.json"
-KINDS = ("store", "dictionary", "set", "index", "sweep", "graph")
+KINDS = ("store", "dictionary", "set", "index", "sweep", "graph", "comparison")
 
 
 class TrashItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class TrashItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def item_path(project: Project, kind: str, name: str) -> Path:
-    """Return where a store, dictionary, set, index, sweep or graph is."""
+    """Return where a store, dictionary, set, index, sweep, graph or comparison is."""
     paths = {
         "store": project.store_path,
         "dictionary": project.dictionary_path,
@@ -51,6 +51,7 @@ def item_path(project: Project, kind: str, name: str) -> Path:
         "index": project.index_path,
         "sweep": project.sweep_path,
         "graph": project.graph_path,
+        "comparison": project.change_path,
     }
     return paths[kind](name)
 
@@ -65,6 +66,7 @@ def deletion_question(project: Project, kind: str, name: str) -> str:
         "sweep": "its table; the dictionaries it trained stay",
         "index": "what was measured about its features; labels stay",
         "graph": "its nodes and edges, with pins and groups",
+        "comparison": "what was found to have changed; the checkpoints stay",
     }[kind]
     return (
         f"Delete the {kind} “{name}”? {size} on disk: {what}. It goes to the project’s trash, and "
@@ -106,7 +108,7 @@ def member_indexes(project: Project, name: str) -> list[str]:
 
 
 def delete_item(project: Project, kind: str, name: str) -> TrashItem:
-    """Move a store, dictionary, set, index, sweep or graph to the trash, at once.
+    """Move a store, dictionary, set, index, sweep, graph or comparison to the trash, at once.
 
     Raises UserError when there is none of the name, or the system refuses.
     """

@@ -37,6 +37,7 @@ class Deletable(StrEnum):
     SET = "set"
     INDEX = "index"
     SWEEP = "sweep"
+    COMPARISON = "comparison"
 
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
@@ -50,7 +51,7 @@ def delete(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Move a store, dictionary, set, index or sweep to the project's trash."""
+    """Move a store, dictionary, set, index, sweep or comparison to the project's trash."""
     run_reading_command(
         lambda: deleted(Project.open(project), kind.value, name, yes=yes),
         render.figures,
