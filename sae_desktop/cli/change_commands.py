@@ -12,6 +12,7 @@ from sae_desktop.cli.config_options import Choice, Settings, option, with_option
 from sae_desktop.cli.options import DeviceOption, JsonOption, ProjectArgument, SeedOption
 from sae_desktop.cli.runner import run_job_command, run_reading_command
 from sae_desktop.described import default
+from sae_desktop.errors import UserError
 from sae_desktop.project import Project, existing
 from sae_desktop.safety.change.change_file import Change, read_change
 from sae_desktop.safety.change.checkpoint_files import checkpoints_in, incomplete
@@ -117,8 +118,9 @@ def _opened(project: Path, name: str) -> Change:
 def _numbered(change: Change, checkpoint: int) -> int:
     count = len(change.info.checkpoints)
     if not -count <= checkpoint < count:
-        raise typer.BadParameter(
-            f"there are {count} checkpoints, numbered from 0", param_hint="--checkpoint"
+        raise UserError(
+            f"There is no checkpoint {checkpoint}: the comparison has {count}.",
+            next_step=f"Name one from 0 to {count - 1}.",
         )
     return checkpoint % count
 

@@ -17,20 +17,17 @@ from sae_desktop.safety.change.config import (
 )
 from sae_desktop.words.change_words import alert_sentence
 
-_FIGURES = (
-    ("loss", "loss"), ("KL", "kl"), ("first tokens", "difference"), ("FVU", "fvu"),
-    ("random FVU", "random_fvu"), ("spliced loss", "spliced_loss"),
+_FIGURES = (("loss", "loss"), ("KL", "kl"), ("first tokens", "difference"))
+_OF_DICTIONARY = (
+    ("FVU", "fvu"), ("random FVU", "random_fvu"), ("spliced loss", "spliced_loss"),
     ("changed", "changed_features"), ("changed, random", "changed_random"),
 )  # fmt: skip
 
 
 def checkpoints_table(figures: list[CheckpointFigures]) -> str:
     """Return the figures of each checkpoint, those that were measured."""
-    asked = [
-        (title, field)
-        for title, field in _FIGURES
-        if any(getattr(one, field) is not None for one in figures)
-    ]
+    followed = any(one.fvu is not None for one in figures)
+    asked = _FIGURES + (_OF_DICTIONARY if followed else ())
     rows = [
         (str(place), one.title, *(number(getattr(one, field)) for _, field in asked))
         for place, one in enumerate(figures)
@@ -130,7 +127,7 @@ def change_text(found: dict[str, Any]) -> str:
         blocks.append(f"Features that changed most on “{title}”\n{table(heads, rows, left=set())}")
     for name, said in (
         ("lens_tokens", "The difference at the first tokens, read as logits"),
-        ("shift_tokens", "Tokens that became likelier since the checkpoint before"),
+        ("shift_tokens", "Tokens that became more likely since the checkpoint before"),
     ):
         if found[name]:
             shown = "  ".join(visible_token(one["token"]) for one in found[name])

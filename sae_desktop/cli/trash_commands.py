@@ -67,6 +67,7 @@ def deleted(project: Project, kind: str, name: str, *, yes: bool) -> dict[str, A
         "set": lambda: sorted({*project.sets(), *project.set_runs()}),
         "index": project.indexes,
         "sweep": project.sweeps,
+        "comparison": project.changes,
     }
     existing("activation store" if kind == "store" else kind, name, there[kind]())
     confirm(deletion_question(project, kind, name), f"The {kind} “{name}” was not deleted.", yes)

@@ -75,8 +75,10 @@ def _plots(change: Change) -> list[tuple[str, Curve | None]]:
 def _checkpoints(change: Change) -> list[list[str]]:
     rows = []
     for place, one in enumerate(change.info.checkpoints):
-        figures = (one.loss, one.kl, one.difference, one.difference_p, one.fvu, one.random_fvu,
-                   one.spliced_loss, one.changed_features, one.changed_random)  # fmt: skip
+        figures: tuple[float | None, ...] = (one.loss, one.kl, one.difference, one.difference_p)
+        figures += (one.fvu, one.random_fvu, one.spliced_loss)
+        if one.fvu is not None:
+            figures += (one.changed_features, one.changed_random)
         shown = ["–" if value is None else number(value) for value in figures]
         rows.append([f"{place}  {one.title}", *shown])
     return rows

@@ -71,4 +71,4 @@ def test_run_show_and_report__say_what_changed(place: Path) -> None:
     html = page.read_text(encoding="utf-8")
     assert html.count("<polyline") >= 3
     assert "With a random direction" in html
-    assert sae_desktop("change", "show", place / "q", "c", "--checkpoint", "3").status == 2
+    assert sae_desktop("change", "show", place / "q", "c", "--checkpoint", "3").status == 1

@@ -69,9 +69,10 @@ def calibrate(
     enough = needed_runs(rate) if needed is None else needed
     if len(runs) < enough:
         raise UserError(
-            f"{len(runs)} harmless runs cannot promise a rate of {rate:g}: {enough} are needed.",
+            f"A rate of {rate:g} cannot be promised from {_counted(len(runs))}: {enough} are "
+            "needed.",
             kept="Nothing was changed.",
-            next_step=f"Watch {enough - len(runs)} further harmless runs with other seeds, or "
+            next_step=f"Watch {_counted(enough - len(runs), 'further ')} with other seeds, or "
             "promise a higher rate.",
         )
     names = {frozenset(scores) for run in runs.values() for scores in run if scores}
@@ -99,6 +100,10 @@ def calibrate(
         runs=rest,
         settings=settings,
     )
+
+
+def _counted(runs: int, which: str = "") -> str:
+    return f"{runs} {which}harmless run{'' if runs == 1 else 's'}"
 
 
 def _largest(run: Run, name: str) -> float:

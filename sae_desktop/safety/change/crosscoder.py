@@ -1,7 +1,9 @@
 """A crosscoder over the checkpoints of one model, trained on rows held in memory.
 
 T rows, M models, D width, F features. All models share one scale, so that what grows in one of
-them stays larger there; each is counted from its own mean.
+them stays larger there; each is counted from its own mean. Checkpoints of one model speak the same
+language, so a feature begins with one direction in all of them: what is rotated at the end was
+turned by training, and is not left over from a random start.
 """
 
 from __future__ import annotations
@@ -69,6 +71,7 @@ def train_crosscoder(
     parts = (width,) * len(rows)
     setup = Setup(width=sum(parts), features=features, steps=steps, parts=parts)
     architecture = ARCHITECTURES[ARCHITECTURE](setup, generator)
+    _begin_alike(architecture.parameters, len(rows))
     architecture.to(x_TI.device)
     counter = FiringCounter(features, x_TI.device)
     state = TrainerState(architecture, make_optimiser(architecture, _LR), counter)
@@ -76,6 +79,15 @@ def train_crosscoder(
     watched = _Watched(context, first, total or steps)
     train_loop([Run(state, recipe, watched)], _batches(x_TI, steps, generator))
     return architecture.folded(whole, whole)
+
+
+def _begin_alike(parameters: dict[str, Tensor], models: int) -> None:
+    """Give every feature the same direction in each model, its whole norm unchanged."""
+    W_dec = parameters["W_dec"]
+    first = W_dec[:, : W_dec.shape[1] // models]
+    alike = torch.nn.functional.normalize(first, dim=1).repeat(1, models) / models**0.5
+    parameters["W_dec"] = alike * W_dec.norm(dim=1, keepdim=True)
+    parameters["W_enc"] = parameters["W_dec"].clone()
 
 
 def _batches(x_TI: Tensor, steps: int, generator: torch.Generator) -> Iterator[Batch]:
