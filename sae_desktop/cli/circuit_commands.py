@@ -25,7 +25,7 @@ from sae_desktop.cli.config_options import Choice, Settings, option, with_option
 from sae_desktop.cli.lens_commands import ChatOption, ModelOption
 from sae_desktop.cli.node_text import NodeTexts
 from sae_desktop.cli.options import DeviceOption, JsonOption, ProjectArgument
-from sae_desktop.cli.render import table
+from sae_desktop.cli.render import meaning, table
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.cli.trace_commands import GraphArgument
 from sae_desktop.cli.trace_commands import trace_app as trace_app
@@ -38,7 +38,6 @@ from sae_desktop.words.amounts import share_text, signed_text, whole_percent_tex
 from sae_desktop.words.circuit_text import groups_text as said_of_groups
 from sae_desktop.words.circuit_text import tested_text as said_of_test
 from sae_desktop.words.circuit_text import verdict
-from sae_desktop.words.glossary import hover
 
 _NO_NODES: list[int] = []
 _NONE = "–"
@@ -74,7 +73,7 @@ def groups_text(result: GroupsResult, texts: NodeTexts) -> str:
     ]
     heads = ("group", "features", "stability", "influence", "its features of most influence")
     lines = [table(heads, rows, left={0, 4})] if rows else []
-    return "\n".join([*lines, said_of_groups(result), f"Stability: {hover('Stability')}"])
+    return "\n".join([*lines, said_of_groups(result), meaning("Stability")])
 
 
 @trace_app.command("test")
@@ -127,16 +126,18 @@ def try_changes(
 
 
 def tested_text(result: InterveneResult, texts: NodeTexts) -> str:
-    """Return what is explained, then the largest changes, then the next tokens."""
+    """Return what is changed, what that does to what is explained and to features, next tokens."""
     logits = [n for n in range(texts.graph.nodes) if texts.graph.kind[n] == LOGIT]
-    order = sorted(result.effects, key=lambda e: -max(abs(e.measured), abs(e.predicted)))[:_ROWS]
+    others = [effect for effect in result.effects if not effect.changed]
+    # What is explained comes first.
+    others.sort(key=lambda e: (e.node not in logits, -max(abs(e.measured), abs(e.predicted))))
     rows = [
         (
-            f"{texts(effect.node)}{' (changed)' if effect.changed else ''}",
+            texts(effect.node),
             *(signed_text(v, 3) for v in (effect.before, effect.predicted, effect.measured)),
             _NONE if effect.random is None else signed_text(effect.random, 3),
         )
-        for effect in order
+        for effect in others[: _ROWS + len(logits)]
     ]
     heads = ("node", "before", "predicted change", "measured change", "by random groups")
     tokens = [
@@ -151,6 +152,7 @@ def tested_text(result: InterveneResult, texts: NodeTexts) -> str:
     said = (verdict(result, logits), said_of_test(result))
     return "\n".join(
         [
+            *_changed_lines(result, texts),
             table(heads, rows, left={0}),
             *(line for line in said if line),
             *(f"- {line}" for line in agreement_lines(result.agreement)),
@@ -158,6 +160,18 @@ def tested_text(result: InterveneResult, texts: NodeTexts) -> str:
             table(("next token", "before", "after", "after random groups"), tokens, left={0}),
         ]
     )
+
+
+def _changed_lines(result: InterveneResult, texts: NodeTexts) -> list[str]:
+    """Return what the changed nodes are given; nothing of those that are not in the graph."""
+    changed = [effect for effect in result.effects if effect.changed]
+    lines = [
+        f"  {texts(effect.node)}: {signed_text(effect.before, 3)} → "
+        f"{signed_text(effect.before + effect.measured, 3)}"
+        for effect in changed[:_ROWS]
+    ]
+    more = [f"  … and {len(changed) - _ROWS:,} more"] if len(changed) > _ROWS else []
+    return ["Changed:", *lines, *more] if lines else []
 
 
 @trace_app.command("faithfulness")

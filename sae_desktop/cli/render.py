@@ -19,6 +19,7 @@ from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.language_names import language_name
 from sae_desktop.storage.faults import format_bytes
 from sae_desktop.words.amounts import elapsed_text
+from sae_desktop.words.glossary import hover
 
 _NOTHING = "–"
 _ANY_WIDTH = 100_000
@@ -64,6 +65,11 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, left: set[in
     with drawn.capture() as captured:
         drawn.print(grid, crop=False)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def meaning(term: str) -> str:
+    """Return what a figure means, in a line below it, as the glossary has it."""
+    return f"  {term}: {hover(term)}"
 
 
 def figures(result: Any) -> str:

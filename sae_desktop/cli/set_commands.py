@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,7 +76,7 @@ def train(
 ) -> None:
     """Train dictionaries for all layers in one pass over a stream of text, or a store."""
     config = _train_config(project, name, settings, kind, skip, layers, architecture)
-    run_job_command(config, trained_text, as_json=as_json)
+    run_job_command(config, partial(trained_text, project=project), as_json=as_json)
 
 
 @sets_app.command("estimate")
@@ -215,7 +216,8 @@ def index(
         project=str(project), set=name, layers=layers_of(layers), activations=activations,
         harvest=harvest, rows=rows, lean=lean, device=device,
     )  # fmt: skip
-    run_job_command(config, indexed_text, as_json=as_json)
+    said = partial(indexed_text, project=project, name=name)
+    run_job_command(config, said, as_json=as_json)
 
 
 @sets_app.command("delete")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from sae_desktop.cli import render
@@ -11,6 +13,8 @@ from sae_desktop.storage.faults import format_bytes
 from sae_desktop.training.set_config import SetEstimate, TrainSetResult
 from sae_desktop.words.amounts import elapsed_text
 
+_FIGURES = ("FVU", "L0")
+"""Explained below the table they stand in."""
 KINDS = {"transcoders": "transcoders", "cross_layer": "cross-layer transcoder"}
 
 
@@ -23,9 +27,13 @@ def layers_text(layers: Iterable[int]) -> str:
     return ", ".join(map(str, found))
 
 
-def trained_text(result: TrainSetResult) -> str:
-    """Return how the layers came out, and all of them together."""
-    lines = [_layers_table(vars_of(one) for one in result.figures), ""]
+def trained_text(result: TrainSetResult, project: Path) -> str:
+    """Return how the layers came out, and all of them together, and what is next."""
+    lines = [
+        _layers_table(vars_of(one) for one in result.figures),
+        *map(render.meaning, _FIGURES),
+        "",
+    ]
     if result.loss_recovered is not None and result.kl is not None:
         lines.append(_together(result.loss_recovered, result.kl))
     early = " It was stopped early." if result.stopped_early else ""
@@ -34,6 +42,8 @@ def trained_text(result: TrainSetResult) -> str:
         f"{elapsed_text(result.seconds)}, {result.rows_per_second:,.0f} rows per second; "
         f"{format_bytes(result.bytes)} on disk.{early}"
     )
+    named = shlex.join([str(project), result.name])
+    lines.append(f"To name its features: sae-desktop sets index {named}")
     return "\n".join(lines)
 
 
@@ -119,14 +129,15 @@ def shown_text(result: dict[str, Any]) -> str:
         f"{result['name']}: {skip}{KINDS[result['kind']]} of {model}, "
         f"{format_bytes(result['bytes'])}",
         render.table(heads, rows, left={0, 6}),
+        *(map(render.meaning, _FIGURES) if figures else ()),
     ]
     if trained.get("loss_recovered") is not None:
         lines.append(_together(trained["loss_recovered"], trained["kl"]))
     return "\n".join(lines)
 
 
-def indexed_text(result: IndexSetResult) -> str:
-    """Return which indexes there are now."""
+def indexed_text(result: IndexSetResult, project: Path, name: str) -> str:
+    """Return which indexes there are now, and what is next."""
     rows = [
         (
             one.name,
@@ -139,4 +150,6 @@ def indexed_text(result: IndexSetResult) -> str:
     ]
     heads = ("index", "features", "that fire", "size", "")
     end = f"{format_bytes(result.bytes)} in all, {elapsed_text(result.seconds)}."
-    return "\n".join([render.table(heads, rows, left={0, 4}), end])
+    named = shlex.join([str(project), "--set", name])
+    next_ = f"To trace a prompt: sae-desktop trace run {named} --prompt … --name …"
+    return "\n".join([render.table(heads, rows, left={0, 4}), end, next_])

@@ -12,12 +12,11 @@ from sae_desktop.circuits.config import TraceEstimate, TraceResult
 from sae_desktop.circuits.reading.graph_file import KINDS, LOGIT
 from sae_desktop.circuits.reading.node_links import nodes_of_group
 from sae_desktop.cli.node_text import NodeTexts
-from sae_desktop.cli.render import table
+from sae_desktop.cli.render import meaning, table
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.storage.faults import format_bytes
 from sae_desktop.words.amounts import elapsed_text, share_text, signed_text
-from sae_desktop.words.glossary import hover
 
 
 def traced(result: TraceResult, project: Path) -> str:
@@ -29,17 +28,12 @@ def traced(result: TraceResult, project: Path) -> str:
         f"Replacement score {result.replacement_score:.3f}, completeness score "
         f"{result.completeness_score:.3f}; {share_text(result.kept_edges)} of the edges’ size is "
         "kept.",
-        *map(_meaning, ("Replacement score", "Completeness score")),
+        *map(meaning, ("Replacement score", "Completeness score")),
         f"{format_bytes(result.file_bytes)} in {result.path}; {elapsed_text(result.seconds)}, "
         f"{format_bytes(result.peak_bytes)} of memory beside model and set.",
         f"Its nodes: sae-desktop trace show {shlex.join([str(project), result.name])}",
     ]
     return "\n".join(lines)
-
-
-def _meaning(term: str) -> str:
-    """Return what a figure means, as the glossary has it."""
-    return f"  {term}: {hover(term)}"
 
 
 def estimate(result: TraceEstimate) -> str:
@@ -196,7 +190,7 @@ def nodes(result: dict[str, Any]) -> str:
         )
         targets = any(node["kind"] == "logit" for node in result["nodes"])
         told = "Of a target the activation is its logit, the influence its probability." * targets
-        return "\n".join(line for line in (text, _meaning("Influence"), told, more) if line)
+        return "\n".join(line for line in (text, meaning("Influence"), told, more) if line)
     called = _called(of) or of["token"]
     return (
         f"{text}\nWhat each adds to node {of['node']} (“{called}”), which is "

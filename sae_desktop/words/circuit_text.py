@@ -62,6 +62,8 @@ def groups_text(result: GroupsResult) -> str:
         f"{exact_count(result.grouped)} of {exact_count(result.considered)} nodes. Stability "
         f"{share_text(mean, 0)} on average; groups of shuffled edges have "
         f"{share_text(result.shuffled_stability, 0)}."
+        + " Chance finds groups as surely: take these for a suggestion."
+        * (result.shuffled_stability is not None and mean <= result.shuffled_stability)
     )
 
 
