@@ -39,6 +39,16 @@ def group_name(graph: Graph, nodes: Sequence[int], names: Mapping[int, str]) -> 
     return f"“{visible_token(token)}”, {where}"
 
 
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Number names that several groups have: a group is asked for by its name."""
+    counts: Counter[str] = Counter()
+    found = []
+    for name in names:
+        counts[name] += 1
+        found.append(name if counts[name] == 1 else f"{name} ({counts[name]})")
+    return found
+
+
 def _shared(name: str, words: Mapping[str, float]) -> float:
     own = set(_WORDS.findall(name.casefold()))
     return sum(words[word] for word in own) / max(len(own), 1)

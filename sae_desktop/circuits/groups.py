@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from sae_desktop.circuits.asking_config import GroupsConfig, GroupsResult, GroupSummary
-from sae_desktop.circuits.group_names import group_name
+from sae_desktop.circuits.group_names import group_name, told_apart
 from sae_desktop.circuits.node_names import node_names
 from sae_desktop.circuits.reading.graph_file import read_graph, write_graph
 from sae_desktop.circuits.reading.grouping import group_nodes
@@ -34,14 +34,17 @@ def groups(config: GroupsConfig, context: JobContext) -> GroupsResult:
         repeats=config.repeats, seed=config.seed, step=step,
     )  # fmt: skip
     names = node_names(project, graph)
+    called = told_apart(
+        [group_name(graph, group.nodes.tolist(), names) for group in grouping.groups]
+    )
     told = [
         GroupSummary(
-            name=group_name(graph, group.nodes.tolist(), names),
+            name=name,
             stability=round(group.stability, 3),
             nodes=group.nodes.tolist(),
             influence=group.influence,
         )
-        for group in grouping.groups
+        for name, group in zip(called, grouping.groups, strict=True)
     ]
     of = np.full(graph.nodes, -1, np.int32)
     for number, group in enumerate(grouping.groups):

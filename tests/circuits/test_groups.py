@@ -6,7 +6,7 @@ from job_contexts import RecordingContext
 from made_graphs import made_graph, save_made_graph
 
 from sae_desktop.circuits.asking_config import GroupsConfig
-from sae_desktop.circuits.group_names import group_name
+from sae_desktop.circuits.group_names import group_name, told_apart
 from sae_desktop.circuits.groups import groups
 from sae_desktop.circuits.reading.graph_file import FEATURE, read_graph
 from sae_desktop.project import Project
@@ -21,7 +21,7 @@ def test_groups__are_kept_in_the_file_and_nothing_else_changes(project: Project)
     result = groups(config, context)
     assert context.steps[-1] == (8, 8, "repeats")
     after = read_graph(path)
-    assert len(result.groups) > 1
+    assert len({group.name for group in result.groups}) == len(result.groups) > 1
     assert after.info.groups == tuple(group.name for group in result.groups)
     assert after.info.group_stabilities == tuple(group.stability for group in result.groups)
     for number, group in enumerate(result.groups):
@@ -41,3 +41,7 @@ def test_name__is_that_of_the_member_most_like_the_others() -> None:
     assert group_name(graph, nodes, names) == "capital cities"
     graph.influence[nodes[0]] = 9.0
     assert group_name(graph, nodes, names) == "animals in French"
+
+
+def test_groups_of_one_name__are_numbered() -> None:
+    assert told_apart(["the", "of", "the", "the"]) == ["the", "of", "the (2)", "the (3)"]

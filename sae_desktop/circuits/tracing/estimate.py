@@ -16,6 +16,7 @@ from sae_desktop.circuits.tracing.needs import (
     shape_of,
 )
 from sae_desktop.circuits.tracing.opened import open_set, prompt_of
+from sae_desktop.circuits.tracing.rows import LOGIT_ROW, Rows
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.memory import free_device_memory
 from sae_desktop.language_model.text.token_text import token_text
@@ -23,7 +24,7 @@ from sae_desktop.project import Project
 from sae_desktop.storage.faults import free_bytes
 
 _TRIED = 4
-"""Targets whose inputs are found to see how long it takes."""
+"""Targets at once whose inputs are found, beside one alone, to see how long it takes."""
 _DEPTH = 0.6
 """How far back a feature's inputs go, of a logit's: most stand in the middle layers."""
 
@@ -70,12 +71,37 @@ def estimate_trace(config: EstimateTraceConfig, context: JobContext) -> TraceEst
     began = time.monotonic()
     tracer = Tracer(opened, prompt, config)
     reading = time.monotonic() - began
-    directions = tracer.directions()[:1].expand(min(_TRIED, tracer.needs.batch), -1)
-    began = time.monotonic()
-    tracer.attribution.edges(tracer.attribution.of_logits(directions), context.check_cancelled)
-    of_one = (time.monotonic() - began) / len(directions)
-    seconds = reading + of_one * (len(tracer.targets.tokens) + _DEPTH * tracer.wanted)
+    pace = _Pace(tracer, context)
+    seconds = reading + pace.seconds(len(tracer.targets.tokens))
+    seconds += _DEPTH * pace.seconds(tracer.wanted)
     return told(tracer.needs, tracer, seconds)
+
+
+class _Pace:
+    """How long inputs take to find, by how many targets at once: each batch, and each target."""
+
+    def __init__(self, tracer: Tracer, context: JobContext) -> None:
+        self._tracer, self._context = tracer, context
+        self._batch = tracer.needs.batch
+        tried = min(_TRIED, self._batch)
+        self._first = self._tried(1)
+        further = (self._tried(tried) - self._first) / (tried - 1) if tried > 1 else self._first
+        self._further = max(0.0, further)
+
+    def _tried(self, targets: int) -> float:
+        """Return the seconds in which inputs of targets are found, and the largest kept."""
+        tracer = self._tracer
+        directions = tracer.directions()[:1].expand(targets, -1)
+        began = time.monotonic()
+        target = tracer.attribution.of_logits(directions)
+        edges = tracer.attribution.edges(target, self._context.check_cancelled)
+        Rows(tracer.needs.row_entries).add([LOGIT_ROW] * targets, edges)
+        return time.monotonic() - began
+
+    def seconds(self, targets: int) -> float:
+        """Return what so many targets take, in batches."""
+        batches = -(-targets // self._batch)
+        return batches * self._first + (targets - batches) * self._further
 
 
 _OPERATIONS = 5e10

@@ -12,19 +12,23 @@ from sae_desktop.errors import UserError
 from sae_desktop.language_model.sites.resolve import text_config
 from sae_desktop.storage.faults import format_bytes
 
-_PASS_VECTORS = 18
+_PASS_VECTORS = 13
 """Vectors of width D kept for each token and layer: what autograd keeps, reads, writes, errors."""
-_BATCH_VECTORS = 10
+_BATCH_VECTORS = 3
 """The same for each target of a batch, of one layer at a time."""
+_ROW_COPIES = 6
+"""Of a batch's rows while their largest entries are found: sizes, values, their 64-bit order."""
+_BLOCK_COPIES, _BLOCK_NUMBERS = 4, 2**24
+"""Of the vectors that the features of a layer write, of which so many numbers are made at once."""
 _BATCH_SHARE = 0.25
 _LARGEST_BATCH = 64
 _BATCH_BYTES = 768 * 2**20
 """More at once is no faster."""
 _EDGE_BYTES = 8
 _EDGE_COPIES = 4
-"""Of the rows while a graph is put together."""
+"""Of what edges between nodes there could be, while a graph is put together of the rows."""
 _NODE_BYTES = 48
-_ROOM = 64 * 2**20
+_ROOM = 96 * 2**20
 GUESSED_L0 = 64
 """Features that fire per token and layer, before it is known."""
 
@@ -77,16 +81,20 @@ def needs_of(
     kept += _PASS_VECTORS * shape.layers * shape.tokens * shape.width * shape.bytes
     kept += 2 * shape.vocabulary * shape.bytes
     of_target = _BATCH_VECTORS * shape.tokens * shape.width * shape.bytes
-    of_target += 3 * sources * shape.bytes
-    edges = _EDGE_COPIES * _EDGE_BYTES * min(targets * entries, targets * sources)
+    of_target += _ROW_COPIES * sources * shape.bytes
+    nodes = features + logits + shape.tokens * (shape.layers + 1)
+    rows = _EDGE_BYTES * targets * entries
+    edges = _EDGE_COPIES * _EDGE_BYTES * targets * min(entries, nodes)
     batch = settings.batch
     if not batch:
-        room = min(_BATCH_BYTES, _BATCH_SHARE * max(free_bytes - kept - edges, 0))
+        room = min(_BATCH_BYTES, _BATCH_SHARE * max(free_bytes - kept - rows, 0))
         batch = max(1, min(_LARGEST_BATCH, int(room // of_target)))
-    nodes = features + logits + shape.tokens * (shape.layers + 1)
+    written = min(_BLOCK_NUMBERS, active // shape.layers * shape.width)
+    at_once = _BLOCK_COPIES * written * shape.bytes + min(batch, targets) * of_target
     stored = min(targets * sources, settings.most_edges)
     return Needs(
-        int(kept + min(batch, targets) * of_target + edges + _ROOM),
+        # A graph is put together when no batch is computed any more.
+        int(kept + rows + max(at_once, edges) + _ROOM),
         stored * _EDGE_BYTES + nodes * _NODE_BYTES + 2**16,
         batch,
         entries,
