@@ -26,8 +26,8 @@ from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.job import train
 
 SITE = "blocks.15.hook_resid_post"
-TOKENS = 6_144
-FEATURES = 1024
+TOKENS = 3_072
+FEATURES = 512
 
 pytestmark = [pytest.mark.real_model, pytest.mark.timeout(1800)]
 

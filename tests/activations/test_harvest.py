@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import closing
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,16 @@ def test_dtypes__are_the_nearest_and_norms_are_those_of_the_model(make: Any) -> 
         assert 0 < told < 1e-3
 
 
-@pytest.mark.parametrize("bos", ["auto", "never"])
-@pytest.mark.parametrize("keep_first", [False, True])
-@pytest.mark.parametrize("stop", [8, 9, 14])
+_EVERY_DAY = {(8, "auto", True), (9, "never", False), (14, "auto", False)}
+
+
+@pytest.mark.parametrize(
+    ("stop", "bos", "keep_first"),
+    [
+        pytest.param(*one, marks=() if one in _EVERY_DAY else pytest.mark.nightly)
+        for one in product((8, 9, 14), ("auto", "never"), (False, True))
+    ],
+)
 def test_resume__after_a_cancel_gives_the_same_store(
     make: Any, stop: int, bos: str, keep_first: bool
 ) -> None:

@@ -100,8 +100,22 @@ def test_parquet_of_400_documents__gives_rows_of_nearly_all(shuffled: Any, tmp_p
     assert found["notes"] > 1000
 
 
-@pytest.mark.parametrize("settings", [{}, {"overlap": 5}, {"packing": "packed"}, {"bos": "never"}])
-@pytest.mark.parametrize("stop", [6, 8, 11])
+_STOPS = {"": 6, "overlap": 8, "packing": 11, "bos": 8}
+"""Where the harvest of every day is stopped, by the setting that it has."""
+
+
+@pytest.mark.parametrize(
+    ("settings", "stop"),
+    [
+        pytest.param(
+            settings,
+            stop,
+            marks=() if _STOPS["".join(settings)] == stop else pytest.mark.nightly,
+        )
+        for settings in ({}, {"overlap": 5}, {"packing": "packed"}, {"bos": "never"})
+        for stop in (6, 8, 11)
+    ],
+)
 def test_resume__gives_the_same_store(
     shuffled: Any, settings: dict[str, Any], stop: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,7 +51,8 @@ def matched(data: TwoModels, found: Dictionary) -> tuple[Tensor, Tensor]:
     return best.values, delta[best.indices]
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", [0, 1])
 def test_l1_of_norms__tells_shared_from_exclusive_features(
     seed: int, record_property: Callable[[str, object], None]
 ) -> None:

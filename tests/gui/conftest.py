@@ -27,6 +27,7 @@ from PySide6.QtWidgets import QApplication
 from tqdm import TMonitor
 
 _ENDING_SECONDS = 20.0
+_MOST_LEFT = 100
 
 
 def _visible() -> set[str]:
@@ -40,14 +41,21 @@ def _visible() -> set[str]:
 @pytest.fixture(autouse=True)
 def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     threads = set(threading.enumerate())
-    # What is there already, libraries above all, need not be searched again after every test.
+    # Of the test before, what its fixtures held; what remains, libraries above all, need not be
+    # searched again after every test.
+    gc.collect()
     gc.freeze()
+    widgets = len(QApplication.allWidgets()) if QApplication.instance() else 0
     yield
     deadline = time.monotonic() + _ENDING_SECONDS
     if "qapp" in request.fixturenames or "qtbot" in request.fixturenames:
         gc.collect()
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         assert not _visible(), "top-level widgets stayed open"
+        left = len(QApplication.allWidgets()) - widgets
+        # A panel without its workspace is never deleted, and every later style sheet would be
+        # laid over its hundreds of widgets.
+        assert left <= _MOST_LEFT, f"{left} widgets were not deleted"
     # Daemons, too: a computation beside the window may outlast its panel, but not for long.
     # tqdm's own watches over all bars for as long as the process lasts.
     left = {t for t in threading.enumerate() if t not in threads and not isinstance(t, TMonitor)}

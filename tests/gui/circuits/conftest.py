@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 
 import pytest
 from made_graphs import save_made_graph
-from PySide6.QtCore import QCoreApplication, QEvent
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.gui.circuits.circuits import CircuitsPanel
 from sae_desktop.gui.parts.workspace import Workspace
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project import Project
-
-_MOST_LEFT = 100
-
-
-@pytest.fixture(autouse=True)
-def _no_panel_left(_nothing_left_behind: None) -> Iterator[None]:
-    """A panel without its workspace is never deleted, and every later style sheet is laid over
-    its hundreds of widgets."""
-    before = len(QApplication.allWidgets())
-    yield
-    gc.collect()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    left = len(QApplication.allWidgets()) - before
-    assert left <= _MOST_LEFT, f"{left} widgets were not deleted"
 
 
 @pytest.fixture

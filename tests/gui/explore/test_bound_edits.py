@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QInputDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
+from shown_panel import in_workspace
 
 from sae_desktop.gui.explore.explore import ExplorePanel
 from sae_desktop.gui.parts.feature_menu import _ask_list, feature_menu
@@ -206,7 +207,7 @@ def test_preset__is_of_the_dictionary_that_was_open_when_it_was_asked_for(
     qtbot: QtBot,
 ) -> None:
     steering = SteeringPanel(session)
-    qtbot.addWidget(steering)
+    in_workspace(qtbot, "steer", steering)
     steering.rack.add_feature(2)
     steering.rack.slider(2).strengthChosen.emit(2, 3.0)
     steering.form.prompt.setPlainText("In the beginning")
@@ -225,7 +226,7 @@ def test_strength__half_typed_goes_to_no_slider_of_another_dictionary(
     panel: ExplorePanel, session: Session, qtbot: QtBot
 ) -> None:
     steering = SteeringPanel(session)
-    qtbot.addWidget(steering)
+    in_workspace(qtbot, "steer", steering)
     steering.rack.add_feature(2)
     number = steering.rack.slider(2).number
     number.selectAll()

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QTabBar
 from pytestqt.qtbot import QtBot
-from shown_panel import shown
+from shown_panel import in_workspace, shown
 
 from sae_desktop.features.config import ProbeResult
 from sae_desktop.gui.explore.explore import ExplorePanel
@@ -26,7 +26,9 @@ def panel(qtbot: QtBot, session: Session) -> ExplorePanel:
 def test_page__is_no_wider_than_what_is_seen_of_it(
     qtbot: QtBot, session: Session, width: int
 ) -> None:
-    page = ExplorePanel(session).page
+    panel = ExplorePanel(session)
+    in_workspace(qtbot, "explore", panel)
+    page = panel.page
     page.setParent(None)
     qtbot.addWidget(page)
     page.resize(1400, 800)

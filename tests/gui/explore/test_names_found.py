@@ -7,6 +7,7 @@ from made_names import write_made_names
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
+from shown_panel import in_workspace
 
 from sae_desktop.features.reading import name_search
 from sae_desktop.gui.explore.compare.compare_panel import ComparePanel
@@ -36,8 +37,9 @@ def named(session: Session) -> Session:
 def test_list__finds_automatic_names_where_labels_are_searched(
     qtbot: QtBot, named: Session
 ) -> None:
-    panel = ExplorePanel(named).list
-    qtbot.addWidget(panel)
+    explore = ExplorePanel(named)
+    in_workspace(qtbot, "explore", explore)
+    panel = explore.list
     panel.search.setText("french")
     panel.apply_filter()
     assert panel.model.listed.tolist() == [BEST, OTHER]
@@ -53,8 +55,9 @@ def test_list__reads_very_many_names_beside_the_window(
     qtbot: QtBot, named: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(name_search, "AT_ONCE", 10)
-    panel = ExplorePanel(named).list
-    qtbot.addWidget(panel)
+    explore = ExplorePanel(named)
+    in_workspace(qtbot, "explore", explore)
+    panel = explore.list
     panel.search.setText("french te")
     panel.apply_filter()
     assert panel.count.text() == "Reading the text…"

@@ -10,6 +10,7 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
+from shown_panel import in_workspace
 
 from sae_desktop.gui.explore.ask.probe import ProbePanel
 from sae_desktop.gui.explore.ask.text_sets import TextSetsPanel
@@ -37,7 +38,10 @@ def test_text_file__is_read_where_a_text_is_typed(
     qtbot: QtBot, session: Session, tmp_path: Path, panel: type
 ) -> None:
     made = panel(session)
-    qtbot.addWidget(made)
+    if panel is SteeringPanel:
+        in_workspace(qtbot, "steer", made)
+    else:
+        qtbot.addWidget(made)
     box = made.text if panel is ProbePanel else made.form.prompt
     (tmp_path / "a.txt").write_text("Naïve text\nof two lines", encoding="utf-16")
     box.setPlainText("before")
