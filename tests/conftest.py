@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from sae_desktop.project import Project
+from sae_desktop.storage.open_files import allow_many_open_files
 
 _NIGHTLY_SECONDS = 3600
 _HOME = tempfile.mkdtemp(prefix="sae-desktop-tests-")
@@ -38,6 +39,9 @@ os.environ.update(_ISOLATED)
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
+
+
+allow_many_open_files()  # as the program itself does
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

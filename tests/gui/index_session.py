@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from ended_session import end
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QApplication
 from sample_index import write_sample_index
@@ -123,20 +124,21 @@ def index_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def empty_session(client: FakeClient) -> Session:
+def empty_session(client: FakeClient) -> Iterator[Session]:
     """A session without a project."""
-    return Session(client)  # type: ignore[arg-type]
+    session = Session(client)  # type: ignore[arg-type]
+    yield session
+    end(session)
 
 
 @pytest.fixture
-def session(empty_session: Session, project: Project, index_file: Path) -> Iterator[Session]:
+def session(empty_session: Session, project: Project, index_file: Path) -> Session:
     """A session with the index “main” open."""
     folder = project.path / "features"
     folder.mkdir()
     (folder / "main.h5").write_bytes(index_file.read_bytes())
     assert empty_session.open_project(project.path)
-    yield empty_session
-    empty_session.close_project()
+    return empty_session
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from ended_session import end
 from frame_client import FakeClient, Heard
 from frame_harvest import model
 from frame_project import ARCHITECTURES, add_run, add_store
@@ -35,7 +36,7 @@ def client(qapp: QApplication) -> FakeClient:
 def session(client: FakeClient) -> Iterator[Session]:
     session = Session(client)  # type: ignore[arg-type]
     yield session
-    session.close_project()
+    end(session)
 
 
 @pytest.fixture

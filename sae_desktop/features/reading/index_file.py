@@ -78,7 +78,7 @@ class IndexFile:
             try:
                 found = extents(path, file, FIRST_ARRAYS if first else ARRAYS, sizes)
                 self._file = MappedFile(path, found)
-                arrays = self._file.arrays
+                arrays = dict(self._file.arrays)
                 if first:
                     arrays = upgraded_arrays(arrays)
                 self._check(arrays)

@@ -191,8 +191,12 @@ class ThemeManager(QObject):
         application = QApplication.instance()
         if not isinstance(application, QApplication):
             return
-        application.setPalette(_qt_palette(self.palette))
-        application.setStyleSheet(style_sheet(self.palette, application.font()))
+        colours, sheet = _qt_palette(self.palette), style_sheet(self.palette, application.font())
+        # Either is laid over every widget there is, even where it is what was there before.
+        if application.palette() != colours:
+            application.setPalette(colours)
+        if application.styleSheet() != sheet:
+            application.setStyleSheet(sheet)
         self.themeChanged.emit()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from ended_session import end
 from frame_client import FakeClient
 from kept_items import ITEMS, LIST, read_all, set_all
 from PySide6.QtWidgets import QApplication
@@ -65,6 +66,7 @@ def start(qapp: QApplication, tmp_path: Path) -> Iterator[Start]:
     for window in windows:
         window.leave()
         window.deleteLater()
+        end(window.session)
 
 
 def wanted(which: int) -> dict[str, object]:

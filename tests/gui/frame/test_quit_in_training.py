@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ended_session import end
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
@@ -47,6 +48,7 @@ def start(qapp: QApplication, small_project: Path, tmp_path: Path, qtbot: QtBot)
     for window in windows:
         window.leave()
         window.deleteLater()
+        end(window.session)
 
 
 def click(button: QPushButton, qtbot: QtBot) -> None:
