@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -12,7 +13,12 @@ from job_contexts import RecordingContext
 from made_sets import save_random_set
 from toy_models import save_toy_model
 
-from sae_desktop.circuits.config import EstimateTraceConfig, TraceConfig, TraceResult
+from sae_desktop.circuits.config import (
+    EstimateTraceConfig,
+    TraceConfig,
+    TraceResult,
+    TraceSettings,
+)
 from sae_desktop.circuits.reading.graph_file import (
     EMBEDDING,
     ERROR,
@@ -22,7 +28,7 @@ from sae_desktop.circuits.reading.graph_file import (
 )
 from sae_desktop.circuits.reading.pruning import influence
 from sae_desktop.circuits.tracing import needs
-from sae_desktop.circuits.tracing.estimate import estimate_trace
+from sae_desktop.circuits.tracing.estimate import Pace, estimate_trace
 from sae_desktop.circuits.tracing.job import trace
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import SilentContext
@@ -249,3 +255,30 @@ def test_estimate__says_what_a_trace_takes(
     with pytest.raises(UserError, match="of memory"):
         trace(config_of(project, "large"), SilentContext())
     assert "large" not in project.graphs()
+
+
+def test_pace__is_of_batches_and_of_what_each_further_target_adds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = {1: 2.0, 4: 3.5}
+    monkeypatch.setattr(Pace, "tried", lambda self, targets: taken[targets])
+    tracer = SimpleNamespace(needs=SimpleNamespace(batch=8))
+    pace = Pace(tracer, SilentContext())  # type: ignore[arg-type]
+    assert pace.seconds(0) == 0
+    assert pace.seconds(8) == 2 + 7 * 0.5
+    assert pace.seconds(20) == 3 * 2 + 17 * 0.5
+    taken[4] = 1.0  # on a busy machine
+    assert Pace(tracer, SilentContext()).seconds(20) == 3 * 2  # type: ignore[arg-type]
+
+
+def test_needs__grow_with_what_is_in_memory_together() -> None:
+    shape = needs.Shape(tokens=64, layers=30, width=576, heads=9, vocabulary=49_152, bytes=4)
+    settings = TraceSettings(project="", set="", prompt="", most_features=384)
+    found = needs.needs_of(shape, settings, 60_480, 10, 8 * 10**9)
+    # Measured at these sizes: 358 MB (tests/benchmarks/tracing.py).
+    assert 1.0 < found.memory_bytes / 358e6 < 1.3
+    long = needs.needs_of(shape._replace(tokens=1000), settings, 60_480, 10, 8 * 10**9)
+    patterns = 30 * 9 * (1000**2 - 64**2) * 4
+    assert long.memory_bytes - found.memory_bytes > patterns
+    one = needs.needs_of(shape, msgspec.structs.replace(settings, batch=1), 60_480, 10, 8 * 10**9)
+    assert one.memory_bytes < found.memory_bytes

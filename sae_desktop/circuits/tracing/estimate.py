@@ -71,24 +71,24 @@ def estimate_trace(config: EstimateTraceConfig, context: JobContext) -> TraceEst
     began = time.monotonic()
     tracer = Tracer(opened, prompt, config)
     reading = time.monotonic() - began
-    pace = _Pace(tracer, context)
+    pace = Pace(tracer, context)
     seconds = reading + pace.seconds(len(tracer.targets.tokens))
     seconds += _DEPTH * pace.seconds(tracer.wanted)
     return told(tracer.needs, tracer, seconds)
 
 
-class _Pace:
+class Pace:
     """How long inputs take to find, by how many targets at once: each batch, and each target."""
 
     def __init__(self, tracer: Tracer, context: JobContext) -> None:
         self._tracer, self._context = tracer, context
         self._batch = tracer.needs.batch
         tried = min(_TRIED, self._batch)
-        self._first = self._tried(1)
-        further = (self._tried(tried) - self._first) / (tried - 1) if tried > 1 else self._first
+        self._first = self.tried(1)
+        further = (self.tried(tried) - self._first) / (tried - 1) if tried > 1 else self._first
         self._further = max(0.0, further)
 
-    def _tried(self, targets: int) -> float:
+    def tried(self, targets: int) -> float:
         """Return the seconds in which inputs of targets are found, and the largest kept."""
         tracer = self._tracer
         directions = tracer.directions()[:1].expand(targets, -1)
