@@ -123,7 +123,7 @@ class ChangeInfo(msgspec.Struct, frozen=True, kw_only=True):
     lens_tokens: list[list[TokenScore]] = []
     """By checkpoint, the first of the difference read as logits."""
     shift_tokens: list[list[TokenScore]] = []
-    """By checkpoint, those that became likelier most."""
+    """By checkpoint, those that became more likely, the first most."""
     contexts: list[FeatureContext] = []
     steered: SteeredTexts | None = None
     warnings: list[str] = []

@@ -79,10 +79,11 @@ def read_trait(lm: LanguageModel, site: Site, found: ConceptSet, context_size: i
         np.array([text.positive for text in kept]),
         np.array([text.held_out for text in kept]),
     )
-    return _trait(told)
+    return trait_of(told)
 
 
-def _trait(rows: TraitRows) -> Trait:
+def trait_of(rows: TraitRows) -> Trait:
+    """Return the directions that the texts learnt from give."""
     learnt = ~rows.held_out
     x, y = rows.x_nD[learnt], rows.positive[learnt]
     mean_D = x[y].mean(axis=0) - x[~y].mean(axis=0)
