@@ -61,3 +61,4 @@ def test_window__starts_at_the_place_it_was_left_at(
     again = MainWindow(session, saved[-1], saved.append)
     assert again.workspace("explore").main.places.place == "sets"
     again.leave()
+    again.deleteLater()
