@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer
-from PySide6.QtGui import QDropEvent, QGuiApplication, QWindow
+from PySide6.QtGui import QDropEvent, QWindow
 from PySide6.QtWidgets import QLineEdit
 
 from sae_desktop.gui.parts.text_box import PathField, local_files
 from sae_desktop.gui.parts.window_guard import WindowGuard
 
 _DRAGS = (QEvent.Type.DragEnter, QEvent.Type.DragMove, QEvent.Type.Drop)
+_OVER = (QEvent.Type.DragEnter, QEvent.Type.DragMove)
 _ENDS = (QEvent.Type.DragLeave, QEvent.Type.Drop)
 
 
@@ -19,13 +20,13 @@ class DropGuard(WindowGuard):
     While something is dragged over a window it stands before every widget, and only then.
     """
 
-    def __init__(self, application: QGuiApplication) -> None:
-        super().__init__(application)
-        self._dragged = False
-
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(watched, QWindow):
-            self._follow(event.type())
+            if event.type() in _OVER:
+                self._begin()
+            elif event.type() in _ENDS:
+                # Only after the drop itself has reached its field.
+                QTimer.singleShot(0, self, self._leave)
             return False
         if event.type() not in _DRAGS or not isinstance(watched, QLineEdit):
             return False
@@ -36,19 +37,12 @@ class DropGuard(WindowGuard):
         event.ignore()
         return True
 
-    def _follow(self, kind: QEvent.Type) -> None:
+    def _begin(self) -> None:
         application = QCoreApplication.instance()
-        if application is None:
-            return
-        if kind is QEvent.Type.DragEnter and not self._dragged:
-            self._dragged = True
+        if application is not None:
             application.installEventFilter(self)
-        elif kind in _ENDS and self._dragged:
-            self._dragged = False
-            # Only after the drop itself has reached its field.
-            QTimer.singleShot(0, self, self._leave)
 
     def _leave(self) -> None:
         application = QCoreApplication.instance()
-        if application is not None and not self._dragged:
+        if application is not None:
             application.removeEventFilter(self)

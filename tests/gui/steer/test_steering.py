@@ -11,6 +11,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
+from shown_panel import in_workspace
 from steer_results import NEXT, result, steered
 
 from sae_desktop.engine.protocol import StopJob
@@ -271,7 +272,7 @@ def test_shortcuts__of_both_workspaces_live_together(
     qtbot: QtBot, panel: SteeringPanel, session: Session
 ) -> None:
     explore = ExplorePanel(session)
-    qtbot.addWidget(explore)
+    in_workspace(qtbot, "explore", explore)
     registry = ActionRegistry()
     registry.add(panel.action_infos(), panel)
     registry.add(explore.action_infos(), explore)
