@@ -23,7 +23,7 @@ from sae_desktop.storage.faults import explained, folder_bytes, format_bytes
 from sae_desktop.storage.moves import TRASH, doomed, empty_gone, move_together
 
 _RECORD = "item.json"
-KINDS = ("store", "dictionary", "set", "index", "sweep", "graph", "comparison")
+KINDS = ("store", "dictionary", "set", "index", "sweep", "graph", "comparison", "scan")
 
 
 class TrashItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class TrashItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def item_path(project: Project, kind: str, name: str) -> Path:
-    """Return where a store, dictionary, set, index, sweep, graph or comparison is."""
+    """Return where a store, dictionary, set, index, sweep, graph, comparison or scan is."""
     paths = {
         "store": project.store_path,
         "dictionary": project.dictionary_path,
@@ -52,6 +52,7 @@ def item_path(project: Project, kind: str, name: str) -> Path:
         "sweep": project.sweep_path,
         "graph": project.graph_path,
         "comparison": project.change_path,
+        "scan": project.scan_path,
     }
     return paths[kind](name)
 
@@ -67,6 +68,7 @@ def deletion_question(project: Project, kind: str, name: str) -> str:
         "index": "what was measured about its features; labels stay",
         "graph": "its nodes and edges, with pins and groups",
         "comparison": "what was found to have changed; the checkpoints stay",
+        "scan": "its figures; the dictionaries and concept sets stay",
     }[kind]
     return (
         f"Delete the {kind} “{name}”? {size} on disk: {what}. It goes to the project’s trash, and "
@@ -108,7 +110,7 @@ def member_indexes(project: Project, name: str) -> list[str]:
 
 
 def delete_item(project: Project, kind: str, name: str) -> TrashItem:
-    """Move a store, dictionary, set, index, sweep, graph or comparison to the trash, at once.
+    """Move a store, dictionary, set, index, sweep, graph, comparison or scan to the trash, at once.
 
     Raises UserError when there is none of the name, or the system refuses.
     """

@@ -34,6 +34,8 @@ yi Yiddish; yo Yoruba; za Zhuang; zh Chinese; zu Zulu;
 _NAMES = dict(entry.split(maxsplit=1) for entry in _TABLE.split(";") if entry.strip())
 
 _OF_PROGRAMS = {"python": "Python", "java": "Java", "javascript": "JavaScript", "rust": "Rust"}
+_PROGRAMS_ONLY_SHOWN = {"c": "C", "go": "Go", "php": "PHP"}
+"""Words of other meanings, by which nothing is looked for."""
 
 
 def language_name(code: str) -> str:
@@ -44,7 +46,8 @@ def language_name(code: str) -> str:
     base, _, region = code.replace("_", "-").partition("-")
     name = _NAMES.get(base.lower()) if len(base) == 2 else None
     if name is None:
-        return _OF_PROGRAMS.get(code.lower(), code)
+        programs = _OF_PROGRAMS | _PROGRAMS_ONLY_SHOWN
+        return programs.get(code.lower(), code)
     return f"{name} ({region})" if region else name
 
 

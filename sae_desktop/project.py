@@ -54,7 +54,8 @@ class Project:
                                   <name>.meaning: vectors by which they are searched by meaning
     sweeps/<name>.json            tables of sweeps
     matches/<a>~<b>.h5            features of two dictionaries, matched
-    concepts/<name>.txt           lists of concepts
+    concepts/<name>.txt           lists of concepts; <name>.toml .jsonl .csv: concept sets
+    scans/<name>.h5               what tells concept sets apart in which dictionary
     completeness/<name>.json      which concepts have a feature in which dictionary
     presets/<name>.json           steering kept under a name
     steering.jsonl                every steered run
@@ -181,6 +182,9 @@ class Project:
     def concepts_path(self, name: str) -> Path:
         return self.path / "concepts" / f"{checked_name(name)}.txt"
 
+    def scan_path(self, name: str) -> Path:
+        return self.path / "scans" / f"{checked_name(name)}.h5"
+
     def completeness_path(self, name: str) -> Path:
         return self.path / "completeness" / f"{checked_name(name)}.json"
 
@@ -255,6 +259,9 @@ class Project:
 
     def concept_lists(self) -> list[str]:
         return sorted(p.stem for p in self.path.glob("concepts/*.txt"))
+
+    def scans(self) -> list[str]:
+        return sorted(p.stem for p in self.path.glob("scans/[!.]*.h5"))
 
     def presets(self) -> list[str]:
         return sorted(p.stem for p in self.path.glob("presets/*.json"))

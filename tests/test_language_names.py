@@ -12,7 +12,7 @@ from sae_desktop.language_names import language_name
     [
         ("en", "English"), ("CS", "Czech"), ("nb", "Norwegian Bokmål"),
         ("pt-BR", "Portuguese (BR)"), ("zh_Hans", "Chinese (Hans)"),
-        ("python", "Python"), ("c", "c"), ("", ""), ("xx", "xx"),
+        ("python", "Python"), ("go", "Go"), ("", ""), ("xx", "xx"),
     ],
 )  # fmt: skip
 def test_language__is_named_in_english(code: str, name: str) -> None:

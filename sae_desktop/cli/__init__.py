@@ -35,6 +35,8 @@ COMMANDS = (
     "match",
     "splitting",
     "concepts",
+    "concept-sets",
+    "scan",
     "completeness",
     "steer",
     "output-effect",

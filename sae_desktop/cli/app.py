@@ -18,6 +18,7 @@ from sae_desktop.cli import (
     cluster_command,
     compare_command,
     comparison_commands,
+    concept_set_commands,
     corpus_commands,
     exchange_commands,
     feature_commands,
@@ -32,6 +33,7 @@ from sae_desktop.cli import (
     list_commands,
     model_commands,
     reading_commands,
+    scan_commands,
     score_command,
     search_command,
     set_commands,
@@ -121,6 +123,8 @@ app.command()(feature_commands.find_features)
 app.command()(comparison_commands.match)
 app.command()(comparison_commands.splitting)
 app.command()(comparison_commands.concepts)
+app.add_typer(concept_set_commands.concept_sets_app, name="concept-sets")
+app.add_typer(scan_commands.scan_app, name="scan")
 app.command()(comparison_commands.completeness)
 app.command()(steering_commands.steer)
 app.command()(steering_commands.output_effect)

@@ -38,6 +38,7 @@ class Deletable(StrEnum):
     INDEX = "index"
     SWEEP = "sweep"
     COMPARISON = "comparison"
+    SCAN = "scan"
 
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
@@ -51,7 +52,7 @@ def delete(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Move a store, dictionary, set, index, sweep or comparison to the project's trash."""
+    """Move a store, dictionary, set, index, sweep, comparison or scan to the project's trash."""
     run_reading_command(
         lambda: deleted(Project.open(project), kind.value, name, yes=yes),
         render.figures,
@@ -68,6 +69,7 @@ def deleted(project: Project, kind: str, name: str, *, yes: bool) -> dict[str, A
         "index": project.indexes,
         "sweep": project.sweeps,
         "comparison": project.changes,
+        "scan": project.scans,
     }
     existing("activation store" if kind == "store" else kind, name, there[kind]())
     confirm(deletion_question(project, kind, name), f"The {kind} “{name}” was not deleted.", yes)

@@ -65,6 +65,7 @@ from sae_desktop.safety.change.config import (
     CompareCheckpointsConfig,
     WatchConfig,
 )
+from sae_desktop.safety.scan.config import ScanConfig
 from sae_desktop.steering.config import SteerConfig, SteeredToken, SweepStrengthsConfig
 from sae_desktop.steering.effect_config import FeatureStrengthConfig, OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
@@ -133,6 +134,7 @@ JobConfig = (
     | EdgeHeadsConfig
     | HeadConfig
     | AttributeConfig
+    | ScanConfig
     | InterveneConfig
     | FaithfulnessConfig
     | LensConfig

@@ -29,11 +29,11 @@ from sae_desktop.comparison.config import (
     MatchResult,
 )
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
-from sae_desktop.engine.change_jobs import CHANGE_JOBS
 from sae_desktop.engine.circuit_jobs import CIRCUIT_JOBS
 from sae_desktop.engine.job_kind import JobKind, Output
 from sae_desktop.engine.label_jobs import LABEL_JOBS
 from sae_desktop.engine.protocol import JobConfig
+from sae_desktop.engine.safety_jobs import SAFETY_JOBS
 from sae_desktop.engine.set_jobs import SET_JOBS
 from sae_desktop.exchange.config import (
     ExportDictionaryConfig,
@@ -369,7 +369,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
     **SET_JOBS,
     **LABEL_JOBS,
     **CIRCUIT_JOBS,
-    **CHANGE_JOBS,
+    **SAFETY_JOBS,
 }
 
 

@@ -312,6 +312,20 @@ def grow(
     return found
 
 
+def keep_set(project: Project, name: str, file: Path) -> None:
+    """Copy the file of a set that was checked into the project, in the place of one so called.
+
+    Raises UserError where the disk is full.
+    """
+    own = project.path / "concepts" / f"{checked_name(name)}{file.suffix.lower()}"
+    before = own_sets(project).get(name)
+    with explained(own):
+        own.parent.mkdir(exist_ok=True)
+        write_bytes(own, file.read_bytes())
+        if before is not None and before != own:
+            before.unlink()
+
+
 def _as_file(found: ConceptSet) -> ConceptFile:
     file = ConceptFile(
         title=found.title, about=found.about, group=found.group, language=found.language,

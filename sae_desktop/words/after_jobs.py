@@ -50,6 +50,7 @@ from sae_desktop.safety.change.config import (
     CompareCheckpointsConfig,
     WatchConfig,
 )
+from sae_desktop.safety.scan.config import ScanConfig
 from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.storage.faults import format_bytes
@@ -134,6 +135,7 @@ NO_STEP: dict[type[msgspec.Struct], str] = {
     ExportSteeringConfig: "The panel that asked for it shows the file.",
     GroupsConfig: "The graph that asked for them shows its groups.",
     FaithfulnessConfig: "The graph that asked for it shows the figure.",
+    ScanConfig: "The command that asked for it prints the table; scan report makes a page of it.",
     FitLensConfig: "The lens that asked for it can be read now.",
     CompareCheckpointsConfig: "Its answer says what changed, and it is kept to be shown again.",
     WatchConfig: "Its alerts say between which checkpoints to look.",

@@ -21,6 +21,7 @@ from sae_desktop.words.terms.entry import Entry
 from sae_desktop.words.terms.feature_terms import FEATURE_TERMS
 from sae_desktop.words.terms.judge_terms import JUDGE_TERMS
 from sae_desktop.words.terms.model_terms import MODEL_TERMS
+from sae_desktop.words.terms.safety_terms import SAFETY_TERMS
 from sae_desktop.words.terms.score_terms import SCORE_TERMS
 from sae_desktop.words.terms.search_terms import SEARCH_TERMS
 from sae_desktop.words.terms.steering_terms import STEERING_TERMS
@@ -30,9 +31,10 @@ _ONLY_WHOLE = frozenset({
     "#", "a", "add", "alive", "b", "buckets", "chat", "compare", "dead", "decay", "everywhere",
     "filter", "fires", "front", "gated", "gradient", "job", "jobs", "k", "label", "labelled",
     "labels", "language", "languages", "length", "list", "lists", "loss", "lr", "map", "match",
-    "matches", "max", "mean", "model", "models", "norm", "pin", "plain", "random", "run", "runs",
-    "sae", "score", "source", "sources", "star", "std", "steer", "steered", "steering", "step",
-    "steps", "text", "turn", "where", "width", "windows", "★",
+    "matches", "max", "mean", "model", "models", "norm", "pin", "plain", "q", "random", "run",
+    "runs", "sae", "scan", "scans", "score", "source", "sources", "star", "std", "steer", "steered",
+    "steering", "step", "steps", "template", "templates", "text", "turn", "where", "width",
+    "windows", "★",
 })  # fmt: skip
 """Names that mean the term where they are a whole text, and anything within a sentence."""
 _MORE = re.compile(r"\s*(\([^()]*\)|[:…])$")
@@ -45,7 +47,7 @@ def entries() -> tuple[Entry, ...]:
     every = (
         *FEATURE_TERMS, *COLUMN_TERMS, *ASKING_TERMS, *COMPARING_TERMS, *MODEL_TERMS,
         *TRAINING_TERMS, *ARCHITECTURE_TERMS, *STEERING_TERMS, *SCORE_TERMS, *JUDGE_TERMS,
-        *DESK_TERMS, *SEARCH_TERMS, *CIRCUIT_TERMS, *CHANGE_TERMS,
+        *DESK_TERMS, *SEARCH_TERMS, *CIRCUIT_TERMS, *CHANGE_TERMS, *SAFETY_TERMS,
     )  # fmt: skip
     return tuple(sorted(every, key=lambda entry: entry.term.casefold()))
 

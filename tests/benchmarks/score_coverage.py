@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from sae_desktop.features.naming.detect import intervals as name_intervals
 from sae_desktop.jobs import SilentContext
 from sae_desktop.labels.scoring.detection import Trial, areas, mean_of
 from sae_desktop.labels.scoring.log_probability import DRAWS, gain_interval
+from sae_desktop.safety.scan.separation import difference_interval, separation
 
 FEATURES, WIDTH, FIRING = 400, 32, 25
 SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
@@ -210,6 +212,27 @@ def gains(draws: int, seed: int = 0) -> float:
     return float(np.mean([one.low <= 0.3 <= one.high for one in found]))
 
 
+def template_areas(draws: int, truth: float, alike: float, seed: int = 0) -> tuple[float, float]:
+    """Return the share of intervals of an area that hold it, and of intervals of a difference.
+
+    Six templates of four texts a side, of which a share is the template's own; the difference is
+    that of two scores which are equally good.
+    """
+    rng = np.random.default_rng(seed)
+    template = np.repeat(np.arange(12), 4)
+    positive = template < 6
+    shift = NormalDist().inv_cdf(truth) * math.sqrt(2)
+    held = [0, 0]
+    for _ in range(draws):
+        shared = rng.normal(size=(2, 12))[:, template] * math.sqrt(alike)
+        one, other = shared + rng.normal(size=(2, 48)) * math.sqrt(1 - alike) + shift * positive
+        found = separation(one, positive, template)
+        held[0] += found.low <= truth <= found.high
+        low, high = difference_interval(one, other, positive, template)
+        held[1] += low <= 0 <= high
+    return held[0] / draws, held[1] / draws
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=50)
@@ -245,6 +268,14 @@ def main() -> None:
             f"mean width {width:.2f}",
             flush=True,
         )
+    for truth in (0.6, 0.8, 0.95):
+        for alike in (0.0, 0.3, 0.7):
+            area, difference = template_areas(asked.lists, truth, alike)
+            print(
+                f"texts of templates, AUROC {truth:g}, alike by {alike:g}: {area:.3f} of "
+                f"{asked.lists} hold it; difference of two: {difference:.3f}",
+                flush=True,
+            )
     print(f"log-probability of a label: {gains(asked.lists):.3f} of {asked.lists}", flush=True)
     for copies, tell in ((1, 0.0), (1, 0.5), (1, 1.0), (3, 0.0), (3, 1.0)):
         areas = held_areas(asked.draws, asked.contents, copies, tell)

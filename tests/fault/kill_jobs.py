@@ -22,6 +22,8 @@ from checkpoint_toys import save_checkpoint, save_text
 from fake_hub import point_at_hub
 from made_graphs import save_made_graph
 from made_sets import save_random_set
+from scanned_toy import SET as CODE_SET
+from scanned_toy import save_code_sets
 from toy_encoder import save_toy_bert
 from toy_models import TEXT, save_toy_model
 
@@ -70,6 +72,7 @@ from sae_desktop.safety.change.config import (
     WatchedCheckpoint,
 )
 from sae_desktop.safety.change.watch_file import WatchRecord
+from sae_desktop.safety.scan.config import ScanConfig
 from sae_desktop.steering.config import clamped
 from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
@@ -186,6 +189,7 @@ def make_place(folder: Path) -> Place:
         )
         project.watch_path(name).parent.mkdir(exist_ok=True)
         project.watch_path(name).write_bytes(msgspec.json.encode(record))
+    save_code_sets(project)
     save_concepts(project, "words", "heaven\nfirst\nsecond\nreturn\n")
     np.save(material / "rows.npy", np.random.default_rng(0).normal(size=(200, 8)).astype("f4"))
     with (material / "labels.csv").open("w", newline="") as file:
@@ -268,6 +272,10 @@ SCENARIOS: dict[str, Scenario] = {
     "completeness": lambda p: CompletenessConfig(
         project=p.project, name="new", concepts="words", indexes=("i",), least_occurrences=1,
         device="cpu",
+    ),
+    "scan": lambda p: ScanConfig(
+        project=p.project, name="new", indexes=("i",), sets=(CODE_SET,), candidates=2,
+        attributed=1, ordinary=4, tested=1, test_texts=1, controls=2, device="cpu",
     ),
     "name features": lambda p: NameFeaturesConfig(project=p.project, index="i"),
     "score labels": lambda p: ScoreLabelsConfig(

@@ -29,13 +29,17 @@ def effective_texts(groups: Array) -> float:
     return float(sizes.sum() ** 2 / np.square(sizes).sum())
 
 
-def interval(area: float, folds: Sequence[tuple[float, float]]) -> tuple[float, float]:
+def interval(
+    area: float, folds: Sequence[tuple[float, float]], freedom: float = np.inf
+) -> tuple[float, float]:
     """Return the ends for a mean area over folds, each of a given number of effective texts a
     side.
-    """
-    from scipy.stats import norm
 
-    z = float(norm.ppf((1 + LEVEL) / 2))
+    `freedom`: degrees of freedom of what the number of effective texts was estimated from.
+    """
+    from scipy.stats import t
+
+    z = float(t.ppf((1 + LEVEL) / 2, freedom))
 
     def inside(p: float) -> bool:
         return (p - area) ** 2 <= z**2 * _variance(p, folds)

@@ -65,7 +65,7 @@ def compared(
     if least < 2:
         return [], []
     folds = min(config.folds, least)
-    X = _shares([*on, *off], maxima)
+    X = shares_of_maxima([*on, *off], maxima)
     raw = np.stack([text.mean for text in [*on, *off]])
     scores, weights = [], []
     for inputs, values, penalty in (("features", X, "l1"), ("raw activations", raw, "l2")):
@@ -90,7 +90,8 @@ def groups_a_side(groups: Array, on: int) -> tuple[int, int]:
     return len(np.unique(groups[:on])), len(np.unique(groups[on:]))
 
 
-def _shares(texts: Sequence[PooledText], maxima: Array) -> Any:
+def shares_of_maxima(texts: Sequence[PooledText], maxima: Array) -> Any:
+    """Return (N, F), sparse: activations in shares of each feature's maximum."""
     from scipy.sparse import csr_array
 
     offsets = np.cumsum([0, *(len(text.features) for text in texts)])
@@ -113,13 +114,13 @@ def _scored(
     found, texts = [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a weak penalty may not converge; another is chosen
-        for train, test in _folds(y, groups, folds, seed):
-            fitted = _fitted(X[train], y[train], groups[train], penalty, seed)
+        for train, test in whole_folds(y, groups, folds, seed):
+            fitted = fit_classifier(X[train], y[train], groups[train], penalty, seed)
             told = fitted.decision_function(X[test])
             found.append((balanced_accuracy_score(y[test], told > 0), roc_auc_score(y[test], told)))
             of_A, of_B = (auroc.effective_texts(groups[test][y[test] == side]) for side in (1, 0))
             texts.append((of_A, of_B))
-        whole = _fitted(X, y, groups, penalty, seed)
+        whole = fit_classifier(X, y, groups, penalty, seed)
     if not found:
         return None
     best = getattr(whole, "best_estimator_", whole)
@@ -141,28 +142,38 @@ def _scored(
     )
 
 
-def _fitted(X: Any, y: Array, groups: Array, penalty: str, seed: int) -> Any:
-    """Fit a classifier, the strength of its penalty chosen on groups left out."""
+def fit_classifier(X: Any, y: Array, groups: Array, penalty: str, seed: int) -> Any:
+    """Fit a linear classifier, the strength of its penalty chosen on groups left out.
+
+    `penalty`: “l1” or “l2” of a support vector machine, or “logistic”, which has an L2 penalty.
+    """
+    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GridSearchCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer, StandardScaler
     from sklearn.svm import LinearSVC
 
-    scale = StandardScaler() if penalty == "l2" else FunctionTransformer(accept_sparse=True)
-    machine = LinearSVC(
-        penalty=penalty, dual=False, class_weight="balanced", random_state=seed, max_iter=5000
+    scale = FunctionTransformer(accept_sparse=True) if penalty == "l1" else StandardScaler()
+    machine = (
+        LogisticRegression(class_weight="balanced", random_state=seed, max_iter=500)
+        if penalty == "logistic"
+        else LinearSVC(
+            penalty=penalty, dual=False, class_weight="balanced", random_state=seed, max_iter=5000
+        )
     )
     line = make_pipeline(scale, machine)
     parts = min(3, *(len(np.unique(groups[y == side])) for side in (0, 1)))
     # A group a side tells nothing of the penalty's strength.
-    inner = _folds(y, groups, parts, seed) if parts >= 2 else []
+    inner = whole_folds(y, groups, parts, seed) if parts >= 2 else []
     if not inner:
         return line.fit(X, y)
-    search = GridSearchCV(line, {"linearsvc__C": _STRENGTHS}, cv=inner, scoring="balanced_accuracy")
+    search = GridSearchCV(
+        line, {f"{line.steps[-1][0]}__C": _STRENGTHS}, cv=inner, scoring="balanced_accuracy"
+    )
     return search.fit(X, y)
 
 
-def _folds(y: Array, groups: Array, folds: int, seed: int) -> list[tuple[Array, Array]]:
+def whole_folds(y: Array, groups: Array, folds: int, seed: int) -> list[tuple[Array, Array]]:
     """Return (train, test) places of folds that part no group, each with both sides in both."""
     from sklearn.model_selection import StratifiedGroupKFold
 

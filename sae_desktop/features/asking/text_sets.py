@@ -54,7 +54,7 @@ def find_features(config: FindFeaturesConfig, context: JobContext) -> FindFeatur
     context.progress(len(pooled), len(pooled), "texts", "Reading the texts")
     maxima = opened.index.columns["max_activation"]
     of_on, of_off = pooled[: len(on)], pooled[len(on) :]
-    found = _found(of_on, of_off, maxima, config.threshold, config.missed)
+    found = separating(of_on, of_off, maxima, config.threshold, config.missed)
     features, margins = found
     names = opened.lm.token_bytes()
     shown = features[: config.count]
@@ -158,10 +158,10 @@ def _pooled(opened: OpenedIndex, text: str, number: int) -> PooledText:
     )
 
 
-def _found(
+def separating(
     on: list[PooledText], off: list[PooledText], maxima: Array, threshold: float, missed: int
 ) -> tuple[Array, Array]:
-    """Return (features, margins), the largest margin first."""
+    """Return (features, margins) of those that are found, the largest margin first."""
     counts = np.zeros(len(maxima), dtype=np.int64)
     for text in on:
         counts[text.features[text.maxima > threshold * maxima[text.features]]] += 1

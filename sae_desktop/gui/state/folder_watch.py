@@ -16,6 +16,7 @@ _FOLDERS = (
     "completeness",
     "sets",
     "graphs",
+    "scans",
 )
 _SETTLE_MS = 1_000
 """A folder that has just changed is still being synced: looking into it at once would wait."""

@@ -1,0 +1,21 @@
+"""Jobs on safety: rows of the table in `registry`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sae_desktop.engine.change_jobs import CHANGE_JOBS
+from sae_desktop.engine.job_kind import JobKind, Output
+from sae_desktop.safety.scan.config import ScanConfig, ScanResult
+
+SAFETY_JOBS: dict[type[msgspec.Struct], JobKind] = {
+    ScanConfig: JobKind(
+        "sae_desktop.safety.scan.job:scan",
+        ScanResult,
+        "Scan",
+        "name",
+        Output("scan", "name"),
+        "None of it was kept; the indexes and the sets are unchanged.",
+    ),
+    **CHANGE_JOBS,
+}
