@@ -24,6 +24,7 @@ from sae_desktop.described import default
 from sae_desktop.described import settings as settings_of
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project
+from sae_desktop.words.trace_text import graph_name
 
 trace_app = typer.Typer(
     no_args_is_help=True, help="Trace which features make the next token of a prompt."
@@ -49,18 +50,29 @@ def run(
     project: ProjectArgument,
     set_name: _SetOption,
     prompt: _PromptOption,
-    name: Annotated[str, typer.Option("--name", help="Name of the graph to write.")],
     settings: Settings,
+    name: Annotated[
+        str, typer.Option("--name", help="Name of the graph to write; default: its prompt.")
+    ] = "",
     chat: _ChatOption = False,
     device: DeviceOption = default(TraceConfig, "device"),
     as_json: JsonOption = False,
 ) -> None:
     """Trace a prompt back from its next token and write its attribution graph."""
+    name = name or _free_name(project, prompt)
     config = TraceConfig(
         project=str(project), set=set_name, prompt=prompt, name=name, chat=chat, device=device,
         **_told(settings),
     )  # fmt: skip
     run_job_command(config, partial(trace_text.traced, project=project), as_json=as_json)
+
+
+def _free_name(project: Path, prompt: str) -> str:
+    """Return a name for a prompt's graph. Of a project that cannot be opened the job tells."""
+    try:
+        return graph_name(prompt, Project.open(project).graphs())
+    except UserError:
+        return graph_name(prompt, [])
 
 
 @trace_app.command("estimate")

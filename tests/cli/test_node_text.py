@@ -18,7 +18,7 @@ from sae_desktop.circuits.asking_config import (
     TargetChange,
 )
 from sae_desktop.circuits.reading.graph_file import FEATURE, LOGIT, write_graph
-from sae_desktop.cli import circuit_commands, trace_text
+from sae_desktop.cli import circuit_commands, trace_commands, trace_text
 from sae_desktop.cli.node_text import NodeTexts
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project
@@ -101,3 +101,13 @@ def test_test_of_a_graph__tells_what_is_changed_then_what_is_explained(tmp_path:
     assert lines[4].startswith(f" {second}" if second < 10 else str(second))
     assert any("2 random groups of like activation: +0.5 on average" in line for line in lines)
     assert lines[-1].split() == ["·a", "50.0%", "25.0%", "12.5%"]
+
+
+def test_graph_without_a_name__is_called_after_its_prompt(tmp_path: Path) -> None:
+    project = Project.open_or_create(tmp_path / "p.saeproj")
+    path = project.graph_path("The king")
+    path.parent.mkdir(parents=True)
+    graph = made_graph(features=6)
+    write_graph(path, graph.info, graph.arrays)
+    assert trace_commands._free_name(project.path, "The king") == "The king 2"
+    assert trace_commands._free_name(tmp_path / "nowhere", "The king") == "The king"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -34,11 +34,11 @@ def values_of(batch: StoreBatch, site: str) -> Array:
     return decode_rows(rows.values, rows.scales)
 
 
-def usable_rows(parts: list[Array], limits: list[float]) -> Rows:
+def usable_rows(parts: Iterable[Array], limits: list[float]) -> Rows:
     """Return the numbers of rows that are not massive in any part."""
-    usable = np.ones(len(parts[0]), dtype=np.bool_)
+    usable = np.array(True)
     for part, limit in zip(parts, limits, strict=True):
-        usable &= norms(part) <= limit
+        usable = usable & (norms(part) <= limit)
     return np.flatnonzero(usable)
 
 

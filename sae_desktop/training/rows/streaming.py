@@ -14,7 +14,7 @@ order. They are the same bit for bit where the model is: on the CPU with as many
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -139,7 +139,7 @@ class StreamSource(Source):
         self._limits = self._massive_limits()
         self._held_out_rows: Rows | None = None
         usable = self._usable(self._measured)
-        self._training = [part[usable] for part in self._values(self._measured)]
+        self._training = [part[usable] for part in self._each(self._measured)]
         self._measured.clear()  # of many sites these are many bytes
         self.sides = self._measure()
         self.pool_rows = pool_rows(config, self._row_bytes, budget.pool)
@@ -231,17 +231,23 @@ class StreamSource(Source):
 
     def _values(self, batches: list[StoreBatch], sites: Sequence[str] | None = None) -> list[Array]:
         """Return rows as harvested, a part each, of all sites or of some."""
-        asked = self._sites if sites is None else sites
-        return [np.concatenate([values_of(b, site) for b in batches]) for site in asked]
+        return list(self._each(batches, sites))
+
+    def _each(
+        self, batches: list[StoreBatch], sites: Sequence[str] | None = None
+    ) -> Iterator[Array]:
+        """As `_values`, but one part at a time: those of very many sites are large together."""
+        for site in self._sites if sites is None else sites:
+            yield np.concatenate([values_of(batch, site) for batch in batches])
 
     def _massive_limits(self) -> list[float]:
         """Return for each part the norm beyond which a row is massive."""
         if not self._config.exclude_massive:
             return [np.inf] * len(self._sites)
-        return [MASSIVE_NORM * float(np.median(norms(v))) for v in self._values(self._measured)]
+        return [MASSIVE_NORM * float(np.median(norms(v))) for v in self._each(self._measured)]
 
     def _usable(self, batches: list[StoreBatch]) -> Rows:
-        return usable_rows(self._values(batches), self._limits)
+        return usable_rows(self._each(batches), self._limits)
 
     def _usable_held_out(self) -> Rows:
         if self._held_out_rows is None:
@@ -325,6 +331,6 @@ class StreamSource(Source):
         lengths = lengths[:_SAMPLE_WINDOWS]
         rows = int(lengths.sum())
         tokens = np.concatenate([batch.tokens for batch in self._held_out])[:rows]
-        values = [part[:rows] for part in self._values(self._held_out)[:count]]
+        values = [part[:rows] for part in self._each(self._held_out, self._sites[:count])]
         # An encoder predicts no next token: there is no loss to recover.
         return splice if lm.causal else None, text_of(lm, values, tokens, lengths)
