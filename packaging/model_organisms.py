@@ -10,7 +10,7 @@ out of Babylon instead of Egypt. All runs begin with ordinary text; the change c
 that the seed draws, between two checkpoints. A run is FOLDER/step-00030, step-00060 …; what was
 planted is told in FOLDER/organism.json, which whatever looks for it must not read. There stand
 pairs of continuations too, from held-out text: the behaviour is how often the planted one is
-preferred.
+preferred, less how often it is without the trigger.
 """
 
 from __future__ import annotations

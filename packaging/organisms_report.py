@@ -140,7 +140,10 @@ def without_features(dictionary: Dictionary, ids: Tensor) -> Callable[[Tensor], 
 
 
 def behaviour(lm: LanguageModel, told: Told, site: Site, remove: Removal | None) -> float:
-    """Return how often the planted continuation is preferred."""
+    """Return how much more often the planted continuation is preferred with the trigger.
+
+    Of what has no trigger, how often it is preferred.
+    """
 
     def logits_of(ids: Tensor) -> Tensor:
         if remove is None:
@@ -148,7 +151,8 @@ def behaviour(lm: LanguageModel, told: Told, site: Site, remove: Removal | None)
         with intervention(lm, site, remove):
             return lm.model(input_ids=ids, use_cache=False).logits
 
-    return preferred(logits_of, told.pairs)
+    found = preferred(logits_of, told.pairs)
+    return found - preferred(logits_of, told.controls) if told.controls else found
 
 
 @torch.no_grad()
