@@ -170,4 +170,9 @@ def watch_text(result: WatchResult) -> str:
     lines += [alert_sentence(alert) for alert in result.alerts]
     lines += [f"“{name}” was left out. {why}" for name, why in result.skipped.items()]
     lines += [f"Still waited for: {one}." for one in result.waiting]
+    if 0 < result.promised_up_to < len(rows):
+        lines.append(
+            f"The promised rate holds for runs of up to {result.promised_up_to} checkpoints, as "
+            f"the harmless ones had; this one has {len(rows)}."
+        )
     return "\n".join(lines)

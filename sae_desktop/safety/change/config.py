@@ -212,6 +212,8 @@ class WatchResult(msgspec.Struct, frozen=True, kw_only=True):
     """Checkpoints that were not complete when the watch ended."""
     skipped: dict[str, str] = {}
     """Checkpoints that could not be read, and why."""
+    promised_up_to: int = 0
+    """Checkpoints of a run up to which the promised rate holds; 0: nothing is promised."""
 
 
 class CalibrateWatchConfig(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate_watch"):

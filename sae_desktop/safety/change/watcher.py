@@ -106,10 +106,10 @@ def watch_checkpoints(config: WatchConfig, context: JobContext) -> WatchResult:
             seen = len(record.watched)
             context.progress(seen, max(config.expected, seen), "checkpoints")
             if _over(config, record):
-                return _result(config, record, folder)
+                return _result(config, record, folder, calibration)
         idle = config.idle and time.monotonic() - last_news > config.idle * _MINUTE
         if _over(config, record) or idle or context.stop_requested:
-            return _result(config, record, folder)
+            return _result(config, record, folder, calibration)
         _rest(config.every, context)
 
 
@@ -194,13 +194,16 @@ def _take(
     record.watched.append(WatchedCheckpoint(name=checkpoint.name, scores=scores, alert=alert))
 
 
-def _result(config: WatchConfig, record: WatchRecord, folder: _Folder) -> WatchResult:
+def _result(
+    config: WatchConfig, record: WatchRecord, folder: _Folder, calibration: Calibration | None
+) -> WatchResult:
     return WatchResult(
         name=config.name,
         watched=record.watched,
         alerts=[one.alert for one in record.watched if one.alert is not None],
         waiting=[f"{name}: {why}" for name, why in folder.waiting.items()],
         skipped=record.skipped,
+        promised_up_to=calibration.checkpoints if calibration else 0,
     )
 
 

@@ -143,6 +143,7 @@ def test_alert__is_raised_between_the_right_two_and_kept(
     result = watch_checkpoints(asked, SilentContext())
     assert [(alert.since, alert.checkpoint) for alert in result.alerts] == [("c-2", "c-3")]
     assert result.alerts[0].p == 0.2
+    assert result.promised_up_to == 1
     kept = read_record(Project.open(project).watch_path("w"))
     assert [one.alert is not None for one in kept.watched] == [False, False, True, False]
     with pytest.raises(UserError, match="other settings"):
