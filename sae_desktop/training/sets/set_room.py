@@ -25,6 +25,10 @@ BUDGET = RowBudget(pool=2**30, measured=2**29, held_out=2**28, group=2**28)
 site, so that a batch is still of many texts."""
 _GROUP_COPIES = 3
 """Of the rows of a group: as they come, sorted, and those that are not massive."""
+_MEASURED_COPIES = 2
+"""Of the rows measured at the start: all of them, and those that are not massive."""
+_TEXT_BYTES = 250_000_000
+"""What reading, cutting and comparing the texts of a stream takes (`benchmarks/set_memory`)."""
 
 
 def set_load(
@@ -75,4 +79,6 @@ def _rows_in_memory(plan: SetPlan, width: int) -> int:
     pool = pool_rows(plan.rows, row, BUDGET.pool)
     layer = width // (2 * len(plan.layers))
     reading = working_bytes(tokens, layer, (layer,))
-    return row * (2 * pool + sum(BUDGET.rows(row)) + _GROUP_COPIES * group) + reading
+    held_out, measured = BUDGET.rows(row)
+    rows = 2 * pool + held_out + _MEASURED_COPIES * measured + _GROUP_COPIES * group
+    return row * rows + reading + _TEXT_BYTES
