@@ -1,16 +1,16 @@
 """Plant a circuit and find it: a small model learns a look-up in two steps, its graphs show both.
 
-    python packaging/planted_circuit.py [--work FOLDER] [--steps 1500] [--rows 200000]
+    python packaging/planted_circuit.py --work FOLDER [--steps 600] [--rows 100000]
                                         [--prompts 40] [--seed 0]
 
-People live in cities, two cities lie in each country. The model learns “person lives → city”,
-“city lies → country” and, of four fifths of the people, “person lives lies → country”; of all of
-them also “person lives likes → colour”, which the city has nothing to do with (the control). A set
-of transcoders is trained on its activations. Then “lives lies” of people held out is traced: are
-the graph’s top nodes features of the city (of one of the two, so not of the country), and does
-swapping them for another person’s redirect the answer to that person’s country, as the graph
-predicts? Beside it: as many random features of equal activation swapped in the same way, the same
-swap where the colour is asked for, and a swap for somebody of the other city of the same country.
+The world and the model are `planted_world.py`. A set of transcoders is trained on what the model
+was taught. Then “person lives lies” of people held out is traced. Blind, by the graph alone, the
+features are taken from which the last token, that asks, is told most: the middle step as far as a
+graph can tell. They are given what they are for a person of another country: is the answer then
+that person’s country, and did the graphs predict it? Beside it: as many random features of equal
+activation given the other person’s values, the same swap where the colour is asked for, and a swap
+for somebody of the other city of the same country. Which of the swapped features fire for people
+of one city (of one of the two of a country) is looked at afterwards; these are swapped alone, too.
 Writes `planted.json` into the folder and prints the figures.
 """
 
@@ -21,25 +21,39 @@ import json
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cache, partial
 from pathlib import Path
 
 import msgspec
 import numpy as np
-import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
-from torch import Tensor
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from planted_world import (
+    ASKED,
+    LAYERS,
+    LIKES,
+    LIVES,
+    World,
+    make_world,
+    prompts_of,
+    save_model,
+    two_steps,
+)
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.circuits.config import TraceConfig
 from sae_desktop.circuits.opened_graph import OpenedGraph, Place, open_graph
-from sae_desktop.circuits.reading.graph_file import FEATURE
-from sae_desktop.circuits.replacement import ReplacementModel
-from sae_desktop.circuits.testing.changes import FeatureChange, Held, activations_in, run_changed
-from sae_desktop.circuits.testing.intervene import measured_nodes, prediction
+from sae_desktop.circuits.reading.graph_file import FEATURE, Array
+from sae_desktop.circuits.reading.pruning import target_weights
+from sae_desktop.circuits.replacement import Active, Pass, ReplacementModel
+from sae_desktop.circuits.testing.changes import (
+    FeatureChange,
+    Held,
+    activations_in,
+    run_changed,
+)
+from sae_desktop.circuits.testing.intervene import prediction
 from sae_desktop.circuits.tracing.job import trace
 from sae_desktop.circuits.tracing.opened import open_set
 from sae_desktop.jobs import SilentContext
@@ -48,118 +62,23 @@ from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.set_config import TrainSetConfig
 from sae_desktop.training.sets.set_job import train_set
 
-LIVES, LIES, LIKES = "lives", "lies", "likes"
 SET = "planted"
-_TOP = 16
-"""Features of a graph that are looked at: those of most influence."""
+_SHARE = 0.8
+"""Of what all features before the last token tell it, the part of those that are swapped."""
 _OF_CITY = 0.75
 """Of a feature’s firing at a position, on training people, what must fall on one city."""
-
-
-@dataclass(frozen=True)
-class World:
-    """Who lives where, where that lies, and what who likes."""
-
-    city: list[int]
-    country: list[int]
-    colour: list[int]
-    held_out: list[int]
-    """People of whom the model never sees both steps together."""
-
-    @property
-    def trained(self) -> list[int]:
-        kept = set(self.held_out)
-        return [person for person in range(len(self.city)) if person not in kept]
-
-    def country_of(self, person: int) -> int:
-        return self.country[self.city[person]]
-
-
-def make_world(people: int = 240, cities: int = 12, seed: int = 0) -> World:
-    """Draw a world: every city has as many people, every country two cities."""
-    rng = random.Random(seed)
-    city = [number % cities for number in range(people)]
-    rng.shuffle(city)
-    country = [number % (cities // 2) for number in range(cities)]
-    rng.shuffle(country)
-    colour = [rng.randrange(cities) for _ in range(people)]
-    return World(city, country, colour, sorted(rng.sample(range(people), people // 5)))
-
-
-def prompts_of(world: World) -> list[tuple[str, str]]:
-    """Return all that the model is taught: prompt and answer, in words."""
-    found = []
-    held_out = set(world.held_out)
-    for person, city in enumerate(world.city):
-        found.append((f"person{person} {LIVES}", f"city{city}"))
-        found.append((f"person{person} {LIVES} {LIKES}", f"colour{world.colour[person]}"))
-        if person not in held_out:
-            found.append((f"person{person} {LIVES} {LIES}", f"country{world.country[city]}"))
-    found += [(f"city{c} {LIES}", f"country{k}") for c, k in enumerate(world.country)]
-    return found
-
-
-def two_steps(person: int) -> str:
-    return f"person{person} {LIVES} {LIES}"
-
-
-def save_model(folder: Path, world: World, *, steps: int, seed: int = 0, width: int = 64) -> float:
-    """Train the model, save it with its tokenizer, and return its share of right held-out answers.
-
-    The loss counts at the answer alone.
-    """
-    kinds = ("person", "city", "country", "colour")
-    cities = len(world.country)
-    counts = (len(world.city), cities, max(world.country) + 1, cities)
-    words = ["<bos>", LIVES, LIES, LIKES]
-    words += [f"{kind}{n}" for kind, count in zip(kinds, counts, strict=True) for n in range(count)]
-    ids = {word: number for number, word in enumerate(words)}
-    tokenizer = Tokenizer(models.WordLevel(ids, unk_token="<bos>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<bos>").save_pretrained(folder)
-    torch.manual_seed(seed)
-    model = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(words), hidden_size=width, intermediate_size=4 * width,
-            num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=4,
-            max_position_embeddings=16, bos_token_id=0, eos_token_id=None,
-        )
-    )  # fmt: skip
-    taught = defaultdict(list)
-    for prompt, answer in prompts_of(world):
-        row = [0, *(ids[word] for word in prompt.split()), ids[answer]]
-        taught[len(row)].append(row)
-    rows = {length: torch.tensor(found) for length, found in taught.items()}
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.1)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(steps):
-        loss = torch.zeros(())
-        for found in rows.values():
-            chosen = found[torch.randint(len(found), (128,), generator=generator)]
-            logits = model(chosen[:, :-1]).logits[:, -1]
-            loss = loss + torch.nn.functional.cross_entropy(logits, chosen[:, -1])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-    model.eval().save_pretrained(folder)
-    asked = torch.tensor([[0, *(ids[w] for w in two_steps(p).split())] for p in world.held_out])
-    with torch.no_grad():
-        best = model(asked).logits[:, -1].argmax(-1).tolist()
-    right = [ids[f"country{world.country_of(person)}"] for person in world.held_out]
-    return float(np.mean([a == b for a, b in zip(best, right, strict=True)]))
+_FREE = Held("free", "free")
 
 
 def train_members(project: Project, model: Path, world: World, *, rows: int, features: int) -> None:
     """Harvest the model on what it was taught, and train a transcoder for each layer."""
     text = project.path.parent / "text"
     text.mkdir(exist_ok=True)
-    lines = [f"{prompt} {answer}" for prompt, answer in prompts_of(world)]
+    lines = [prompt for prompt, _ in prompts_of(world)]
     random.Random(0).shuffle(lines)
     whole = "\n".join(json.dumps({"text": line}) for line in lines * 8)
     (text / "taught.jsonl").write_text(whole)
-    layers = 4
+    layers = LAYERS
     sites = [f"blocks.{layer}.{hook}" for layer in range(layers)
              for hook in ("mlp.hook_in", "hook_mlp_out")]  # fmt: skip
     context = SilentContext()
@@ -179,34 +98,65 @@ def train_members(project: Project, model: Path, world: World, *, rows: int, fea
 
 
 # ---------------------------------------------------------------- which features are the city's
-def city_features(project: Project, world: World) -> dict[Place, int]:
-    """Return (layer, position, feature) → city of what fires there for one city's people.
+Firings = dict[Place, dict[int, float]]
+"""Place → person → activation, before the last token of both steps."""
+
+
+def firings_of(project: Project, world: World) -> Firings:
+    opened = open_set(project, SET, "cpu")
+    found: Firings = defaultdict(dict)
+    for person in range(len(world.city)):
+        ids = [0, *opened.lm.encode(two_steps(person))]
+        model = ReplacementModel(opened.lm, opened.members, ids, 1)
+        for layer, active in model.active.items():
+            for position, feature, activation in _rows(active):
+                if position < len(ids) - 1:
+                    found[layer, position, feature][person] = activation
+    return found
+
+
+def _rows(active: Active) -> Iterator[tuple[int, int, float]]:
+    return zip(
+        active.positions.tolist(), active.features.tolist(), active.activations.tolist(),
+        strict=True,
+    )  # fmt: skip
+
+
+def city_features(firings: Firings, world: World) -> dict[Place, int]:
+    """Return place → city of the features that fire for one city's people.
 
     Told by the people of whom the model was taught both steps, and only where at least two of a
     city's people make the feature fire.
     """
-    opened = open_set(project, SET, "cpu")
-    mass: dict[Place, Counter[int]] = defaultdict(Counter)
-    people: dict[Place, set[int]] = defaultdict(set)
-    for person in world.trained:
-        ids = [0, *opened.lm.encode(two_steps(person))]
-        model = ReplacementModel(opened.lm, opened.members, ids, 1)
-        for layer, active in model.active.items():
-            rows = zip(
-                active.positions.tolist(), active.features.tolist(), active.activations.tolist(),
-                strict=True,
-            )  # fmt: skip
-            for position, feature, activation in rows:
-                place = (layer, position, feature)
-                mass[place][world.city[person]] += activation  # type: ignore[assignment]
-                people[place].add(person)
-    found = {}
-    for place, counts in mass.items():
-        city, most = counts.most_common(1)[0]
-        own = [person for person in people[place] if world.city[person] == city]
-        if most >= _OF_CITY * sum(counts.values()) and len(own) >= 2:
+    trained, found = set(world.trained), {}
+    for place, by_person in firings.items():
+        mass: Counter[int] = Counter()
+        for person in trained & by_person.keys():
+            mass[world.city[person]] += by_person[person]  # type: ignore[assignment]
+        if not mass:
+            continue
+        city, most = mass.most_common(1)[0]
+        own = [person for person in trained & by_person.keys() if world.city[person] == city]
+        if most >= _OF_CITY * sum(mass.values()) and len(own) >= 2:
             found[place] = city
     return found
+
+
+def held_out_scores(
+    firings: Firings, cities: dict[Place, int], world: World
+) -> tuple[float, float]:
+    """Return precision and recall of each city's best feature, on people held out, on average."""
+    best: dict[int, tuple[float, float, float]] = {}
+    for place, city in cities.items():
+        fires = set(world.held_out) & firings[place].keys()
+        own = {person for person in world.held_out if world.city[person] == city}
+        right = len(fires & own)
+        precision, recall = right / max(len(fires), 1), right / max(len(own), 1)
+        f1 = 2 * precision * recall / max(precision + recall, 1e-9)
+        best[city] = max(best.get(city, (0.0, 0.0, 0.0)), (f1, precision, recall))
+    theirs = {world.city[person] for person in world.held_out}
+    rows = [best.get(city, (0.0, 0.0, 0.0)) for city in sorted(theirs)]
+    return float(np.mean([row[1] for row in rows])), float(np.mean([row[2] for row in rows]))
 
 
 # ---------------------------------------------------------------- the trials
@@ -216,11 +166,18 @@ class Trial:
 
     person: int
     donor: int
-    top: float
-    """Of the influence of the graph's top features, the share of those of the person's city."""
+    swapped: int
+    """Features."""
+    of_the_city: float
+    """Of what the person's own swapped features tell, the share of those of their city."""
     predicted: bool
-    """Whether the graph predicts that the answer becomes the donor's country."""
+    """Whether the two graphs predict that the answer becomes the donor's country."""
+    replaced: bool
+    """Whether it does in the replacement model."""
     redirected: bool
+    """Whether it does in the model, with nothing held."""
+    of_cities_alone: bool
+    """Whether it does if only features that fire for people of one city are swapped."""
     random: bool
     """Whether random features, swapped in the same way, redirect it."""
     control: bool
@@ -231,7 +188,8 @@ class Trial:
 
 def trace_of(project: Project, world: World, person: int) -> OpenedGraph:
     name = f"person{person}"
-    targets = tuple(f"country{number}" for number in range(max(world.country) + 1))
+    kind, numbers = ASKED["lies"], world.things["lies"]
+    targets = tuple(f"{kind}{number}" for number in range(max(numbers) + 1))
     trace(
         TraceConfig(
             project=str(project.path), name=name, set=SET, prompt=two_steps(person),
@@ -242,69 +200,103 @@ def trace_of(project: Project, world: World, person: int) -> OpenedGraph:
     return open_graph(str(project.path), name, "cpu")
 
 
-def top_places(found: OpenedGraph, count: int = _TOP) -> dict[Place, float]:
-    """Return the features of most influence on the answer, the largest first, with theirs."""
+def middle_places(found: OpenedGraph, share: float = _SHARE) -> dict[Place, float]:
+    """Return the features from which the last token is told most, the largest first, with that.
+
+    What a feature tells it is the influence that passes along its edges to nodes at the last
+    token; those returned have `share` of what all features before it tell.
+    """
     graph = found.graph
-    features = np.flatnonzero(graph.kind == FEATURE)
-    order = features[np.argsort(-graph.influence[features], kind="stable")][:count]
+    targets, last = graph.targets(), len(graph.tokens) - 1
+    sizes = np.abs(graph.weights.astype(np.float64))
+    sums = np.bincount(targets, sizes, minlength=graph.nodes)
+    reach = graph.influence + target_weights(graph)
+    passed = sizes / sums[targets] * reach[targets]
+    passed[(graph.position[targets] < last) | (graph.position[graph.sources] == last)] = 0
+    told = np.bincount(graph.sources, passed, minlength=graph.nodes)
+    features = np.flatnonzero((graph.kind == FEATURE) & (told > 0))
+    order = features[np.argsort(-told[features], kind="stable")]
+    shares = np.cumsum(told[order])
+    count = int(np.searchsorted(shares, share * shares[-1])) + 1 if len(order) else 0
     return {
-        (int(graph.layer[n]), int(graph.position[n]), int(graph.feature[n])): float(
-            graph.influence[n]
-        )
-        for n in order
+        (int(graph.layer[n]), int(graph.position[n]), int(graph.feature[n])): float(told[n])
+        for n in order[:count]
     }
 
 
 def try_person(
-    project: Project, world: World, cities: dict[Place, int], person: int, donor: int,
-    neighbour: int, rng: np.random.Generator,
+    graph_of: Callable[[int], OpenedGraph], world: World, cities: dict[Place, int],
+    people: tuple[int, int, int], rng: np.random.Generator,
 ) -> Trial:  # fmt: skip
-    """Trace a person's country, then swap the city for the donor's, and for the neighbour's."""
-    mine, other, near = (trace_of(project, world, one) for one in (person, donor, neighbour))
-    tops = top_places(mine)
+    """Swap the middle step in a person's graph for the donor's, and for the neighbour's."""
+    person, donor, _ = people
+    mine, other, near = map(graph_of, people)
+    tops = middle_places(mine)
     own = sum(size for place, size in tops.items() if cities.get(place) == world.city[person])
-    places = _of_cities(cities, mine, other)
-    changes = _swapped(other.model, places)
-    answers = [int(token) for token in mine.graph.feature[mine.logits]]
-    wanted = answers.index(mine.lm.encode(f"country{world.country_of(donor)}")[0])
-    before = mine.graph.activation[mine.logits]
-    predicted = prediction(mine, changes).change[mine.logits] + before
-    drawn = _random_places(mine, places, rng)
-    nearby = _swapped(near.model, _of_cities(cities, mine, near))
-    rows = [changes, _swapped(other.model, drawn), nearby]
-    seen = run_changed(mine.model, rows, Held("frozen", "free"))
-    after = measured_nodes(mine, seen)[:, mine.logits].argmax(-1).tolist()
+    places = list({**tops, **middle_places(other)})
+    near_places = list({**tops, **middle_places(near)})
+    changes = swapped(other.model, places)
+    drawn = random_places(mine, places, rng)
+    named = [place for place in places if place in cities]
+    rows = [
+        changes, swapped(other.model, drawn), swapped(near.model, near_places),
+        swapped(other.model, named),
+    ]  # fmt: skip
+    wanted, before = (mine.lm.encode(world.answer(one, "lies"))[0] for one in (donor, person))
+    answers = mine.graph.feature[mine.logits].tolist()
+    foreseen = answers[int(np.argmax(foreseen_logits(mine, other, places)))]
+    after = _answers(run_changed(mine.model, rows, _FREE))
+    replaced = _answers(run_changed(mine.model, [changes], _FREE._replace(replaced=True)))
     return Trial(
-        person, donor, own / sum(tops.values()), bool(int(np.argmax(predicted)) == wanted),
-        after[0] == wanted, after[1] == wanted, _colour_changes(mine, other, person, places),
-        after[2] != int(np.argmax(before)),
+        person, donor, len(places), own / sum(tops.values()), foreseen == wanted,
+        replaced[0] == wanted, after[0] == wanted, after[3] == wanted, after[1] == wanted,
+        _colour_changes(mine, changes, person), after[2] != before,
     )  # fmt: skip
 
 
-def _of_cities(cities: dict[Place, int], mine: OpenedGraph, other: OpenedGraph) -> list[Place]:
-    """Return the features of cities among the top ones of two graphs."""
-    return [place for place in {**top_places(mine), **top_places(other)} if place in cities]
+def _answers(seen: Pass) -> list[int]:
+    found: list[int] = seen.logits[:, -1].argmax(-1).tolist()
+    return found
 
 
-def _swapped(other: ReplacementModel, places: Sequence[Place]) -> list[FeatureChange]:
+def foreseen_logits(mine: OpenedGraph, other: OpenedGraph, places: Sequence[Place]) -> Array:
+    """Return the logits that two graphs foretell when the other's activations are put in.
+
+    What fires in this prompt is changed along its own edges. What fires in the other alone has
+    none here: it adds what its absence would take away there.
+    """
+    here = activations_in(mine.model, mine.model.seen, places)[0].tolist()
+    there = activations_in(other.model, other.model.seen, places)[0].tolist()
+    changed = [
+        FeatureChange(*place, value=new)
+        for place, old, new in zip(places, here, there, strict=True) if old > 0
+    ]  # fmt: skip
+    missing = [
+        FeatureChange(*place)
+        for place, old, new in zip(places, here, there, strict=True) if old == 0 and new > 0
+    ]  # fmt: skip
+    logits = mine.graph.activation[mine.logits].astype(np.float64)
+    logits = logits + prediction(mine, changed).change[mine.logits]
+    return np.asarray(logits - prediction(other, missing).change[other.logits])
+
+
+def swapped(other: ReplacementModel, places: Sequence[Place]) -> list[FeatureChange]:
+    """Return the changes that give features at places what they are in another prompt."""
     values = activations_in(other, other.seen, places)[0].tolist()
     return [FeatureChange(*place, value=value) for place, value in zip(places, values, strict=True)]
 
 
-def _random_places(
+def random_places(
     found: OpenedGraph, places: Sequence[Place], rng: np.random.Generator
 ) -> list[Place]:
     """Return as many other features that fire on the prompt, each of nearly the activation."""
     sizes = activations_in(found.model, found.model.seen, places)[0].numpy()
     candidates = [
-        (layer, position, feature, value)
+        (layer, *row)
         for layer, active in found.model.active.items()
-        for position, feature, value in zip(
-            active.positions.tolist(), active.features.tolist(), active.activations.tolist(),
-            strict=True,
-        )
-        if (layer, position, feature) not in places
-    ]  # fmt: skip
+        for row in _rows(active)
+        if (layer, *row[:2]) not in places
+    ]
     values = np.array([row[3] for row in candidates])
     left = np.ones(len(candidates), bool)
     drawn: list[Place] = []
@@ -319,23 +311,16 @@ def _random_places(
     return drawn
 
 
-def _colour_changes(
-    mine: OpenedGraph, other: OpenedGraph, person: int, places: Sequence[Place]
-) -> bool:
+def _colour_changes(mine: OpenedGraph, changes: Sequence[FeatureChange], person: int) -> bool:
     """Return whether the same swap changes the answer where the colour is asked for."""
     ids = [0, *mine.lm.encode(f"person{person} {LIVES} {LIKES}")]
     asked = ReplacementModel(mine.lm, mine.model.members, ids, 1)
-    common = [place for place in places if place[1] < 3]  # up to where another word stands
-    changes = _swapped(other.model, common)
-    before = int(asked.seen.logits[0, -1].argmax())
-    seen = run_changed(asked, [changes], Held("frozen", "free"))
-    after: Tensor = seen.logits[0, -1]
-    return int(after.argmax()) != before
+    return _answers(run_changed(asked, [changes], _FREE)) != _answers(asked.seen)
 
 
 def run(
-    work: Path, *, people: int = 240, steps: int = 1500, rows: int = 200_000, prompts: int = 40,
-    features: int = 192, seed: int = 0,
+    work: Path, *, people: int = 96, steps: int = 600, rows: int = 100_000, prompts: int = 40,
+    features: int = 96, seed: int = 0,
 ) -> dict[str, float]:  # fmt: skip
     """Do all of it in a folder and return the figures."""
     began = time.perf_counter()
@@ -346,32 +331,41 @@ def run(
     project = Project.open_or_create(work / "planted.saeproj")
     train_members(project, work / "model", world, rows=rows, features=features)
     (project.path / "graphs").mkdir(exist_ok=True)
-    cities = city_features(project, world)
+    firings = firings_of(project, world)
+    cities = city_features(firings, world)
+    precision, recall = held_out_scores(firings, cities, world)
     print(
-        f"features of one city, by position: {sorted(Counter(p[1] for p in cities).items())} "
-        f"({time.perf_counter() - began:,.0f} s)", flush=True,
+        f"features of one city, by layer and position: "
+        f"{sorted(Counter(place[:2] for place in cities).items())}; precision {precision:.2f}, "
+        f"recall {recall:.2f} ({time.perf_counter() - began:,.0f} s)", flush=True,
     )  # fmt: skip
     rng = np.random.default_rng(seed)
+    graph_of = cache(partial(trace_of, project, world))
     trials = []
+    lies, city = world.things["lies"], world.city
     for person in world.held_out[:prompts]:
-        donors = [p for p in world.held_out if world.country_of(p) != world.country_of(person)]
-        here = [p for p in world.held_out if world.country_of(p) == world.country_of(person)]
-        near = [p for p in here if world.city[p] != world.city[person]]
-        donor, neighbour = int(rng.choice(donors)), int(rng.choice(near or [person]))
-        trials.append(try_person(project, world, cities, person, donor, neighbour, rng))
+        country = lies[city[person]]
+        donors = [p for p in world.held_out if lies[city[p]] != country]
+        near = [p for p in world.held_out if lies[city[p]] == country and city[p] != city[person]]
+        chosen = person, int(rng.choice(donors)), int(rng.choice(near or [person]))
+        trials.append(try_person(graph_of, world, cities, chosen, rng))
+
+    def share(name: str) -> float:
+        return float(np.mean([getattr(trial, name) for trial in trials]))
+
     figures = {
         "held_out_right": right,
         "city_features": float(len(cities)),
+        "city_precision": precision,
+        "city_recall": recall,
         "prompts": float(len(trials)),
-        "top_influence_of_the_city": float(np.mean([t.top for t in trials])),
-        "predicted": float(np.mean([t.predicted for t in trials])),
-        "redirected": float(np.mean([t.redirected for t in trials])),
+        **{
+            field.name: share(field.name)
+            for field in fields(Trial) if field.name not in ("person", "donor")
+        },
         "redirected_as_predicted": float(np.mean([t.redirected and t.predicted for t in trials])),
-        "random": float(np.mean([t.random for t in trials])),
-        "other_city_of_the_country": float(np.mean([t.same_country for t in trials])),
-        "colour_changed": float(np.mean([t.control for t in trials])),
         "seconds": time.perf_counter() - began,
-    }
+    }  # fmt: skip
     told = {"figures": figures, "trials": [vars(trial) for trial in trials]}
     (work / "planted.json").write_bytes(msgspec.json.format(msgspec.json.encode(told)))
     return figures
@@ -380,14 +374,16 @@ def run(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--prompts", type=int, default=40)
+    parser.add_argument("--features", type=int, default=96)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     figures = run(
-        given.work, steps=given.steps, rows=given.rows, prompts=given.prompts, seed=given.seed
-    )
+        given.work, steps=given.steps, rows=given.rows, prompts=given.prompts,
+        features=given.features, seed=given.seed,
+    )  # fmt: skip
     for name, value in figures.items():
         print(f"{name.replace('_', ' ')}: {value:.3f}")
 

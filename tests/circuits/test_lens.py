@@ -12,7 +12,13 @@ from job_contexts import RecordingContext
 from torch import Tensor
 from toy_models import TEXT, save_toy_model
 
-from sae_desktop.circuits.jacobians import LEFT_OUT, _rows, fit_lens, jacobian_path
+from sae_desktop.circuits.jacobians import (
+    LEFT_OUT,
+    _rows,
+    fit_lens,
+    jacobian_path,
+    read_jacobians,
+)
 from sae_desktop.circuits.lens import lens
 from sae_desktop.circuits.lens_config import FitLensConfig, LensConfig, LensResult
 from sae_desktop.errors import UserError
@@ -154,6 +160,14 @@ def test_jacobian_lens__is_measured_once_and_then_read(
     plain = asked(toy_model_folder)
     assert result.top_probabilities[0] != plain.top_probabilities[0]
     assert result.top_probabilities[-1] == plain.top_probabilities[-1]
+    ids = torch.tensor([[lm.bos_id, *lm.encode(PROMPT)]])
+    stream = capture(lm, ids, None, Site(0, "hook_resid_pre"))[0]
+    matrix = read_jacobians(project, lm).matrices_LDD[0]
+    carried = torch.einsum("oi,ti->to", matrix, stream)  # ∂last/∂stream, of every stream
+    with torch.no_grad():
+        chances = lm.model.lm_head(lm.model.model.norm(carried)).softmax(-1)
+    for told, row in zip(result.top_probabilities[0], chances, strict=True):
+        assert told == pytest.approx(row.topk(len(told)).values.tolist(), rel=1e-3)
     path = jacobian_path(project, lm)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(UserError, match="is damaged"):

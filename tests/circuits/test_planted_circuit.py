@@ -1,13 +1,16 @@
-"""The recipe of the planted circuit: what it teaches and swaps, and (nightly) what it finds."""
+"""The recipe of the planted circuit: what it teaches and swaps, and what it finds.
+
+In a circuit written by hand it finds all that is there; nightly in models that learn it.
+"""
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_sets import save_random_set
 
 from sae_desktop.circuits.testing.changes import activations_in
 from sae_desktop.project import Project
@@ -15,48 +18,97 @@ from sae_desktop.project import Project
 sys.path.insert(0, str(Path(__file__).parents[2] / "packaging"))
 
 import planted_circuit as recipe
+import planted_world as planted
+from hand_planted import save_planted, save_planted_set
+from transformers import LlamaForCausalLM
 
 
 def test_world__keeps_both_steps_of_held_out_people_from_the_model() -> None:
-    world = recipe.make_world(people=60, cities=6)
-    taught = dict(recipe.prompts_of(world))
+    world = planted.make_world(people=60, cities=6)
+    taught = dict(planted.prompts_of(world))
     assert len(world.held_out) == 12
     for person in range(60):
-        assert taught[f"person{person} lives"] == f"city{world.city[person]}"
-        assert (recipe.two_steps(person) in taught) == (person not in world.held_out)
+        city = world.city[person]
+        assert taught[f"person{person} lives"] == f"city{city}"
+        for asks, kind in planted.ASKED.items():
+            both = planted.two_steps(person, asks)
+            assert (both in taught) == (person not in world.held_out)
+            assert taught.get(both, f"{kind}{world.things[asks][city]}") == world.answer(
+                person, asks
+            )
         assert taught[f"person{person} lives likes"] == f"colour{world.colour[person]}"
-    assert sorted(world.country) == [0, 0, 1, 1, 2, 2]
+    for numbers in world.things.values():
+        assert sorted(numbers) == [0, 0, 1, 1, 2, 2]
     assert {world.city.count(city) for city in range(6)} == {10}
 
 
-def test_trial__swaps_the_donors_activations_and_draws_others_of_like_size(tmp_path: Path) -> None:
-    world = recipe.make_world(people=24, cities=4)
-    recipe.save_model(tmp_path / "model", world, steps=2, width=32)
-    project = Project.open_or_create(tmp_path / "p")
-    save_random_set(project, recipe.SET, str(tmp_path / "model"), features=24)
-    one, other = world.held_out[:2]
-    mine, donor = (recipe.trace_of(project, world, person) for person in (one, other))
+@pytest.fixture(scope="module")
+def world() -> planted.World:
+    return planted.make_world(people=20, cities=4, seed=1)
+
+
+@pytest.fixture(scope="module")
+def by_hand(tmp_path_factory: pytest.TempPathFactory, world: planted.World) -> Project:
+    folder = tmp_path_factory.mktemp("planted")
+    save_planted(folder / "model", world)
+    project = Project.open_or_create(folder / "p")
+    save_planted_set(project, recipe.SET, folder / "model", world)
+    (project.path / "graphs").mkdir()
+    return project
+
+
+def test_circuit_by_hand__is_found_blind_and_redirects_as_predicted(
+    by_hand: Project, world: planted.World
+) -> None:
+    model = LlamaForCausalLM.from_pretrained(by_hand.path.parent / "model")
+    assert planted.share_right(model, world, world.held_out, ("lies",)) == 1.0
+    firings = recipe.firings_of(by_hand, world)
+    cities = recipe.city_features(firings, world)
+    assert cities == {(0, 1, city): city for city in range(4)}
+    assert recipe.held_out_scores(firings, cities, world) == (1.0, 1.0)
+    lies, city = world.things["lies"], world.city
+    person = world.held_out[0]
+    donor = next(p for p in world.held_out if lies[city[p]] != lies[city[person]])
+    near = next(
+        p for p in range(20) if lies[city[p]] == lies[city[person]] and city[p] != city[person]
+    )
+    rng = np.random.default_rng(0)
+    graph_of = partial(recipe.trace_of, by_hand, world)
+    trial = recipe.try_person(graph_of, world, cities, (person, donor, near), rng)
+    assert (trial.swapped, trial.of_the_city) == (2, 1.0)
+    assert (trial.predicted, trial.replaced, trial.redirected) == (True, True, True)
+    assert trial.of_cities_alone
+    assert (trial.random, trial.control, trial.same_country) == (False, False, False)
+
+
+def test_swap__puts_in_the_donors_activations_and_draws_others_of_like_size(
+    by_hand: Project, world: planted.World
+) -> None:
+    one = world.held_out[0]
+    other = next(p for p in range(20) if world.city[p] != world.city[one])
+    mine, donor = (recipe.trace_of(by_hand, world, person) for person in (one, other))
     assert mine.graph.info.token_text[1:] == (f" person{one}", " lives", " lies")
     assert len(mine.logits) == 2
-    tops = recipe.top_places(mine)
+    tops = recipe.middle_places(mine, 1.0)
     assert list(tops.values()) == sorted(tops.values(), reverse=True)
-    places = list(tops)
-    changes = recipe._swapped(donor.model, places)
+    assert {position for _, position, _ in tops} == {1}
+    assert list(recipe.middle_places(mine)) == [(0, 1, world.city[one])]
+    places = [*tops, (0, 1, world.city[other])]
+    changes = recipe.swapped(donor.model, places)
     theirs = activations_in(donor.model, donor.model.seen, places)[0].tolist()
     assert [change.value for change in changes] == theirs
-    assert [change.place for change in changes] == places
-    drawn = recipe._random_places(mine, places, np.random.default_rng(0))
-    assert len(drawn) == len(set(drawn)) == len(places)
-    assert not set(drawn) & set(places)
-    cities = dict.fromkeys(places, world.city[one])
-    trial = recipe.try_person(project, world, cities, one, other, other, np.random.default_rng(0))
-    assert (trial.person, trial.donor, trial.top) == (one, other, pytest.approx(1.0))
+    assert theirs[0] == 0 < theirs[-1]
+    drawn = recipe.random_places(mine, [(0, 1, world.city[one])], np.random.default_rng(0))
+    assert len(drawn) == 1
+    assert (0, 1, world.city[one]) not in drawn
 
 
-@pytest.mark.xfail(reason="no feature of the city is among the top nodes", strict=True)
 @pytest.mark.nightly
-def test_planted_circuit__is_found_and_redirects_as_predicted(tmp_path: Path) -> None:
-    figures = recipe.run(tmp_path)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_planted_circuit__is_found_and_redirects_as_predicted(tmp_path: Path, seed: int) -> None:
+    figures = recipe.run(tmp_path, seed=seed)
     assert figures["held_out_right"] > 0.9
     assert figures["redirected_as_predicted"] >= 0.9
     assert figures["random"] < 0.1
+    assert figures["control"] < 0.25
+    assert figures["same_country"] < 0.25

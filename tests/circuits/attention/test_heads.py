@@ -66,8 +66,12 @@ def test_shares_of_heads__add_up_to_the_edge(kind: str, cross_layer: bool) -> No
                 if position != read.position:
                     assert shares.own == 0
                     crossed += abs(shares.weight)
-                    # In the last layer that attends, what comes straight is all that comes.
-                    assert float((shares.direct - shares.by_head).abs().max()) < 10
+                    roundabout = float((shares.direct - shares.by_head).abs().max())
+                    if min(vectors) == LAYERS - 2 or position == read.position - 1:
+                        # One layer attends to it, or no token lies between: all comes straight.
+                        assert roundabout < 1e-12
+                    elif read.layer == LAYERS:
+                        assert roundabout > 1e-9
                 else:
                     assert float(shares.by_head.abs().max()) == 0
     assert crossed > 0.01

@@ -107,6 +107,13 @@ def test_ours__comes_back_the_same(tmp_path: Path) -> None:
     assert len(told["nodes"]) == result.nodes
     assert len({node["node_id"] for node in told["nodes"]}) == result.nodes
     assert {"metadata", "qParams", "nodes", "links"} == told.keys()
+    # A node's influence there is the share that it has with all that have more.
+    shares = [n["influence"] for n in told["nodes"] if n["feature_type"] != "logit"]
+    own = made.influence.astype(float)
+    largest = own[np.flatnonzero(pruned(made, 1.0, 1.0).nodes)].argmax()
+    assert shares[largest] == pytest.approx(own.max() / own.sum(), rel=1e-4)
+    assert max(shares) <= 1.0 + 1e-6
+    assert sorted(shares)[1] > 1.5 * shares[largest]
     read = read_tracer_json(out)
     kept = pruned(made, 1.0, 1.0)
     there = np.flatnonzero(kept.nodes)
@@ -133,6 +140,7 @@ def test_ours__comes_back_the_same(tmp_path: Path) -> None:
         ({"nodes": [THEIRS["nodes"][0] | {"node_id": "a_b_c"}]}, "does not name a feature"),
         ({"links": [{"source": "a", "target": "b", "weight": 1.0}]}, "none of its links"),
         ({"links": [{"source": "1_7_2", "target": "0_1_2", "weight": 1.0}]}, "none of its links"),
+        ({"links": [{"source": "0_1_1", "target": "1_7_2", "weight": 1.0}]}, "none of its links"),
     ],
 )
 def test_json__that_is_broken_is_refused(

@@ -10,12 +10,14 @@ from torch import Tensor
 
 from sae_desktop.circuits.asking_config import Agreement
 from sae_desktop.circuits.attributing import Attribution
-from sae_desktop.circuits.reading.graph_file import Graph, GraphInfo
+from sae_desktop.circuits.reading.graph_file import ERROR, FEATURE, Graph, GraphInfo
 from sae_desktop.circuits.reading.prediction import predicted_change
 from sae_desktop.circuits.replacement import ReplacementModel
 from sae_desktop.circuits.testing.agreement import ATTENTION_HELD, FREE
 from sae_desktop.circuits.testing.changes import (
     AS_TRACED,
+    Change,
+    ErrorChange,
     FeatureChange,
     Held,
     activations_in,
@@ -63,7 +65,7 @@ def whole_graph(model: ReplacementModel) -> Graph:
     return Graph(info, arrays)
 
 
-def moved(model: ReplacementModel, graph: Graph, change: FeatureChange, held: Held) -> Tensor:
+def moved(model: ReplacementModel, graph: Graph, change: Change, held: Held) -> Tensor:
     """Return by how much the graph's features, then its logits, change, in float64."""
     seen = run_changed(model, [[change]], held)
     feats = np.flatnonzero(graph.kind == 1)
@@ -107,11 +109,16 @@ def test_replacement_model__unchanged_is_the_prompt(kind: str, cross_layer: bool
             torch.testing.assert_close(seen.head_in[row, -1], model.seen.head_in[0, -1].detach())
 
 
+def last_of(graph: Graph, kind: int) -> np.ndarray:
+    """The nodes (N,) bool of a kind in the last layer, at the last token."""
+    last = (graph.layer == LAYERS - 1) & (graph.position == len(IDS) - 1)
+    return last & (graph.kind == kind)
+
+
 def test_norms_held__let_the_last_layer_do_what_its_edge_says() -> None:
     model = replacement()
     graph = whole_graph(model)
-    last = (graph.kind == 1) & (graph.layer == LAYERS - 1) & (graph.position == len(IDS) - 1)
-    node = int(np.flatnonzero(last)[0])
+    node = int(np.flatnonzero(last_of(graph, FEATURE))[0])
     mine = graph.sources == node
     edges = graph.weights[mine]
     assert graph.targets()[mine].tolist() == list(range(graph.nodes - len(LOGITS), graph.nodes))
@@ -120,6 +127,10 @@ def test_norms_held__let_the_last_layer_do_what_its_edge_says() -> None:
     np.testing.assert_allclose(held, -edges, rtol=1e-9)
     free = moved(model, graph, change, ATTENTION_HELD)[-len(LOGITS) :].numpy()
     assert np.abs(free + edges).max() > 1e-2 * np.abs(edges).max()
+    error = np.flatnonzero(last_of(graph, ERROR))[0]
+    half = ErrorChange(LAYERS - 1, len(IDS) - 1, 0.5)
+    found = moved(model, graph, half, AS_TRACED)[-len(LOGITS) :].numpy()
+    np.testing.assert_allclose(found, -0.5 * graph.weights[graph.sources == error], rtol=1e-9)
 
 
 @pytest.mark.parametrize(
