@@ -5,12 +5,13 @@
 
 The world and the model are `planted_world.py`. A set of transcoders is trained on what the model
 was taught. Then “person lives lies” of people held out is traced. Blind, by the graph alone, the
-features are taken from which the last token, that asks, is told most: the middle step as far as a
-graph can tell. They are given what they are for a person of another country: is the answer then
-that person’s country, and did the graphs predict it? Beside it: as many random features of equal
-activation given the other person’s values, the same swap where the colour is asked for, and a swap
-for somebody of the other city of the same country. Which of the swapped features fire for people
-of one city (of one of the two of a country) is looked at afterwards; these are swapped alone, too.
+features are taken by which the last token is told its answer (`planted_middle.py`): the middle
+step as far as a graph can tell. They are given what they are for a person of another country: is
+the answer then that person’s country, and did the graphs predict it? Beside it: as many random
+features of equal activation given the other person’s values, the same swap where the colour is
+asked for, and a swap for somebody of the other city of the same country. Which of the swapped
+features fire for people of one city (of one of the two of a country) is looked at afterwards;
+these are swapped alone, too.
 Writes `planted.json` into the folder and prints the figures.
 """
 
@@ -28,6 +29,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from planted_middle import middle_places
 from planted_world import (
     ASKED,
     LAYERS,
@@ -44,8 +46,7 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.circuits.config import TraceConfig
 from sae_desktop.circuits.opened_graph import OpenedGraph, Place, open_graph
-from sae_desktop.circuits.reading.graph_file import FEATURE, Array
-from sae_desktop.circuits.reading.pruning import target_weights
+from sae_desktop.circuits.reading.graph_file import Array
 from sae_desktop.circuits.replacement import Active, Pass, ReplacementModel
 from sae_desktop.circuits.testing.changes import (
     FeatureChange,
@@ -63,8 +64,6 @@ from sae_desktop.training.set_config import TrainSetConfig
 from sae_desktop.training.sets.set_job import train_set
 
 SET = "planted"
-_SHARE = 0.8
-"""Of what all features before the last token tell it, the part of those that are swapped."""
 _OF_CITY = 0.75
 """Of a feature’s firing at a position, on training people, what must fall on one city."""
 _FREE = Held("free", "free")
@@ -198,30 +197,6 @@ def trace_of(project: Project, world: World, person: int) -> OpenedGraph:
         SilentContext(),
     )  # fmt: skip
     return open_graph(str(project.path), name, "cpu")
-
-
-def middle_places(found: OpenedGraph, share: float = _SHARE) -> dict[Place, float]:
-    """Return the features from which the last token is told most, the largest first, with that.
-
-    What a feature tells it is the influence that passes along its edges to nodes at the last
-    token; those returned have `share` of what all features before it tell.
-    """
-    graph = found.graph
-    targets, last = graph.targets(), len(graph.tokens) - 1
-    sizes = np.abs(graph.weights.astype(np.float64))
-    sums = np.bincount(targets, sizes, minlength=graph.nodes)
-    reach = graph.influence + target_weights(graph)
-    passed = sizes / sums[targets] * reach[targets]
-    passed[(graph.position[targets] < last) | (graph.position[graph.sources] == last)] = 0
-    told = np.bincount(graph.sources, passed, minlength=graph.nodes)
-    features = np.flatnonzero((graph.kind == FEATURE) & (told > 0))
-    order = features[np.argsort(-told[features], kind="stable")]
-    shares = np.cumsum(told[order])
-    count = int(np.searchsorted(shares, share * shares[-1])) + 1 if len(order) else 0
-    return {
-        (int(graph.layer[n]), int(graph.position[n]), int(graph.feature[n])): float(told[n])
-        for n in order[:count]
-    }
 
 
 def try_person(

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "packaging"))
 import planted_circuit as recipe
 import planted_world as planted
 from hand_planted import save_planted, save_planted_set
+from planted_middle import middle_places
 from transformers import LlamaForCausalLM
 
 
@@ -89,10 +90,10 @@ def test_swap__puts_in_the_donors_activations_and_draws_others_of_like_size(
     mine, donor = (recipe.trace_of(by_hand, world, person) for person in (one, other))
     assert mine.graph.info.token_text[1:] == (f" person{one}", " lives", " lies")
     assert len(mine.logits) == 2
-    tops = recipe.middle_places(mine, 1.0)
+    tops = middle_places(mine, 1.0)
     assert list(tops.values()) == sorted(tops.values(), reverse=True)
     assert {position for _, position, _ in tops} == {1}
-    assert list(recipe.middle_places(mine)) == [(0, 1, world.city[one])]
+    assert list(middle_places(mine)) == [(0, 1, world.city[one])]
     places = [*tops, (0, 1, world.city[other])]
     changes = recipe.swapped(donor.model, places)
     theirs = activations_in(donor.model, donor.model.seen, places)[0].tolist()
