@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from sae_desktop.circuits.reading.graph_terms import view_path
+from sae_desktop.circuits.reading.lens_file import lens_title
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.beside import beside_index
 from sae_desktop.features.reading.firing_paths import firings_folder, unfinished_folder
@@ -23,7 +24,9 @@ from sae_desktop.storage.faults import explained, folder_bytes, format_bytes
 from sae_desktop.storage.moves import TRASH, doomed, empty_gone, move_together
 
 _RECORD = "item.json"
-KINDS = ("store", "dictionary", "set", "index", "sweep", "graph", "comparison", "scan")
+KINDS = ("store", "dictionary", "set", "index", "sweep", "graph", "comparison", "scan", "lens")
+_OF = {"lens": "of "}
+"""Before the name of what is called after something else."""
 
 
 class TrashItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,14 +39,16 @@ class TrashItem(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
     """Its folder in the trash."""
     bytes: int = 0
+    called: str = ""
+    """What a person calls it, where that is not its name."""
 
     @property
     def title(self) -> str:
-        return f"{self.kind} “{self.name}”"
+        return f"{self.kind} {_OF.get(self.kind, '')}“{self.called or self.name}”"
 
 
 def item_path(project: Project, kind: str, name: str) -> Path:
-    """Return where a store, dictionary, set, index, sweep, graph, comparison or scan is."""
+    """Return where an item of one of KINDS is."""
     paths = {
         "store": project.store_path,
         "dictionary": project.dictionary_path,
@@ -53,6 +58,7 @@ def item_path(project: Project, kind: str, name: str) -> Path:
         "graph": project.graph_path,
         "comparison": project.change_path,
         "scan": project.scan_path,
+        "lens": project.lens_path,
     }
     return paths[kind](name)
 
@@ -69,11 +75,17 @@ def deletion_question(project: Project, kind: str, name: str) -> str:
         "graph": "its nodes and edges, with pins and groups",
         "comparison": "what was found to have changed; the checkpoints stay",
         "scan": "its figures; the dictionaries and concept sets stay",
+        "lens": "the averaged Jacobians of the model, which can be measured again",
     }[kind]
+    called = f"{_OF.get(kind, '')}“{_called(project, kind, name)}”"
     return (
-        f"Delete the {kind} “{name}”? {size} on disk: {what}. It goes to the project’s trash, and "
+        f"Delete the {kind} {called}? {size} on disk: {what}. It goes to the project’s trash, and "
         "takes up disk space until the trash is emptied."
     )
+
+
+def _called(project: Project, kind: str, name: str) -> str:
+    return lens_title(project, name) if kind == "lens" else name
 
 
 def index_bytes(path: Path) -> int:
@@ -110,7 +122,7 @@ def member_indexes(project: Project, name: str) -> list[str]:
 
 
 def delete_item(project: Project, kind: str, name: str) -> TrashItem:
-    """Move a store, dictionary, set, index, sweep, graph, comparison or scan to the trash, at once.
+    """Move an item of one of KINDS to the trash, at once.
 
     Raises UserError when there is none of the name, or the system refuses.
     """
@@ -120,6 +132,7 @@ def delete_item(project: Project, kind: str, name: str) -> TrashItem:
     item = TrashItem(
         kind=kind,
         name=name,
+        called=_called(project, kind, name),
         deleted=datetime.datetime.now(datetime.UTC).replace(microsecond=0),
         key=uuid.uuid4().hex,
     )

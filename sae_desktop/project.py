@@ -169,6 +169,9 @@ class Project:
     def calibration_path(self, name: str) -> Path:
         return self.path / "changes" / f"{checked_name(name)}.calibration.json"
 
+    def lens_path(self, name: str) -> Path:
+        return self.path / "lenses" / f"{checked_name(name)}.safetensors"
+
     def index_path(self, name: str) -> Path:
         return self.path / "features" / f"{checked_name(name)}.h5"
 
@@ -243,6 +246,10 @@ class Project:
         return sorted(
             p.name.removesuffix(".watch.json") for p in self.path.glob("changes/[!.]*.watch.json")
         )
+
+    def lenses(self) -> list[str]:
+        """The fitted lenses, each named after a digest of its model."""
+        return sorted(p.stem for p in self.path.glob("lenses/[!.]*.safetensors"))
 
     def runs(self) -> list[str]:
         """Training runs, the unfinished ones too."""

@@ -53,7 +53,7 @@ class Jacobians:
 def jacobian_path(project: Project, lm: LanguageModel) -> Path:
     """Return where the averages of a model lie, told by its identity."""
     digest = hashlib.sha256(lm.mark.key.encode()).hexdigest()[:16]
-    return project.path / "lenses" / f"{digest}.safetensors"
+    return project.lens_path(digest)
 
 
 def read_jacobians(project: Project, lm: LanguageModel) -> Jacobians:

@@ -39,6 +39,7 @@ class Deletable(StrEnum):
     SWEEP = "sweep"
     COMPARISON = "comparison"
     SCAN = "scan"
+    LENS = "lens"
 
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
@@ -52,7 +53,7 @@ def delete(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Move a store, dictionary, set, index, sweep, comparison or scan to the project's trash."""
+    """Move a store, dictionary, set, index, sweep, comparison, scan or lens to the trash."""
     run_reading_command(
         lambda: deleted(Project.open(project), kind.value, name, yes=yes),
         render.figures,
@@ -70,6 +71,7 @@ def deleted(project: Project, kind: str, name: str, *, yes: bool) -> dict[str, A
         "sweep": project.sweeps,
         "comparison": project.changes,
         "scan": project.scans,
+        "lens": project.lenses,
     }
     existing("activation store" if kind == "store" else kind, name, there[kind]())
     confirm(deletion_question(project, kind, name), f"The {kind} “{name}” was not deleted.", yes)

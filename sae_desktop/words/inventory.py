@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 import msgspec
 
 from sae_desktop.activations.config import HarvestConfig, made_harvest
+from sae_desktop.circuits.reading.lens_file import LensItem, lens_items
 from sae_desktop.corpus.config import decode_made
 from sae_desktop.dictionary.set_info import SET_FILE, SetInfo, read_set_info
 from sae_desktop.errors import UserError
@@ -146,6 +147,7 @@ class Inventory:
     sweeps: list[SweepRecord] = field(default_factory=list)
     broken: list[BrokenItem] = field(default_factory=list)
     sets: list[SetItem] = field(default_factory=list)
+    lenses: list[LensItem] = field(default_factory=list)
 
     @property
     def all_dictionaries(self) -> list[DictionaryItem]:
@@ -178,7 +180,6 @@ class Inventory:
 Item = TypeVar("Item", StoreItem, DictionaryItem, IndexItem, SweepRecord)
 Record = TypeVar("Record", bound=msgspec.Struct)
 Dated = StoreItem | DictionaryItem | IndexItem
-
 
 _WAY_OUT_OF_SET = "Restore the set from a copy, or make it again."
 _WAY_OUT = "If it is not being written right now, restore it from a copy or move it elsewhere."
@@ -220,7 +221,8 @@ def take_inventory(project: Project) -> Inventory:
     dictionaries = [_with_indexes(item, indexes) for item in dictionaries]
     sets = [one for one in _sets(project, indexes, broken) if one.members]
     models = _models(stores, [*dictionaries, *(member for one in sets for member in one.members)])
-    return Inventory(models, stores, dictionaries, indexes, sweeps, broken, sets)
+    lenses = lens_items(project)
+    return Inventory(models, stores, dictionaries, indexes, sweeps, broken, sets, lenses)
 
 
 def _can_be_named(name: str) -> bool:

@@ -81,6 +81,8 @@ class CardActions:
                 do_step(session, "explore", item.indexes[-1], self._panel)
         elif action == "same_model":
             SameModelForm(session, kind, name).present(self._panel)
+        elif action == "lens":
+            session.show_workspace("circuits.lens")
         elif action == "reveal":
             reveal(item_path(session.project, kind, name))
         elif action == "delete":
@@ -123,5 +125,5 @@ class CardActions:
         box.open()
 
     def delete(self, kind: str, name: str) -> None:
-        """Move a store, dictionary or index to the trash."""
+        """Move something to the trash."""
         self._trash.delete(kind, name)

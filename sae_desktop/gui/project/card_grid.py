@@ -30,6 +30,7 @@ ICONS = {
     "sweep": "grid-four",
     "set": "stack",
     "index": "list-numbers",
+    "lens": "eye",
 }
 _LEAST_WIDTH = 256
 _MOST_WIDTH = 440

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from sae_desktop.activations.config import HarvestConfig, VerifyStoreConfig
+from sae_desktop.circuits.reading.lens_file import LensItem
 from sae_desktop.engine.registry import JOB_KINDS
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.features.set_index_config import IndexSetConfig
@@ -64,6 +65,7 @@ ACTIONS = {
     "index": "Build an index…",
     "open_index": "Open its index",
     "open": "Open",
+    "lens": "Read a prompt through it",
     "export": "Export…",
     "same_model": "Set its model…",
     "reveal": "Show in the file manager",
@@ -97,7 +99,7 @@ def writes(action: str) -> bool:
 @dataclass(frozen=True)
 class Card:
     kind: str
-    """model, store, dictionary, sweep, set, index"""
+    """model, store, dictionary, sweep, set, index, lens"""
     name: str
     figures: tuple[tuple[str, str], ...]
     """(what, value with its unit)"""
@@ -106,10 +108,12 @@ class Card:
     actions: tuple[str, ...]
     """Keys of ACTIONS; the first is what Enter and the card's button do."""
     warning: str = ""
+    called: str = ""
+    """What a person calls it, where that is not its name."""
 
     @property
     def title(self) -> str:
-        return model_title(self.name) if self.kind == "model" else self.name
+        return model_title(self.name) if self.kind == "model" else self.called or self.name
 
 
 def cards(
@@ -129,6 +133,7 @@ def cards(
         "Activation stores": [_store(item, now) for item in inventory.stores],
         "Dictionaries": _dictionaries(inventory, now, unfolded),
         "Indexes": _indexes(inventory, now, unfolded),
+        "Lenses": [_lens(item, now) for item in inventory.lenses],
     }
     sections = {
         heading: [_under_way(card, written) for card in found]
@@ -302,10 +307,23 @@ def _index(item: IndexItem, now: datetime.datetime) -> Card:
     return Card("index", item.name, figures, _footer(item, now), actions)
 
 
+def _lens(item: LensItem, now: datetime.datetime) -> Card:
+    """A lens is called after its model: of each there is one."""
+    figures, warning = (), f"It cannot be read: {item.problem}. Measure the lens again."
+    if not item.problem:
+        figures, warning = (("Averaged over", item.told), ("Layers", exact_count(item.layers))), ""
+    called = model_title(item.model) if item.model else item.name
+    footer = f"Averaged Jacobians · {_footer(item, now)}"
+    actions = ("reveal", "delete") if item.problem else ("lens", "reveal", "delete")
+    return Card("lens", item.name, figures, footer, actions, warning, called)
+
+
 def _broken(item: BrokenItem) -> Card:
     warning = f"{item.error} {item.next_step}".strip()
     return Card(item.kind, item.name, (), "Cannot be read", ("reveal", "delete"), warning)
 
 
-def _footer(item: StoreItem | DictionaryItem | IndexItem | SetItem, now: datetime.datetime) -> str:
+def _footer(
+    item: StoreItem | DictionaryItem | IndexItem | SetItem | LensItem, now: datetime.datetime
+) -> str:
     return f"{format_bytes(item.bytes)} · {when_text(item.modified, now)}"

@@ -17,6 +17,7 @@ _FOLDERS = (
     "sets",
     "graphs",
     "scans",
+    "lenses",
 )
 _SETTLE_MS = 1_000
 """A folder that has just changed is still being synced: looking into it at once would wait."""
