@@ -1,4 +1,4 @@
-"""Giving a set another name: its members, their indexes, graphs and labels go along.
+"""Giving a set another name: its members, their indexes, graphs, results and labels go along.
 
 Free of torch and Qt.
 """
@@ -6,12 +6,15 @@ Free of torch and Qt.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
 
 from sae_desktop.circuits.reading.graph_file import read_graph, read_graph_info, write_graph
+from sae_desktop.comparison.completeness_table import read_table
+from sae_desktop.comparison.match_file import read_match_info
 from sae_desktop.deletion import member_indexes
 from sae_desktop.dictionary.set_info import read_set_info
 from sae_desktop.errors import UserError
@@ -26,6 +29,9 @@ from sae_desktop.incoming_notes import (
 )
 from sae_desktop.project import Project, checked_name, existing
 from sae_desktop.project_notes import Notes
+from sae_desktop.steering.config import DecoderRow
+from sae_desktop.steering.presets import Preset, read_preset
+from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.moves import Move, doomed, leave_work, move_together, work_folder
 
 _INCOMING = "incoming.json"
@@ -55,13 +61,19 @@ def rename_set(project: Project, name: str, new: str) -> None:
             into.append((copy, target))
             if target != old:
                 into += zip(_belonging(old), _belonging(target), strict=True)
+        graphs, results = place / "graphs", place / "results"
+        for part in (graphs, results):
+            part.mkdir()
         for graph in _graphs_of(project, name):
             old = project.graph_path(graph)
             found = read_graph(old)
             told = msgspec.structs.replace(found.info, set=new)
-            write_graph(place / old.name, told, found.arrays)
+            write_graph(graphs / old.name, told, found.arrays)
             away.append((old, doomed(project.path)))
-            into.append((place / old.name, old))
+            into.append((graphs / old.name, old))
+        for old, copy, target in _results_of(project, renames, results):
+            away.append((old, doomed(project.path)))
+            into.append((copy, target))
         write_incoming(place / _INCOMING, IncomingNotes(dictionary="", notes=[], renames=renames))
         into.append((place / _INCOMING, incoming_path(project, new)))
         move_together(project.path, away=away, into=into)
@@ -99,16 +111,87 @@ def _graphs_of(project: Project, name: str) -> list[str]:
     return found
 
 
+def _results_of(
+    project: Project, renames: dict[str, str], place: Path
+) -> Iterator[tuple[Path, Path, Path]]:
+    """Write matches, completeness tables and presets that name members anew to `place`.
+
+    Yields where each is, its copy, and where that is to be; damaged ones are left as they are.
+    """
+    for match in project.matches():
+        with suppress(UserError):
+            info = read_match_info(match)
+            if not {side.name for side in info.sides} & renames.keys():
+                continue
+            smaller, larger = (
+                msgspec.structs.replace(side, name=renames.get(side.name, side.name))
+                for side in info.sides
+            )
+            target = project.match_path(smaller.name, larger.name)
+            told = msgspec.structs.replace(info, smaller=smaller, larger=larger)
+            _copy(match, place / target.name, told)
+            yield match, place / target.name, target
+    for name in project.completeness_tables():
+        with suppress(UserError):
+            table = read_table(project, name)
+            if not {one.dictionary for one in table.dictionaries} & renames.keys():
+                continue
+            dictionaries = [
+                msgspec.structs.replace(
+                    one,
+                    dictionary=renames.get(one.dictionary, one.dictionary),
+                    index=renames.get(one.index, one.index),
+                )
+                for one in table.dictionaries
+            ]
+            target = project.completeness_path(name)
+            told_table = msgspec.structs.replace(table, dictionaries=dictionaries)
+            write_bytes(place / target.name, msgspec.json.encode(told_table))
+            yield target, place / target.name, target
+    for name in project.presets():
+        with suppress(UserError):
+            preset = read_preset(project, name)
+            changed = _with_names(preset, renames)
+            if changed != preset:
+                target = project.preset_path(name)
+                copy = place / "presets" / target.name
+                copy.parent.mkdir(exist_ok=True)
+                write_bytes(copy, msgspec.json.format(msgspec.json.encode(changed)))
+                yield target, copy, target
+
+
+def _with_names(preset: Preset, renames: dict[str, str]) -> Preset:
+    """Return a preset whose features are those of members by their new names."""
+    variants = []
+    for variant in preset.variants:
+        acts = []
+        for act in variant.interventions:
+            direction = act.direction
+            if isinstance(direction, DecoderRow):
+                new = renames.get(direction.dictionary, direction.dictionary)
+                direction = msgspec.structs.replace(direction, dictionary=new)
+            index = renames.get(act.index, act.index)
+            acts.append(msgspec.structs.replace(act, index=index, direction=direction))
+        variants.append(msgspec.structs.replace(variant, interventions=acts))
+    dictionary = renames.get(preset.dictionary, preset.dictionary)
+    return msgspec.structs.replace(preset, dictionary=dictionary, variants=variants)
+
+
 def _belonging(index: Path) -> list[Path]:
     return [firings_folder(index), unfinished_folder(index), *beside_index(index)]
 
 
 def _of_dictionary(index: Path, copy: Path, renames: dict[str, str]) -> None:
     """Copy an index that names its dictionary by the new name."""
+    info = read_info(index)
+    new = renames.get(info.dictionary, info.dictionary)
+    _copy(index, copy, msgspec.structs.replace(info, dictionary=new))
+
+
+def _copy(file: Path, copy: Path, told: msgspec.Struct) -> None:
+    """Copy an HDF5 file that says something else of itself."""
     import h5py
 
-    info = read_info(index)
-    shutil.copyfile(index, copy)
-    told = msgspec.structs.replace(info, dictionary=renames.get(info.dictionary, info.dictionary))
-    with h5py.File(copy, "r+", locking=False) as file:
-        file.attrs["info"] = msgspec.json.encode(told).decode()
+    shutil.copyfile(file, copy)
+    with h5py.File(copy, "r+", locking=False) as opened:
+        opened.attrs["info"] = msgspec.json.encode(told).decode()

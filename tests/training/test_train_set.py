@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 from imported_rows import assert_same_weights
@@ -14,6 +15,15 @@ from made_graphs import save_made_graph
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.circuits.reading.graph_file import read_graph_info
+from sae_desktop.comparison.completeness_table import read_table, write_table
+from sae_desktop.comparison.config import CompletenessResult, DictionaryCompleteness
+from sae_desktop.comparison.match_file import (
+    ARRAYS,
+    MatchedDictionary,
+    MatchInfo,
+    read_match_info,
+    write_match,
+)
 from sae_desktop.deletion import delete_item, restore_item, trash_items
 from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.dictionary.set_info import read_set_info
@@ -29,6 +39,8 @@ from sae_desktop.language_model.sites.resolve import parse_site
 from sae_desktop.project import Project
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.set_rename import rename_set
+from sae_desktop.steering.config import Intervention, Sampling, Variant
+from sae_desktop.steering.presets import Preset, read_preset, save_preset
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.job import train
 from sae_desktop.training.measuring.splice import SpliceText, measure_losses
@@ -63,6 +75,37 @@ def config(
         measure_loss=False, exclude_massive=False,
     )  # fmt: skip
     return TrainSetConfig(project=str(project.path), name="deep", train=train)
+
+
+def _save_results(project: Project) -> None:
+    """Write a match of “deep.L02”, a completeness table and a preset with others in it."""
+    small, large = (
+        MatchedDictionary(name=name, hash="", features=2, site="") for name in ("alone", "deep.L02")
+    )
+    arrays = {
+        name: np.zeros((2, 1), np.int32 if name.endswith("ids") else np.float32) for name in ARRAYS
+    }
+    path = project.match_path("alone", "deep.L02")
+    write_match(path, MatchInfo(smaller=small, larger=large, nearest=1), arrays)
+    dictionaries = [
+        DictionaryCompleteness(
+            dictionary=name, index=name, features=2, alive=2, found=0, control_found=None,
+            even_chance=None, even_chance_low=None, even_chance_high=None,
+        )
+        for name in ("alone", "deep.L00")
+    ]  # fmt: skip
+    table = CompletenessResult(
+        name="words", concepts="c", tokens=9, judged=0, least_f1=0.5, least_occurrences=1,
+        dictionaries=dictionaries, rows=[], seconds=0.0,
+    )  # fmt: skip
+    write_table(project, table)
+    act = Intervention(feature=1, index="deep.L03")
+    variants = [Variant(name="kind", interventions=[act])]
+    preset = Preset(
+        name="kind", model="m", site="s", dictionary="deep.L01", prompt="p", variants=variants,
+        sampling=Sampling(),
+    )  # fmt: skip
+    save_preset(project, preset)
 
 
 def _alone(config: TrainSetConfig, layer: int) -> TrainConfig:
@@ -215,7 +258,17 @@ def test_set__is_indexed_in_one_go_and_is_one_thing_in_the_trash(
         notes.save("deep.L01", FeatureNote(feature=3, label="three"))
     save_made_graph(project.graph_path("g"), set_name="deep")
     save_made_graph(project.graph_path("h"), set_name="some")
+    _save_results(project)
     rename_set(project, "deep", "other")
+    assert [path.stem for path in project.matches()] == ["alone~other.L02"]
+    assert read_match_info(project.matches()[0]).larger.name == "other.L02"
+    preset = read_preset(project, "kind")
+    (act,) = preset.variants[0].interventions
+    assert (preset.dictionary, act.index) == ("other.L01", "other.L03")
+    told = read_table(project, "words").dictionaries
+    assert [(one.dictionary, one.index) for one in told] == [
+        ("alone", "alone"), ("other.L00", "other.L00")
+    ]  # fmt: skip
     assert [read_graph_info(project.graph_path(g)).set for g in ("g", "h")] == ["other", "some"]
     assert (project.sets(), project.stores()) == (["other"], [])
     assert project.indexes() == ["other.L00", "other.L01", "other.L02", "other.L03"]
