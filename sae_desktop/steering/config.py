@@ -78,6 +78,9 @@ class Intervention(msgspec.Struct, frozen=True, kw_only=True):
     """Only these tokens, counted from the prompt's first; none: as `where` says."""
     sites: list[str] = []
     """Where it is added beside the site that the dictionary writes; only for `add`."""
+    output: str = ""
+    """The only site that is changed, of a dictionary that writes several: it gets its part of c·d,
+    and the others none; empty: all of them."""
 
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True):

@@ -194,7 +194,7 @@ class Preparer:
         return target, Change(
             mode=asked.mode,
             amount=0.0 if asked.mode == "ablate" else amount,
-            direction_D=self._direction(asked, target),
+            direction_D=self._at_output(asked, target, self._direction(asked, target)),
             # What is added does not depend on the activation.
             feature=None if asked.mode == "add" else own,
             where=asked.where,
@@ -202,6 +202,21 @@ class Preparer:
             tokens=tuple(asked.tokens),
             in_activations=asked.feature is not None and asked.unit == "maximum",
         )
+
+    def _at_output(self, asked: Intervention, target: Target, whole_O: Tensor) -> Tensor:
+        """Return a direction with what it adds at other sites than the chosen one left out."""
+        if not asked.output:
+            return whole_O
+        parts = list(torch.split(whole_O, list(target.widths) or [len(whole_O)]))
+        chosen = [site == parse_site(asked.output) for site in target.sites]
+        if not any(chosen):
+            sites = ", ".join(map(str, target.sites))
+            raise UserError(
+                f"Nothing is written at “{asked.output}”, only at {sites}.",
+                next_step="Choose one of these, or steer all outputs.",
+            )
+        kept = zip(parts, chosen, strict=True)
+        return torch.cat([part if mine else torch.zeros_like(part) for part, mine in kept])
 
     def _unit(self, asked: Intervention) -> float:
         if asked.unit == "norm":

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -19,6 +20,7 @@ from dictionary_kinds import KINDS, random_dictionary, save_tuned_model
 from safetensors.torch import load_file
 from torch import Tensor
 
+from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.features.asking.places import Place
 from sae_desktop.features.asking.read_inputs import read_inputs
@@ -116,6 +118,30 @@ def test_feature_of_several_outputs__is_written_at_each(
     torch.testing.assert_close(found, _by_hand(several, c_S[:, None] * row_O), **CLOSE)
     plain = _by_hand(several, torch.zeros(len(acts_S), len(row_O)))
     assert (found - plain).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["crosscoder of sites", "cross-layer transcoder"])
+def test_one_output_alone__gets_its_part_and_the_others_none(
+    project: Project, tuned: LanguageModel, name: str
+) -> None:
+    several = _of_kind(project, tuned, name)
+    # The first that fires: of the first layer, whose features write at all of them.
+    feature = int(np.flatnonzero(several.index.columns["max_activation"])[0])
+    chosen = several.writes[-1]
+    act = Intervention(feature=feature, mode="add", strength=3.0, output=str(chosen.site))
+    value = 3.0 * float(several.index.columns["max_activation"][feature])
+    row_O = torch.zeros_like(several.dictionary.W_dec[feature])
+    row_O[chosen.columns] = several.dictionary.W_dec[feature][chosen.columns]
+    c_S = torch.full((len(_ids(several)), 1), value)
+    c_S[: len(several.bos)] = 0
+    found = _by_program(project, several, [act])
+    torch.testing.assert_close(found, _by_hand(several, c_S * row_O), **CLOSE)
+    everywhere = _by_program(project, several, [msgspec.structs.replace(act, output="")])
+    assert (found - everywhere).abs().max() > 1e-3
+    with pytest.raises(UserError, match="Nothing is written at"):
+        _by_program(
+            project, several, [msgspec.structs.replace(act, output="blocks.0.hook_resid_pre")]
+        )
 
 
 def test_later_feature_of_a_cross_layer_transcoder__reads_what_an_earlier_one_wrote(

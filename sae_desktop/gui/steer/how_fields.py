@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.labels import label, set_property
 from sae_desktop.gui.parts.number_fields import WholeField
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -33,6 +34,9 @@ _UNITS: dict[Mode, str] = {
     "multiply": "Multiplies the feature’s own activation; 1 leaves it unchanged.",
     "ablate": "Removes the feature, wherever its slider stands.",
 }
+
+
+_ALL_OUTPUTS = "At all outputs"
 
 
 class HowFields(QWidget):
@@ -72,6 +76,15 @@ class HowFields(QWidget):
         self.layers.setToolTip("The same direction is also added at the same place in these layers")
         for field in (self.tokens, self.layers):
             field.textChanged.connect(self._on_numbers_typed)
+        self.output = ElidedComboBox(14)
+        self.output.setAccessibleName("Output that is steered")
+        self.output.setToolTip(
+            plain_tip("A feature writes at several sites: change all of them, or one alone")
+        )
+        self.output.addItem(_ALL_OUTPUTS, "")
+        self.output.hide()
+        self._wanted_output = ""
+        """That of a preset, until its dictionary is there."""
         self.range = QComboBox()
         for limit in racks.LIMITS:
             self.range.addItem(f"±{limit:g}", limit)
@@ -81,6 +94,7 @@ class HowFields(QWidget):
         self.unit = label(_UNITS["clamp"], "small", wrap=True)
         self.mode.currentIndexChanged.connect(self._on_chosen)
         self.where.currentIndexChanged.connect(self._on_chosen)
+        self.output.activated.connect(self._on_output)
         self._lay_out()
         self._on_chosen()
 
@@ -101,6 +115,7 @@ class HowFields(QWidget):
         column.setSpacing(8)
         column.addLayout(how)
         column.addLayout(place)
+        column.addWidget(self.output)
         column.addWidget(self._layers_row)
         column.addWidget(self.unit)
 
@@ -115,6 +130,7 @@ class HowFields(QWidget):
             start=self.start.value(),
             tokens=_numbers(self.tokens),
             sites=sites,
+            output=self.output.currentData() or "",
         )
 
     def more_layers(self) -> tuple[int, ...]:
@@ -126,8 +142,25 @@ class HowFields(QWidget):
         self._other_layers = allowed
         self._layers_row.setVisible(allowed and self.mode.currentData() == "add")
 
+    def offer_outputs(self, sites: Sequence[str]) -> None:
+        """Offer the sites that features write, where there are several; all of them at first."""
+        several = list(sites) if len(sites) > 1 else []
+        if several != [self.output.itemData(n) for n in range(1, self.output.count())]:
+            self.output.clear()
+            self.output.addItem(_ALL_OUTPUTS, "")
+            for site in several:
+                self.output.addItem(f"Only {site}", site)
+        self.output.setCurrentIndex(max(self.output.findData(self._wanted_output), 0))
+        self.output.setVisible(bool(several))
+
+    def _on_output(self, _index: int) -> None:
+        self._wanted_output = self.output.currentData()
+        self.changed.emit()
+
     def take(self, how: How) -> None:
         """Choose what was kept."""
+        self._wanted_output = how.output
+        self.output.setCurrentIndex(max(self.output.findData(how.output), 0))
         self.mode.setCurrentIndex(self.mode.findData(how.mode))
         self.where.setCurrentIndex(self.where.findData(how.place))
         self.start.setValue(how.start)

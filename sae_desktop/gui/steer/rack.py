@@ -74,6 +74,8 @@ class How(msgspec.Struct, frozen=True, kw_only=True):
     """The chosen ones, for the place “tokens”."""
     sites: tuple[str, ...] = ()
     """Sites beside the dictionary's own, for the mode “add”."""
+    output: str = ""
+    """The only one that is changed of the sites that features write; empty: all of them."""
 
 
 def added(rack: Rack, entry: RackEntry) -> Rack:
@@ -139,6 +141,7 @@ def interventions(rack: Sequence[RackEntry], how: How) -> list[Intervention]:
             tokens=list(how.tokens) if chosen else [],
             # They are named after the open index's site.
             sites=list(how.sites) if how.mode == "add" and not entry.index else [],
+            output="" if entry.index else how.output,
         )
         for entry in rack
         if entry.on
@@ -170,6 +173,7 @@ def from_interventions(acts: Sequence[Intervention]) -> tuple[Rack, How]:
         start=first.start,
         tokens=tuple(first.tokens),
         sites=tuple(first.sites),
+        output=first.output,
     )
 
 

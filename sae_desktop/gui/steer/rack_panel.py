@@ -173,15 +173,16 @@ class SteeringRack(QWidget):
     def _show_sites(self) -> None:
         """Say of other than plain dictionaries where features are read, and what sliders change."""
         index, project = self._session.index, self._session.project
-        self._written, told, several = "", "", False
+        self._written, told, outputs = "", "", ()
         if index is not None and project is not None:
             with suppress(UserError):  # a dictionary that is gone: the job says so
                 summary = read_summary(project.dictionary_path(index.info.dictionary))
                 self._written, told = summary.site_out, steered_sites_text(summary)
-                several = len(steered_outputs(summary)) > 1
+                outputs = tuple(end.site for end in steered_outputs(summary))
         self.sites_line.setVisible(bool(told))
         self.sites_line.setText(told)
-        self.form.allow_more_layers(not several)
+        self.form.allow_more_layers(len(outputs) < 2)
+        self.form.offer_outputs(outputs)
 
     def _on_how_chosen(self) -> None:
         self._show_norms()

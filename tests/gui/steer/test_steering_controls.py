@@ -198,6 +198,36 @@ def test_transcoder__says_where_it_reads_and_is_added_where_it_writes(
     assert act.sites == ["blocks.0.hook_mlp_out", "blocks.2.hook_mlp_out"]
 
 
+def test_crosscoder__is_steered_at_all_outputs_or_at_one(
+    panel: SteeringPanel, session: Session
+) -> None:
+    index, project = session.index, session.project
+    assert index is not None
+    assert project is not None
+    form = panel.rack.form
+    assert not form.output.isVisible()
+    folder = project.dictionary_path(index.info.dictionary)
+    folder.mkdir(parents=True, exist_ok=True)
+    sites = [f"blocks.{layer}.hook_resid_post" for layer in range(3)]
+    cfg = {"architecture": "crosscoder", "d_in": 24, "d_sae": 32, "parts": [8, 8, 8],
+           "metadata": {"input_sites": sites}}  # fmt: skip
+    (folder / "cfg.json").write_text(json.dumps(cfg))
+    (folder / "sae_weights.safetensors").touch()
+    session.open_index("main")
+    assert form.output.isVisible()
+    assert [form.output.itemData(n) for n in range(form.output.count())] == ["", *sites]
+    steer(panel, session, 3, 2.0)
+    assert [act.output for act in panel.rack.interventions()] == [""]
+    form.output.setCurrentIndex(2)
+    form.output.activated.emit(2)
+    (act,) = panel.rack.interventions()
+    assert act.output == sites[1]
+    form.output.setCurrentIndex(0)
+    form.output.activated.emit(0)
+    panel.rack.take([act])
+    assert panel.rack.interventions()[0].output == sites[1]
+
+
 def test_strength__is_told_in_typical_norms_too(
     panel: SteeringPanel, session: Session, client, qtbot: QtBot
 ) -> None:
