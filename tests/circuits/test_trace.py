@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import msgspec
 import numpy as np
 import pytest
+import torch
 from job_contexts import RecordingContext
 from made_sets import save_random_set
 from toy_models import save_toy_model
@@ -30,6 +31,7 @@ from sae_desktop.circuits.reading.pruning import influence
 from sae_desktop.circuits.tracing import needs
 from sae_desktop.circuits.tracing.estimate import Pace, estimate_trace
 from sae_desktop.circuits.tracing.job import trace
+from sae_desktop.circuits.tracing.rows import LOGIT_ROW, Rows
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
@@ -104,6 +106,16 @@ def test_trace__with_few_features_takes_those_of_most_influence(
     assert np.abs(few.rest).max() > 1e-2
     assert 0.975 < result.kept_edges < 1
     assert few.edges < 0.9 * (30 + 10) * few.nodes
+
+
+def test_rows__give_influence_by_the_share_that_each_input_has() -> None:
+    rows = Rows(most=5)  # sources: a token, two features of layer 0, two of layer 1
+    logits = [[1.0, 0, -1, 2, 4], [0, 2, 0, 0, -2]]
+    features = {3: [3.0, 1, 0, 0, 0], 4: [0, 0, -5, 0, 0], 1: [2, 0, 0, 0, 0], 2: [-7, 0, 0, 0, 0]}
+    rows.add([LOGIT_ROW] * 2, torch.tensor(logits))
+    rows.add(list(features), torch.tensor(list(features.values())))
+    found = rows.influence(np.array([-1, 0, 0, 1, 1]), np.array([0.6, 0.2]))
+    assert found == pytest.approx([1.0, 0.171875, 0.59375, 0.1875, 0.5])
 
 
 def test_trace__keeps_as_few_edges_as_it_is_told(project: Project, whole: TraceResult) -> None:
