@@ -137,8 +137,8 @@ class ChatTurns(QWidget):
         for turn in self.turns:
             self._drop(turn)
         self.turns = []
-        for turn in parse_chat(text) or [ChatTurn(role="user", content="")]:
-            self._add(turn.role, turn.content)
+        for said in parse_chat(text) or [ChatTurn(role="user", content="")]:
+            self._add(said.role, said.content)
         self._on_changed()
 
     def add(self) -> None:

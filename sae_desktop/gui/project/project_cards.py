@@ -309,7 +309,8 @@ def _index(item: IndexItem, now: datetime.datetime) -> Card:
 
 def _lens(item: LensItem, now: datetime.datetime) -> Card:
     """A lens is called after its model: of each there is one."""
-    figures, warning = (), f"It cannot be read: {item.problem}. Measure the lens again."
+    figures: tuple[tuple[str, str], ...] = ()
+    warning = f"It cannot be read: {item.problem}. Measure the lens again."
     if not item.problem:
         figures, warning = (("Averaged over", item.told), ("Layers", exact_count(item.layers))), ""
     called = model_title(item.model) if item.model else item.name

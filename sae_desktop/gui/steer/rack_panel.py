@@ -173,7 +173,8 @@ class SteeringRack(QWidget):
     def _show_sites(self) -> None:
         """Say of other than plain dictionaries where features are read, and what sliders change."""
         index, project = self._session.index, self._session.project
-        self._written, told, outputs = "", "", ()
+        self._written, told = "", ""
+        outputs: tuple[str, ...] = ()
         if index is not None and project is not None:
             with suppress(UserError):  # a dictionary that is gone: the job says so
                 summary = read_summary(project.dictionary_path(index.info.dictionary))
