@@ -58,6 +58,9 @@ class Project:
     scans/<name>.h5               what tells concept sets apart in which dictionary
     completeness/<name>.json      which concepts have a feature in which dictionary
     presets/<name>.json           steering kept under a name
+    monitors/<name>.json          what is watched, above which score it fires, what was promised;
+                                  <name>.safetensors: a direction, and the scores of calibration
+    hits/<name>.jsonl             where monitors fired
     steering.jsonl                every steered run
     notes.sqlite                  labels and notes
     requests.sqlite               what was asked of models, and their answers
@@ -194,6 +197,12 @@ class Project:
     def preset_path(self, name: str) -> Path:
         return self.path / "presets" / f"{checked_name(name)}.json"
 
+    def monitor_path(self, name: str) -> Path:
+        return self.path / "monitors" / f"{checked_name(name)}.json"
+
+    def hits_path(self, name: str) -> Path:
+        return self.path / "hits" / f"{checked_name(name)}.jsonl"
+
     @property
     def requests_path(self) -> Path:
         return self.path / "requests.sqlite"
@@ -272,6 +281,9 @@ class Project:
 
     def presets(self) -> list[str]:
         return sorted(p.stem for p in self.path.glob("presets/*.json"))
+
+    def monitors(self) -> list[str]:
+        return sorted(p.stem for p in self.path.glob("monitors/[!.]*.json"))
 
     def completeness_tables(self) -> list[str]:
         return sorted(p.stem for p in self.path.glob("completeness/*.json"))

@@ -9,10 +9,11 @@ import msgspec
 
 from sae_desktop.described import said
 from sae_desktop.limits import AtLeast0, AtLeast1, Count, CountOrNone, Seed, ShareAbove0
+from sae_desktop.steering.gate_config import Gate
+from sae_desktop.steering.gate_config import Where as Where
 
 Mode = Literal["clamp", "add", "multiply", "ablate"]
 Unit = Literal["maximum", "norm"]
-Where = Literal["all", "prompt", "output"]
 MOST_VARIANTS = 8
 MOST_STRENGTH = 1000.0
 """Far beyond what leaves a text; larger ones overflow in 16 bits."""
@@ -81,6 +82,8 @@ class Intervention(msgspec.Struct, frozen=True, kw_only=True):
     output: str = ""
     """The only site that is changed, of a dictionary that writes several: it gets its part of c·d,
     and the others none; empty: all of them."""
+    when: Gate | None = None
+    """Only on tokens on which this is open; None: on all that are chosen."""
 
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +94,8 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     """None: the model as it is."""
     prompt: str = ""
     """Empty: that of all."""
+    stop: list[Gate] = []
+    """The text ends where one of these fires, without the token that would have come next."""
 
 
 PLAIN = Variant(name="plain")
@@ -222,6 +227,8 @@ class VariantResult(msgspec.Struct, frozen=True, kw_only=True):
     typical_strength: float | None = None
     """Mean length of the change over the prompt's changed tokens, in typical norms; over those
     written, where the prompt was left alone; None where nothing was changed."""
+    stopped: bool = False
+    """A gate of `Variant.stop` fired and ended it."""
 
 
 class SteerResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,17 +5,15 @@ The suffix of the file says which: .safetensors, .json, .py.
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.errors import UserError
@@ -23,8 +21,7 @@ from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.names import hub_name, public_name
-from sae_desktop.language_model.sites.norms import gain, plain_norm, takes_mean_off
-from sae_desktop.language_model.sites.resolve import Site, hook_point, text_config
+from sae_desktop.language_model.sites.resolve import Site
 from sae_desktop.language_model.sites.site_names import uncentred
 from sae_desktop.resources import resource_path
 from sae_desktop.steering.export_config import (
@@ -36,6 +33,7 @@ from sae_desktop.steering.generate import PaddedTokens, forward
 from sae_desktop.steering.interventions import Change, Positions
 from sae_desktop.steering.job import prompt_ids
 from sae_desktop.steering.prepare import Plan, Preparer, Target, written_in_order
+from sae_desktop.steering.script_places import numbers_text, told_place
 from sae_desktop.storage.atomic import write_bytes
 
 
@@ -65,6 +63,11 @@ def export_steering(config: ExportSteeringConfig, context: JobContext) -> Export
             if plan
             else "Nothing is being steered.",
             next_step="Steer with at least one feature.",
+        )
+    if config.variant.stop or any(act.when is not None for act in config.variant.interventions):
+        raise UserError(
+            "Steering with conditions cannot be exported: the file would steer at every token.",
+            next_step="Serve it with “sae-desktop serve --steering PRESET”, or export the monitor.",
         )
     if path.suffix == ".py":
         data = _script(opened, plan, preparer, config).encode()
@@ -182,8 +185,8 @@ def _script(
         "NAME": public_name(lm.name),
         "OPTIONS": {} if lm.files.gguf is None else {"gguf_file": lm.files.gguf},
         "DTYPE": str(lm.model.dtype).removeprefix("torch."),
-        "WRITTEN": [_told_place(opened, site) for site in written],
-        "READ": [_told_place(opened, site) for site in places],
+        "WRITTEN": [told_place(opened.lm, site) for site in written],
+        "READ": [told_place(opened.lm, site) for site in places],
         "READ_BEFORE": read and any(target.reads_all for target in plan),
         "CACHES": _keeps_cache(lm, ids),
         "PROMPT_IDS": ids,
@@ -206,52 +209,6 @@ def _script(
     template = resource_path("steering_script.py.txt").read_text(encoding="utf-8")
     told = "\n".join(f"{name} = {value!r}" for name, value in values.items())
     return template.replace("# VALUES", told)
-
-
-def _told_place(opened: OpenedIndex, site: Site) -> dict[str, Any]:
-    """Return how a script finds the value of a site. Raises UserError where it cannot."""
-    lm, point = opened.lm, hook_point(opened.lm.model, site)
-    stream = None
-    if uncentred(site.hook) == "hook_resid_mid" and point.side == "input":
-        # It passes through no module of its own: the entered stream plus attention.
-        stream = hook_point(lm.model, Site(site.layer, "hook_resid_pre")).module
-        branch = hook_point(lm.model, Site(site.layer, "hook_attn_out"))
-        point = replace(branch, centred=point.centred)
-
-    def named(module: nn.Module | None) -> str:
-        return next((name for name, m in lm.model.named_modules() if m is module), "")
-
-    told = {
-        "module": named(point.module), "side": point.side, "scale": point.scale,
-        "centred": point.centred, "stream": named(stream), "norm": named(point.norm),
-    }  # fmt: skip
-    if point.norm is not None:
-        told |= _norm_values(opened, site, point.norm)
-    return told
-
-
-def _norm_values(opened: OpenedIndex, site: Site, norm: nn.Module) -> dict[str, Any]:
-    """Return what a script needs to norm as a module does. Raises UserError where it cannot."""
-    width = int(text_config(opened.lm.model).hidden_size)
-    epsilon = next((getattr(norm, name) for name in _EPSILONS if hasattr(norm, name)), 0.0)
-    x = torch.randn(4, width, generator=torch.Generator().manual_seed(0))
-    centred = x - x.mean(-1, keepdim=True) if takes_mean_off(norm) else x
-    expected = centred / (centred.pow(2).mean(-1, keepdim=True) + epsilon).sqrt()
-    found = plain_norm(norm, torch.device("cpu"))(x)
-    if not torch.allclose(found, expected, rtol=1e-4, atol=1e-4):
-        raise UserError(
-            f"The norm before “{site}” is of a kind that a script cannot reproduce.",
-            next_step="Save a preset instead, or export a .safetensors file.",
-        )
-    return {
-        "norm_centres": takes_mean_off(norm),
-        "norm_epsilon": epsilon,
-        "norm_gain": _numbers(gain(norm, width, opened.lm)),
-    }
-
-
-_EPSILONS = ("variance_epsilon", "eps", "epsilon")
-"""What norms call the number that keeps them from dividing by 0."""
 
 
 def _keeps_cache(lm: LanguageModel, ids: list[int]) -> bool:
@@ -277,20 +234,16 @@ def _told_change(
     told: dict[str, Any] = {
         "mode": change.mode, "amount": change.amount, "where": change.where,
         "start": change.start, "tokens": list(change.tokens),
-        "directions": [_numbers(own[site]) if site in own else "" for site in written],
+        "directions": [numbers_text(own[site]) if site in own else "" for site in written],
     }  # fmt: skip
     if found is not None:
         least = 0.0 if dictionary.threshold is None else float(dictionary.threshold[found])
         told |= {
             "reads": [0] if target.reads is None else [places.index(target.reads)],
-            "encoder": _numbers(dictionary.W_enc[:, found]),
+            "encoder": numbers_text(dictionary.W_enc[:, found]),
             "bias": float(dictionary.b_enc[found]),
             "threshold": max(least, 0.0),
         }
         if target.reads_all:
             told["reads"] = list(range(len(places)))
     return told
-
-
-def _numbers(values: Tensor) -> str:
-    return base64.b64encode(values.float().cpu().numpy().tobytes()).decode()

@@ -163,12 +163,14 @@ def continuations(
     sampling: Sampling,
     *,
     use_cache: bool = True,
+    stopped: Callable[[], Sequence[bool]] | None = None,
 ) -> Iterator[Step]:
     """Yield token after token of all rows, until each has ended or the number is reached.
 
     `transforms` change the values of their sites in the batch (B, S, D). All rows draw from the
     same random numbers, so where their probabilities agree so do their tokens. The model's lock
-    is held during forward passes only. Raises UserError for an encoder.
+    is held during forward passes only. `stopped` is asked after each pass which rows end there.
+    Raises UserError for an encoder.
     """
     require_causal(lm, "Steering")
     generator = torch.Generator().manual_seed(sampling.seed)
@@ -185,6 +187,8 @@ def continuations(
         done = batch.ids_BS.shape[1] if cache is not None else 0
         logits_BV = logits[:, -1].float().cpu()
         chosen_B = choose(penalised(logits_BV, batch, sampling), sampling, generator)
+        if stopped is not None:
+            ended = [over or now for over, now in zip(ended, stopped(), strict=True)]
         ids = [None if over else int(i) for i, over in zip(chosen_B.tolist(), ended, strict=True)]
         yield Step(position, ids, logits_BV)
         ended = [token is None or token in lm.eos_ids for token in ids]

@@ -16,11 +16,15 @@ from torch import Tensor
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.errors import UserError
 from sae_desktop.steering.config import Mode, Where
+from sae_desktop.steering.readers import ReadyGate
 
 FOREVER = 2**62
 _TINY = 1e-12
 Transform = Callable[[Tensor], Tensor]
 Told = Callable[[int, Tensor], None]
+OpenOn = Callable[[ReadyGate, int], Tensor]
+"""Returns (S,) bool: on which tokens of a pass a gate of a row is open."""
+See = Callable[[Tensor], None]
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Change:
     in_activations: bool = False
     """Whether `amount` is in the units of the dictionary's activations, not of the site's values:
     the same but for one that normalises rows."""
+    gate: ReadyGate | None = None
+    """It works only on tokens on which this is open."""
 
 
 class Positions:
@@ -74,14 +80,24 @@ class Positions:
         return self._begin
 
     def mask(self, change: Change, row: int, count: int) -> Tensor:
-        """Return (S,) bool: the tokens of the pass on which a change works."""
-        token = torch.arange(count) + self._begin - int(self._first[row])
+        """Return (S,) bool: the tokens of the pass on which a change may work."""
         if change.tokens:
-            return torch.isin(token, torch.tensor(change.tokens))
-        prompt = int(self._prompts[row])
-        low = 0 if change.where != "output" else prompt
-        high = FOREVER if change.where != "prompt" else prompt
-        return (token >= max(low, change.start)) & (token < high)
+            return torch.isin(self._numbers(row, count), torch.tensor(change.tokens))
+        return self.tokens(change.where, row, count, change.start)
+
+    def tokens(self, where: Where, row: int, count: int, start: int = 0) -> Tensor:
+        """Return (S,) bool: the tokens of the pass that are of the prompt, the output, or both.
+
+        Neither padding nor the special tokens before the prompt are among them.
+        """
+        token, prompt = self._numbers(row, count), int(self._prompts[row])
+        low = 0 if where != "output" else prompt
+        high = FOREVER if where != "prompt" else prompt
+        return (token >= max(low, start)) & (token < high)
+
+    def _numbers(self, row: int, count: int) -> Tensor:
+        """Return (S,) which token of its text each column of the pass is, from 0."""
+        return torch.arange(count) + self._begin - int(self._first[row])
 
 
 @dataclass(frozen=True)
@@ -193,11 +209,16 @@ class SteeredSite:
         ]
 
     def added(
-        self, x_BSD: Tensor, positions: Positions, output: int = 0
+        self,
+        x_BSD: Tensor,
+        positions: Positions,
+        output: int = 0,
+        open_on: OpenOn | None = None,
     ) -> list[tuple[Tensor, Tensor] | None]:
         """Return of each row which tokens are changed (S,), and by what (S, D); None: not at all.
 
-        `output`: which of the sites that are changed. Raises UserError where what the features
+        `output`: which of the sites that are changed; `open_on` is asked for changes with a gate.
+        Raises UserError where what the features
         read was not read before in this pass.
         """
         found = self._found
@@ -215,6 +236,9 @@ class SteeredSite:
             x_SD = x_BSD[number]
             masks = [positions.mask(c, number, len(x_SD)) for c in row.changes]
             mask_Sn = torch.stack(masks, dim=1).to(x_SD.device)
+            for place, change in enumerate(row.changes):
+                if change.gate is not None and open_on is not None:
+                    mask_Sn[:, place] &= open_on(change.gate, number).to(x_SD.device)
             if not mask_Sn.any():
                 parts.append(None)
                 continue
@@ -273,13 +297,17 @@ def changed(
     positions: Positions,
     lengths: Lengths | None,
     x_BSD: Tensor,
+    see: See | None = None,
+    open_on: OpenOn | None = None,
 ) -> Tensor:
     """Return a site's values with all that `writers` add to them; `readers` read the result.
 
-    Beside a writer stands which of its sites this is.
+    Beside a writer stands which of its sites this is. `see` takes the values as they come in.
     """
+    if see is not None:
+        see(x_BSD)
     out = x_BSD.clone()
-    parts = [writer.added(x_BSD, positions, output) for writer, output in writers]
+    parts = [writer.added(x_BSD, positions, output, open_on) for writer, output in writers]
     for number, of_row in enumerate(zip(*parts, strict=True)):
         found = [part for part in of_row if part is not None]
         if not found:

@@ -123,7 +123,8 @@ class _Run:
         self._prompts = [prompt_ids(opened, v.prompt or config.prompt, chat=config.chat)
                          for v in config.variants]  # fmt: skip
         plans = [preparer.plan(v.interventions) for v in config.variants]
-        self._steering = Steering(preparer, plans)
+        stops = [[preparer.gate(gate) for gate in v.stop] for v in config.variants]
+        self._steering = Steering(preparer, plans, stops)
         self._positions = Positions(
             PaddedTokens.of(self._prompts).pads, len(opened.bos),
             [len(p) - len(opened.bos) for p in self._prompts],
@@ -132,6 +133,8 @@ class _Run:
         """Row → lengths of what was added: to the prompt's tokens, and to those written."""
         self._writing = False
         self._ended: set[int] = set()
+        self._stopped: set[int] = set()
+        """Rows that a gate ended."""
         self.first_probabilities: list[Tensor] = []
         """(V,) of each variant, after the prompt, at temperature 1."""
 
@@ -144,7 +147,9 @@ class _Run:
         outputs: list[list[int]] = [[] for _ in self._prompts]
         next_tokens: list[NextToken] = []
         transforms = self._steering.transforms(self._positions, self._note_added)
-        for step in continuations(lm, self._prompts, transforms, self._positions, sampling):
+        for step in continuations(
+            lm, self._prompts, transforms, self._positions, sampling, stopped=self._stops
+        ):
             context.check_cancelled()
             last = step.position == room - 1 or context.stop_requested
             if step.position == 0:
@@ -202,6 +207,13 @@ class _Run:
             )
         return found
 
+    def _stops(self) -> list[bool]:
+        """Return which rows end at this pass because a gate fired."""
+        assert self._steering.gates is not None
+        now = self._steering.gates.stopped() or [False] * len(self._prompts)
+        self._stopped |= {row for row, stops in enumerate(now) if stops} - self._ended
+        return now
+
     def _own_prompt(self) -> list[int]:
         """Return the tokens of the prompt of all, without the special ones before it."""
         own = next((n for n, v in enumerate(self._config.variants) if not v.prompt), None)
@@ -240,6 +252,7 @@ class _Run:
             kl=sum(t.kl for t in tokens) / len(tokens) if tokens else None,
             repetition=repetition(ids),
             typical_strength=strength,
+            stopped=row in self._stopped,
         )
 
 

@@ -30,7 +30,10 @@ from sae_desktop.steering.config import (
     MeanDifference,
     RandomDirection,
 )
+from sae_desktop.steering.gate_config import Gate
 from sae_desktop.steering.interventions import Change
+from sae_desktop.steering.readers import ReadyGate
+from sae_desktop.steering.ready_gates import ready_gate
 from sae_desktop.training.rows.dictionary_rows import dictionary_mark
 
 _NORM_TOKENS = 2048
@@ -92,9 +95,13 @@ class Preparer:
         assert isinstance(dictionary, CrossLayerDictionary)
         return dictionary.blocks[target.block]
 
-    def opened_of(self, index: str) -> OpenedIndex:
-        """Return an index that a plan names."""
-        return self._of(index)._opened
+    def opened_of(self, index: str, known_hash: str = "") -> OpenedIndex:
+        """Return an index that a plan names. Raises UserError for another dictionary's."""
+        return self._of(index, known_hash)._opened
+
+    def gate(self, asked: Gate, before: Sequence[Site] = ()) -> ReadyGate:
+        """Return a gate made ready, for what is changed at sites. Raises UserError as it does."""
+        return ready_gate(self._project, self.model, self.opened_of, asked, before)
 
     def _of(self, index: str, known_hash: str = "") -> Preparer:
         """Return who prepares the features of an index; of none named, of this one."""
@@ -201,6 +208,9 @@ class Preparer:
             start=asked.start,
             tokens=tuple(asked.tokens),
             in_activations=asked.feature is not None and asked.unit == "maximum",
+            gate=None
+            if asked.when is None
+            else self.gate(asked.when, [*target.sites, *map(parse_site, asked.sites)]),
         )
 
     def _at_output(self, asked: Intervention, target: Target, whole_O: Tensor) -> Tensor:

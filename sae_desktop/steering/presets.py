@@ -14,8 +14,8 @@ from sae_desktop.steering.config import Sampling, Variant
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
 
-SCHEMA_VERSION = 2
-"""Since 2 with a repetition penalty."""
+SCHEMA_VERSION = 3
+"""Since 2 with a repetition penalty, since 3 with conditions: when it works, when a text ends."""
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,9 +105,9 @@ def decode_preset(data: bytes, name: str) -> Preset:
 
 def upgraded(preset: Preset) -> Preset:
     """Return a preset as it is kept now: what had no repetition penalty was written without one."""
-    if preset.schema_version > 1:
-        return preset
-    sampling = msgspec.structs.replace(preset.sampling, repetition_penalty=1.0)
+    sampling = preset.sampling
+    if preset.schema_version < 2:
+        sampling = msgspec.structs.replace(sampling, repetition_penalty=1.0)
     return msgspec.structs.replace(preset, schema_version=SCHEMA_VERSION, sampling=sampling)
 
 
