@@ -1,0 +1,1 @@
+"""Monitors: what is watched, a threshold with a promise, and where it fires."""

@@ -1,0 +1,197 @@
+"""What a monitor reads, learnt from texts: a sparse classifier, a difference, a probe; and rivals.
+
+S tokens, I width of what is read, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from sae_desktop.corpus.alike import groups_of_texts
+from sae_desktop.errors import UserError
+from sae_desktop.features.asking.opened import OpenedIndex
+from sae_desktop.features.asking.places import Places
+from sae_desktop.features.asking.text_classifier import PooledText, compared
+from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
+from sae_desktop.jobs import JobContext
+from sae_desktop.safety.monitors.config import Made
+from sae_desktop.steering.gate_config import Pool, Readout
+from sae_desktop.steering.readers import (
+    Reader,
+    direction_reader,
+    feature_reader,
+    random_direction,
+)
+
+Array = npt.NDArray[Any]
+
+_ROWS = 512
+DIFFERENCE, PROBE, RANDOM = "Difference of means", "Raw probe", "Random direction"
+
+
+class Learnt(NamedTuple):
+    """A way of watching: how it is called, what it reads, and that made ready."""
+
+    what: str
+    readout: Readout
+    reader: Reader
+    direction_I: Tensor | None
+
+
+class Sides(NamedTuple):
+    """Texts of the concept and texts that lack it, to learn from and to measure on."""
+
+    on: list[str]
+    off: list[str]
+    positives: list[str]
+    negatives: list[str]
+
+
+def parted(on: Sequence[str], off: Sequence[str], seed: int) -> Sides:
+    """Hold out a third of each side, texts that are alike together."""
+    groups = groups_of_texts([*on, *off])
+    chance = np.random.default_rng(seed)
+    held = np.zeros(len(groups), bool)
+    for side in (slice(0, len(on)), slice(len(on), None)):
+        kinds = chance.permutation(np.unique(groups[side]))
+        held |= np.isin(groups, kinds[: len(kinds) // 3])
+    both = [*on, *off]
+    one, other = range(len(on)), range(len(on), len(both))
+    return Sides(
+        [both[i] for i in one if not held[i]], [both[i] for i in other if not held[i]],
+        [both[i] for i in one if held[i]], [both[i] for i in other if held[i]],
+    )  # fmt: skip
+
+
+class Texts(NamedTuple):
+    """The values (S, I) of texts on either side, and the texts."""
+
+    on: list[Tensor]
+    off: list[Tensor]
+    strings: list[str]
+
+
+def learn(
+    made: Made,
+    texts: Texts,
+    opened: OpenedIndex | None,
+    places: Places,
+    base: Readout,
+    seed: int,
+    context: JobContext,
+) -> tuple[Learnt, str]:
+    """Return a way of watching learnt from texts, and what is to be said of it.
+
+    `base` holds the index or site, and how tokens are pooled. Raises UserError where it cannot be
+    learnt.
+    """
+    if made == "difference":
+        return _direction(DIFFERENCE, difference(texts), base, places), ""
+    if made == "probe":
+        return _direction(PROBE, probe(texts, seed), base, places), ""
+    assert made == "classifier"
+    if opened is None:
+        raise UserError(
+            "A classifier on features needs a dictionary.", next_step="Choose an index of one."
+        )
+    return _classifier(texts, opened, base, seed, context)
+
+
+def rivals(texts: Texts | None, places: Places, base: Readout, seed: int) -> list[Learnt]:
+    """Return the cheap ways: a difference and a probe, where there are texts, and a random one."""
+    found = []
+    if texts is not None:
+        found.append(_direction(DIFFERENCE, difference(texts), base, places))
+        found.append(_direction(PROBE, probe(texts, seed), base, places))
+    width = sum(place.width for place in places)
+    return [*found, _direction(RANDOM, random_direction(width, seed), base, places)]
+
+
+def difference(texts: Texts) -> Tensor:
+    """Return (I,), the mean over texts of `on` less that of `off`, to length one."""
+    means = [torch.stack([x.mean(dim=0) for x in side]).mean(dim=0) for side in texts[:2]]
+    return _unit(means[0] - means[1])
+
+
+def probe(texts: Texts, seed: int) -> Tensor:
+    """Return (I,), the weights of a logistic regression on texts' mean activations, length one.
+
+    Standardised, with an L2 penalty of the usual strength.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    means = torch.stack([x.mean(dim=0) for side in texts[:2] for x in side])
+    scaler = StandardScaler()
+    X = scaler.fit_transform(means.double().cpu().numpy())
+    y = [1] * len(texts.on) + [0] * len(texts.off)
+    fitted = LogisticRegression(class_weight="balanced", max_iter=2000, random_state=seed)
+    weights = fitted.fit(X, y).coef_[0] / scaler.scale_
+    return _unit(torch.from_numpy(weights))
+
+
+def _unit(direction_I: Tensor) -> Tensor:
+    length = direction_I.norm()
+    if not torch.isfinite(length) or length == 0:
+        raise UserError(
+            "The texts on both sides have the same activations, so that no direction tells them "
+            "apart.",
+            next_step="Use texts that differ.",
+        )
+    return (direction_I / length).float()
+
+
+def _direction(what: str, direction_I: Tensor, base: Readout, places: Places) -> Learnt:
+    return Learnt(what, base, direction_reader(base, direction_I, places), direction_I)
+
+
+def _classifier(
+    texts: Texts, opened: OpenedIndex, base: Readout, seed: int, context: JobContext
+) -> tuple[Learnt, str]:
+    pooled = [[_pooled(opened, x_SI) for x_SI in side] for side in texts[:2]]
+    maxima = np.asarray(opened.index.columns["max_activation"], np.float32)
+    config = FindFeaturesConfig(project="", index="", on=[], off=[], seed=seed)
+    groups = groups_of_texts(texts.strings)
+    scores, weights = compared(pooled[0], pooled[1], maxima, groups, config, context)
+    if not weights:
+        raise UserError(
+            "No classifier was learnt: no feature tells the two sides apart, or there are fewer "
+            "than two texts that differ on one of them.",
+            next_step="Add texts to both sides, or use the difference of means.",
+        )
+    # Learnt on shares of the maximum; a monitor reads activations.
+    readout = msgspec.structs.replace(
+        base,
+        features=[w.feature for w in weights],
+        weights=[w.weight / float(maxima[w.feature]) for w in weights],
+    )
+    told = ", ".join(f"{score.auc:.3f} on {score.inputs}" for score in scores)
+    learnt = Learnt(
+        f"a sparse classifier on {len(weights)} features",
+        readout,
+        feature_reader(readout, opened),
+        None,
+    )
+    return learnt, f"AUROC of the classifiers on texts left out: {told}."
+
+
+def _pooled(opened: OpenedIndex, x_SI: Tensor) -> PooledText:
+    best = torch.zeros(opened.dictionary.features)
+    for part_SI in torch.split(x_SI, _ROWS):
+        best = torch.maximum(best, opened.dictionary.encode(part_SI).float().amax(dim=0).cpu())
+    fired = torch.nonzero(best > 0)[:, 0]
+    nowhere = np.zeros(len(fired), np.int32)
+    return PooledText(
+        fired.numpy(), best[fired].numpy(), nowhere, x_SI.mean(dim=0).float().cpu().numpy()
+    )
+
+
+def base_readout(index: str, site: str, pool: Pool) -> Readout:
+    return Readout(index=index, site=site, pool=pool)

@@ -1,0 +1,1 @@
+"""A model with its steering and monitors behind an address, as OpenAI clients ask."""
