@@ -59,7 +59,7 @@ class Project:
     completeness/<name>.json      which concepts have a feature in which dictionary
     presets/<name>.json           steering kept under a name
     monitors/<name>.json          what is watched, above which score it fires, what was promised;
-                                  <name>.safetensors: a direction, and the scores of calibration
+                                  <name>.<digest>.safetensors: a direction, scores of calibration
     hits/<name>.jsonl             where monitors fired
     steering.jsonl                every steered run
     notes.sqlite                  labels and notes

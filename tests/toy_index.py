@@ -20,7 +20,14 @@ FEATURES = 48
 SITE = "blocks.1.hook_resid_post"
 
 
-def make_toy_index(folder: Path, model: Path, texts: Sequence[str] = ()) -> Project:
+def make_toy_index(
+    folder: Path,
+    model: Path,
+    texts: Sequence[str] = (),
+    *,
+    tokens: int = 1500,
+    training: int = 15_000,
+) -> Project:
     """Harvest, train and index into a new project; the index is called “i”.
 
     Without `texts`, documents are pieces of one text.
@@ -35,14 +42,14 @@ def make_toy_index(folder: Path, model: Path, texts: Sequence[str] = ()) -> Proj
     harvest(
         HarvestConfig(
             project=path, name="acts", model=str(model), corpus=str(text), site=SITE,
-            tokens=1500, context_size=32, batch_tokens=128,
+            tokens=tokens, context_size=32, batch_tokens=128,
         ),
         context,
     )  # fmt: skip
     train(
         TrainConfig(
             project=path, name="d", activations="acts", features=FEATURES, k=4,
-            tokens=15_000, batch=256,
+            tokens=training, batch=256,
         ),
         context,
     )  # fmt: skip

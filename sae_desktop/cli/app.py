@@ -32,7 +32,9 @@ from sae_desktop.cli import (
     lens_commands,
     list_commands,
     model_commands,
+    monitor_commands,
     reading_commands,
+    safety_commands,
     scan_commands,
     score_command,
     search_command,
@@ -129,6 +131,9 @@ app.command()(comparison_commands.completeness)
 app.command()(steering_commands.steer)
 app.command()(steering_commands.output_effect)
 app.add_typer(attention_commands.trace_app, name="trace")
+app.add_typer(monitor_commands.monitor_app, name="monitor")
+app.command()(safety_commands.mitigate)
+app.command()(safety_commands.serve)
 app.command()(label_command.label)
 app.command()(score_command.score)
 app.command("import")(exchange_commands.import_)

@@ -65,6 +65,12 @@ from sae_desktop.safety.change.config import (
     CompareCheckpointsConfig,
     WatchConfig,
 )
+from sae_desktop.safety.mitigation.config import MitigateConfig
+from sae_desktop.safety.monitors.config import (
+    CalibrateMonitorConfig,
+    ExportMonitorConfig,
+    RunMonitorsConfig,
+)
 from sae_desktop.safety.scan.config import ScanConfig
 from sae_desktop.steering.config import SteerConfig, SteeredToken, SweepStrengthsConfig
 from sae_desktop.steering.effect_config import FeatureStrengthConfig, OutputEffectConfig
@@ -147,6 +153,10 @@ JobConfig = (
     | CompareCheckpointsConfig
     | WatchConfig
     | CalibrateWatchConfig
+    | CalibrateMonitorConfig
+    | RunMonitorsConfig
+    | ExportMonitorConfig
+    | MitigateConfig
 )
 
 

@@ -12,6 +12,7 @@ from sae_desktop.language_model.names import public_name
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.steering.config import OutputToken, SteerConfig, SteerResult, VariantResult
 from sae_desktop.steering.figures_text import figures_text
+from sae_desktop.steering.gate_config import gate_text
 
 _MOST_CHANGE = 6.0
 """Change of a token's log probability, in nats, with the full colour."""
@@ -81,7 +82,10 @@ def _settings(config: SteerConfig) -> list[tuple[str, str]]:
             if act.direction is not None and act.feature is not None:
                 what = f"another direction, as strong as feature {act.feature}"
             unit = "maxima" if act.unit == "maximum" else "typical norms"
-            rows.append((variant.name, f"{act.mode} {what}, {act.strength:g} {unit}, {act.where}"))
+            when = f", {gate_text(act.when)}" if act.when is not None else ""
+            told = f"{act.mode} {what}, {act.strength:g} {unit}, {act.where}{when}"
+            rows.append((variant.name, told))
+        rows += [(variant.name, f"ends {gate_text(gate)}") for gate in variant.stop]
     sampling = config.sampling
     rows += [("tokens", f"{sampling.max_new_tokens}"), ("temperature", f"{sampling.temperature:g}"),
              ("repetition penalty", f"{sampling.repetition_penalty:g}"),

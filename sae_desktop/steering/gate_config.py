@@ -55,11 +55,27 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """On which tokens it may fire."""
 
 
+def gate_text(gate: Gate) -> str:
+    """Return a condition in words, such as “when #12 > 3” or “from when “m” fires on”."""
+    if gate.monitor:
+        fires = "" if gate.above is None else f" above {gate.above:g}"
+        what = f"“{gate.monitor}” fires{fires}"
+    elif gate.feature is not None:
+        of = f" of {gate.index}" if gate.index else ""
+        what = f"#{gate.feature}{of} > {gate.above or 0:g}"
+    else:
+        what = f"a random direction > {gate.above or 0:g}"
+    where = "" if gate.where == "all" else f" on the {gate.where}"
+    return f"from when {what}{where} on" if gate.since else f"when {what}{where}"
+
+
 class GateSource(msgspec.Struct, frozen=True, kw_only=True):
     """What a gate takes from the file of a monitor; the rest of it is left unread."""
 
     readout: Readout
     threshold: float
+    tensors: str = ""
+    """The file beside it that holds a direction, and the scores of calibration."""
     dictionary_hash: str = ""
     model: str = ""
     revision: str = ""

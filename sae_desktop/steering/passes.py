@@ -36,21 +36,16 @@ class Steering:
         self._stops = stops
         self.gates: Gates | None = None
         """Of the transforms made last."""
-        targets = dict.fromkeys(target for plan in plans for target in plan)
-        self._parts = (
-            {}
-            if preparer is None
-            else {
-                target: SteeredSite(
-                    [plan.get(target, []) for plan in plans],
-                    preparer.dictionary_of(target),
-                    preparer.device,
-                    read_before=target.reads is not None or target.reads_all,
-                    widths=target.widths,
-                )
-                for target in targets
-            }
-        )
+        self._parts: dict[Target, SteeredSite] = {}
+        for target in dict.fromkeys(target for plan in plans for target in plan):
+            assert preparer is not None
+            self._parts[target] = SteeredSite(
+                [plan.get(target, []) for plan in plans],
+                preparer.dictionary_of(target),
+                preparer.device,
+                read_before=target.reads is not None or target.reads_all,
+                widths=target.widths,
+            )
 
     def transforms(self, positions: Positions, told: Told | None = None) -> Transforms:
         """Return what is done at each site, for rows that stand in a batch as `positions` says.

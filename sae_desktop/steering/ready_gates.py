@@ -91,7 +91,7 @@ def monitor_reader(
         assert opened is not None
         return source, feature_reader(readout, opened)
     places = place_of(lm, readout.site) if readout.site or opened is None else opened.reads
-    return source, direction_reader(readout, read_direction(path), places)
+    return source, direction_reader(readout, read_direction(path, source), places)
 
 
 def read_source(path: Path) -> GateSource:
@@ -106,10 +106,10 @@ def read_source(path: Path) -> GateSource:
         ) from error
 
 
-def read_direction(path: Path) -> Tensor:
+def read_direction(path: Path, source: GateSource) -> Tensor:
     """Return the direction (I,) beside a monitor's file. Raises UserError where there is none."""
     try:
-        return load_file(path.with_suffix(".safetensors"))[DIRECTION]
+        return load_file(path.with_name(source.tensors))[DIRECTION]
     except (OSError, KeyError, SafetensorError) as error:
         raise UserError(
             f"The direction of the monitor “{path.stem}” cannot be read: {error}.",

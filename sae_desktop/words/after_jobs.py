@@ -50,6 +50,11 @@ from sae_desktop.safety.change.config import (
     CompareCheckpointsConfig,
     WatchConfig,
 )
+from sae_desktop.safety.monitors.config import (
+    CalibrateMonitorConfig,
+    ExportMonitorConfig,
+    RunMonitorsConfig,
+)
 from sae_desktop.safety.scan.config import ScanConfig
 from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
@@ -140,6 +145,9 @@ NO_STEP: dict[type[msgspec.Struct], str] = {
     CompareCheckpointsConfig: "Its answer says what changed, and it is kept to be shown again.",
     WatchConfig: "Its alerts say between which checkpoints to look.",
     CalibrateWatchConfig: "A watch that names it raises alerts.",
+    CalibrateMonitorConfig: "Its answer says what was promised and what is caught.",
+    RunMonitorsConfig: "Its answer holds the hits.",
+    ExportMonitorConfig: "Its answer names the folder.",
 }
 """Kind of job → why nothing is offered after it."""
 

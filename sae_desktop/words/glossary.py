@@ -21,6 +21,7 @@ from sae_desktop.words.terms.entry import Entry
 from sae_desktop.words.terms.feature_terms import FEATURE_TERMS
 from sae_desktop.words.terms.judge_terms import JUDGE_TERMS
 from sae_desktop.words.terms.model_terms import MODEL_TERMS
+from sae_desktop.words.terms.monitor_terms import MONITOR_TERMS
 from sae_desktop.words.terms.safety_terms import SAFETY_TERMS
 from sae_desktop.words.terms.score_terms import SCORE_TERMS
 from sae_desktop.words.terms.search_terms import SEARCH_TERMS
@@ -48,6 +49,7 @@ def entries() -> tuple[Entry, ...]:
         *FEATURE_TERMS, *COLUMN_TERMS, *ASKING_TERMS, *COMPARING_TERMS, *MODEL_TERMS,
         *TRAINING_TERMS, *ARCHITECTURE_TERMS, *STEERING_TERMS, *SCORE_TERMS, *JUDGE_TERMS,
         *DESK_TERMS, *SEARCH_TERMS, *CIRCUIT_TERMS, *CHANGE_TERMS, *SAFETY_TERMS,
+        *MONITOR_TERMS,
     )  # fmt: skip
     return tuple(sorted(every, key=lambda entry: entry.term.casefold()))
 

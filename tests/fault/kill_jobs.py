@@ -72,6 +72,11 @@ from sae_desktop.safety.change.config import (
     WatchedCheckpoint,
 )
 from sae_desktop.safety.change.watch_file import WatchRecord
+from sae_desktop.safety.monitors.config import (
+    CalibrateMonitorConfig,
+    ExportMonitorConfig,
+    RunMonitorsConfig,
+)
 from sae_desktop.safety.scan.config import ScanConfig
 from sae_desktop.steering.config import clamped
 from sae_desktop.steering.effect_config import OutputEffectConfig
@@ -140,6 +145,13 @@ def _harvest(place: Place, name: str) -> HarvestConfig:
     )  # fmt: skip
 
 
+def _monitor(place: Place, name: str) -> CalibrateMonitorConfig:
+    return CalibrateMonitorConfig(
+        project=place.project, name=name, index="i", features=[1], rate=0.5, confidence=0.5,
+        corpus=str(place.material / "text"), context_size=32, device="cpu",
+    )  # fmt: skip
+
+
 def make_place(folder: Path) -> Place:
     """Make the project, and the files that imports take."""
     place = Place(folder, folder / "material")
@@ -168,6 +180,7 @@ def make_place(folder: Path) -> Place:
         _index(place, "first", shard="1/2"),
         _index(place, "second", shard="2/2"),
         _index(place, "third", rows=ROWS // 2),
+        _monitor(place, "m"),
     ):
         run_job(config, SilentContext())
     with closing(Notes(project.notes_path)) as notes:
@@ -356,6 +369,17 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "trace": lambda p: TraceConfig(
         project=p.project, name="new", set="layers", prompt="In the", device="cpu"
+    ),
+    "calibrate a monitor": lambda p: _monitor(p, "new"),
+    "calibrate a monitor again": lambda p: msgspec.structs.replace(
+        _monitor(p, "m"), made="difference", features=[], replace=True,
+        on=["In the", "God", "earth"], off=["def add", "return", "first"],
+    ),
+    "run monitors": lambda p: RunMonitorsConfig(
+        project=p.project, monitors=["m"], corpus=str(p.material / "text"), device="cpu"
+    ),
+    "export a monitor": lambda p: ExportMonitorConfig(
+        project=p.project, monitor="m", path=str(p.out / "new"), device="cpu"
     ),
     "import graph": lambda p: ImportGraphConfig(
         project=p.project, name="new", file=str(p.material / "graph.json")

@@ -39,14 +39,17 @@ from sae_desktop.labels.models.choice import ModelChoice
 from sae_desktop.labels.models.config import CheckServerConfig, FindServersConfig
 from sae_desktop.labels.search.config import SearchMeaningConfig
 from sae_desktop.language_model.config import DescribeModelConfig
+from sae_desktop.safety.mitigation.config import MitigateConfig
 from sae_desktop.steering.config import (
     PLAIN,
     Sampling,
     SteerConfig,
     SweepStrengthsConfig,
+    Variant,
     clamped,
 )
 from sae_desktop.steering.effect_config import FeatureStrengthConfig
+from sae_desktop.steering.gate_config import Gate
 from sae_desktop.training.config import DescribeArchitecturesConfig, TrainConfig
 from sae_desktop.training.planning.preflight_config import PreflightConfig
 from sae_desktop.training.set_config import EstimateSetConfig, TrainSetConfig
@@ -155,6 +158,11 @@ def _questions(p: Place) -> dict[str, JobConfig]:
         ),
         "estimate a trace": EstimateTraceConfig(
             project=p.project, set="layers", prompt="In the", device="cpu"
+        ),
+        "mitigate": MitigateConfig(
+            project=p.project, index="i", prompts=["In the"], targets=["e"], documents=2, tries=9,
+            variant=Variant(name="x", stop=[Gate(feature=1)]), corpus=str(p.material / "text"),
+            sampling=Sampling(max_new_tokens=3), context_size=16, device="cpu",
         ),
         "strength of one": FeatureStrengthConfig(project=p.project, index="i", feature=1),
         "map": IndexConfig(

@@ -17,6 +17,7 @@ from sae_desktop.steering.config import (
     RandomDirection,
     Where,
 )
+from sae_desktop.steering.gate_config import gate_text
 from sae_desktop.words.amounts import elide_middle
 
 LIMIT = 10.0
@@ -200,7 +201,8 @@ def acts_title(acts: Sequence[Intervention]) -> str:
         if act.feature is not None and act.index:
             what += f" of {act.index}"
         unit = "×" if act.unit == "maximum" or act.mode == "multiply" else " norms"
-        parts.append(what if act.mode == "ablate" else f"{what} {act.strength:g}{unit}")
+        told = what if act.mode == "ablate" else f"{what} {act.strength:g}{unit}"
+        parts.append(told if act.when is None else f"{told} {gate_text(act.when)}")
     return f"{acts[0].mode} {', '.join(parts)}".replace("-", "−")
 
 

@@ -5,6 +5,8 @@ Free of torch and Qt.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from sae_desktop.storage.faults import explained
 Array = npt.NDArray[Any]
 
 SCHEMA_VERSION = 1
+_DIGITS = 12
 SCORES = "calibration_scores"
 """(n,) float32: the highest score of each block of calibration; of drift, what is compared."""
 
@@ -51,19 +54,32 @@ class Monitor(GateSource, frozen=True, kw_only=True):
 
 
 def save_monitor(project: Project, monitor: Monitor, tensors: dict[str, Array]) -> Path:
-    """Write a monitor and its tensors; the JSON last, so that one that is there is whole.
+    """Write a monitor and its tensors.
 
-    Raises UserError for a full disk.
+    The tensors lie under a name of their own, which the JSON tells and which comes last: whenever
+    a process is killed, the monitor is the one before or this one. Raises UserError for a full
+    disk.
     """
     from safetensors.numpy import save
 
     path = project.monitor_path(monitor.name)
+    data = save({name: np.ascontiguousarray(value) for name, value in tensors.items()})
+    own = f"{path.stem}.{hashlib.sha256(data).hexdigest()[:_DIGITS]}.safetensors"
     with explained(path):
         path.parent.mkdir(exist_ok=True)
-        held = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-        write_bytes(path.with_suffix(".safetensors"), save(held))
-        write_bytes(path, msgspec.json.format(msgspec.json.encode(monitor)))
+        write_bytes(path.with_name(own), data)
+        told = msgspec.structs.replace(monitor, tensors=own)
+        write_bytes(path, msgspec.json.format(msgspec.json.encode(told)))
+        for other in _tensors_of(path):
+            if other.name != own:
+                other.unlink()
     return path
+
+
+def _tensors_of(path: Path) -> list[Path]:
+    """Return the files of tensors of a monitor: one, but after a process was killed."""
+    form = re.compile(re.escape(path.stem) + rf"\.[0-9a-f]{{{_DIGITS}}}\.safetensors")
+    return [file for file in path.parent.iterdir() if form.fullmatch(file.name)]
 
 
 def read_monitor(project: Project, name: str) -> Monitor:
@@ -86,14 +102,14 @@ def read_monitor(project: Project, name: str) -> Monitor:
         ) from error
 
 
-def calibration_scores(project: Project, name: str) -> Array:
+def calibration_scores(project: Project, monitor: Monitor) -> Array:
     """Return the highest score of each block of a monitor's calibration; none where it has none."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
-        found = load_file(project.monitor_path(name).with_suffix(".safetensors"))
-    except (OSError, SafetensorError):
+        found = load_file(project.monitor_path(monitor.name).with_name(monitor.tensors))
+    except (OSError, ValueError, SafetensorError):
         return np.zeros(0, np.float32)
     return found.get(SCORES, np.zeros(0, np.float32))
 

@@ -8,6 +8,7 @@ import msgspec
 
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project
+from sae_desktop.safety.concept_set import read_set
 from sae_desktop.safety.monitors.config import CalibrateMonitorConfig
 from sae_desktop.safety.monitors.file import read_monitor
 from sae_desktop.safety.monitors.fitting import Sides, parted
@@ -41,6 +42,8 @@ def as_before(project: Project, config: CalibrateMonitorConfig) -> CalibrateMoni
 def checked_sides(project: Project, config: CalibrateMonitorConfig) -> Sides:
     """Return the texts on both sides. Raises UserError for too few, and for texts on both."""
     sides = Sides(config.on, config.off, config.positives, config.negatives)
+    if config.set:
+        sides = _of_set(project, config, sides)
     both = {text.strip() for text in (*sides.on, *sides.positives)} & {
         text.strip() for text in (*sides.off, *sides.negatives)
     }
@@ -58,6 +61,25 @@ def checked_sides(project: Project, config: CalibrateMonitorConfig) -> Sides:
     if sides.on and not sides.positives:
         return parted(sides.on, sides.off, config.seed)
     return sides
+
+
+def _of_set(project: Project, config: CalibrateMonitorConfig, given: Sides) -> Sides:
+    """Return the texts of a concept set: those learnt from, and those held out of it.
+
+    Raises UserError for a set beside texts of one's own.
+    """
+    if any(given):
+        raise UserError(
+            "A concept set and texts of one’s own were given.",
+            next_step="Give one of them, or grow the set with your texts.",
+        )
+    found = read_set(project, config.set)
+
+    def side(positive: bool, held_out: bool) -> list[str]:
+        places = found.part(positive=positive, held_out=held_out, other=False)
+        return [found.texts[place].text for place in places]
+
+    return Sides(side(True, False), side(False, False), side(True, True), side(False, True))
 
 
 def too_short(config: CalibrateMonitorConfig, error: TooShortError) -> UserError:

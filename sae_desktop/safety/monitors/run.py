@@ -66,7 +66,7 @@ def run_monitors(config: RunMonitorsConfig, context: JobContext) -> RunMonitorsR
     with explained(path):
         path.parent.mkdir(exist_ok=True)
         write_bytes(path, b"".join(msgspec.json.encode(hit) + b"\n" for hit in hits))
-    scores = [calibration_scores(project, name) for name in names]
+    scores = [calibration_scores(project, monitor) for monitor in monitors]
     p_values = corrected([drift_p(s, w.highest) for s, w in zip(scores, watchers, strict=True)])
     return RunMonitorsResult(
         name=path.stem,

@@ -30,6 +30,10 @@ def error_body(message: str, kind: str, code: str) -> dict[str, Any]:
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
+_MOST_DRAINED = 2**28
+"""Of a request that is too large; who sends more than that is cut off."""
+
+
 class _TooLargeError(Exception):
     pass
 
@@ -51,6 +55,7 @@ class Guard:
             return
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > MOST_BYTES:
+            await _drain(receive)
             await _answer(send, 413, too_large())
             return
         taken, begun = 0, False
@@ -72,6 +77,7 @@ class Guard:
             await self._app(scope, counted, watched)
         except _TooLargeError:
             if not begun:
+                await _drain(receive)
                 await _answer(send, 413, too_large())
 
     def _knows(self, header: bytes) -> bool:
@@ -85,6 +91,16 @@ def too_large() -> dict[str, Any]:
 
 def user_error_body(error: UserError) -> dict[str, Any]:
     return error_body(str(error), "invalid_request_error", "refused")
+
+
+async def _drain(receive: Receive) -> None:
+    """Read the rest and keep nothing of it: who still sends would not read the answer."""
+    taken = 0
+    while taken < _MOST_DRAINED:
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return
 
 
 async def _answer(

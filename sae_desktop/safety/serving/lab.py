@@ -79,7 +79,8 @@ class Lab:
                 next_step="Use roles that this model’s template accepts.",
             ) from error
         ids = without_repeated(lm.encode(text), self.bos)
-        return Prompt(ids, self._roles(messages, len(ids)), "assistant")
+        roles = self._roles(messages, len(ids)) if self.monitors else ()
+        return Prompt(ids, roles, "assistant")
 
     def text_prompt(self, text: str) -> Prompt:
         """Return a text to be continued. Raises UserError for an empty one."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import socket
 from collections.abc import Callable
 from contextlib import closing
 
-import msgspec
-
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.language_model.load import LanguageModel, load_model, require_causal
-from sae_desktop.language_model.names import BUILTIN
+from sae_desktop.language_model.names import BUILTIN, public_name
 from sae_desktop.language_model.same_model import require_same_model
+from sae_desktop.language_model.text.tokenizer import adds_bos
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project, existing
 from sae_desktop.safety.monitors.file import Monitor, read_monitor
@@ -105,8 +105,6 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def _why(error: Exception) -> str:
-    import errno
-
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return "another program already uses it"
     return str(getattr(error, "strerror", None) or error)
@@ -138,9 +136,10 @@ def open_lab(config: ServeConfig) -> Lab:
                 f"The preset “{preset.name}” steers nothing.", next_step="Choose another preset."
             )
     usual = preset.sampling if preset else Sampling(temperature=1.0, repetition_penalty=1.0)
-    bos = opened.bos if opened else list(lm.window_tokens[0])
+    name = public_name(lm.name) + (f" + {preset.name}" if preset else "")
+    begins = list(lm.window_tokens[0]) if adds_bos(lm.tokenizer) else []
     return Lab(
-        lm=lm, name=f"{lm.name} + {preset.name}" if preset else lm.name, bos=bos,
+        lm=lm, name=name, bos=opened.bos if opened else begins,
         preparer=preparer,
         plan=preparer.plan(variant.interventions) if preparer and variant else {},
         stops=[preparer.gate(gate) for gate in variant.stop] if preparer and variant else [],
@@ -205,7 +204,3 @@ def spoken(served: Served, host: str) -> str:
         )
     lines.append("It ends with Ctrl-C.")
     return "\n".join(lines)
-
-
-def as_json(served: Served) -> str:
-    return msgspec.json.encode(served).decode()
