@@ -62,7 +62,7 @@ def calibrate(
     ] = _NO_WEIGHTS,
     like: Annotated[
         str,
-        typer.Option("--like", help="Calibrate what this monitor of the project reads anew."),
+        typer.Option("--like", help="Calibrate what this monitor of the project reads again."),
     ] = "",
     concept_set: Annotated[
         str,

@@ -14,7 +14,7 @@ from sae_desktop.language_model.sites.capture import capture
 from sae_desktop.project import Project
 from sae_desktop.steering.config import PLAIN, Intervention, RandomDirection, Sampling, Variant
 from sae_desktop.steering.gate_config import Gate
-from sae_desktop.steering.generate import continuations
+from sae_desktop.steering.generate import cache_name, continuations
 from sae_desktop.steering.passes import Steering
 from sae_desktop.steering.prepare import Preparer
 
@@ -65,7 +65,8 @@ class ByHand:
         ids = torch.tensor([[0] * n + p for n, p in zip(self.pads, self.prompts, strict=True)])
         mask = torch.tensor([[0] * n + [1] * (width - n) for n in self.pads])
         handle = lm.model.model.layers[1].register_forward_hook(self.hook)
-        found, cache, done = [], None, 0
+        found, cache, done, kept = [], None, 0, cache_name(lm)
+        assert kept is not None
         try:
             for _ in range(TOKENS):
                 self.column = done
@@ -73,9 +74,9 @@ class ByHand:
                 with torch.no_grad():
                     out = lm.model(
                         input_ids=ids[:, done:], attention_mask=mask, position_ids=places,
-                        past_key_values=cache, use_cache=True, logits_to_keep=1,
+                        use_cache=True, logits_to_keep=1, **{kept: cache},
                     )  # fmt: skip
-                cache, done = out.past_key_values, ids.shape[1]
+                cache, done = getattr(out, kept), ids.shape[1]
                 found.append(out.logits[:, -1].float())
                 ids = torch.cat([ids, found[-1].argmax(-1)[:, None]], dim=1)
                 mask = torch.cat([mask, torch.ones(len(mask), 1, dtype=mask.dtype)], dim=1)

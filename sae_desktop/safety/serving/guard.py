@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from sae_desktop.errors import UserError
@@ -58,27 +59,26 @@ class Guard:
             await _drain(receive)
             await _answer(send, 413, too_large())
             return
-        taken, begun = 0, False
+        taken, over = 0, False
 
         async def counted() -> MutableMapping[str, Any]:
-            nonlocal taken
+            nonlocal taken, over
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > MOST_BYTES:
+                over = True
                 raise _TooLargeError
             return message
 
         async def watched(message: MutableMapping[str, Any]) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
+            if not over:  # what the application says of a request cut off is not the reason
+                await send(message)
 
-        try:
+        with suppress(_TooLargeError):
             await self._app(scope, counted, watched)
-        except _TooLargeError:
-            if not begun:
-                await _drain(receive)
-                await _answer(send, 413, too_large())
+        if over:
+            await _drain(receive)
+            await _answer(send, 413, too_large())
 
     def _knows(self, header: bytes) -> bool:
         kind, _, given = header.partition(b" ")

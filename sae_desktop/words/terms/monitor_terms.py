@@ -51,8 +51,8 @@ MONITOR_TERMS = (
         "A warning that text scores otherwise than that of calibration did, so that the promise "
         "says nothing of it.",
         "One score a document is compared with those of calibration by the test of Kolmogorov and "
-        "Smirnov, corrected for the number of monitors. No warning is no proof that nothing has "
-        "changed.",
+        "Smirnov, corrected for the number of monitors. That there is none does not prove that "
+        "nothing has changed.",
         "sae-desktop monitor run",
         ("Promised rate",),
         ("Drift warning",),

@@ -90,25 +90,29 @@ def test_cost__is_the_loss_and_the_divergence_of_the_logits(ways: Ways, gated: V
     assert steered.kl[0] == pytest.approx(float(kl), rel=1e-4)
 
 
-def test_search__wins_back_what_a_weak_mitigation_stops_and_counts_its_tries(
-    watched: Project, ways: Ways, gated: Variant
+def test_search__tries_what_was_asked_for_and_tells_what_won(
+    watched: Project, opened: OpenedIndex, ways: Ways
 ) -> None:
-    """The behaviour is a letter that most texts have: some other wording brings it back."""
+    """A condition that is always true, and the beginning of the plain text for the behaviour."""
+    feature = int(opened.index.columns["density"].argmax())
+    act = Intervention(feature=feature, strength=30.0, when=Gate(feature=feature, above=-1.0))
+    strong = Variant(name="strong", interventions=[act])
     sampling = Sampling(max_new_tokens=6, repetition_penalty=1.0)
-    bos = ways.preparer.opened_of("i").bos
-    ids = bos + ways.lm.encode(PROMPTS[0])
-    plain, steered = (write(ways, v, ids, sampling).text for v in (PLAIN, gated))
-    lost = sorted(set(plain.casefold()) - set(steered.casefold()) - {"�"})
-    assert lost
-    result = run(watched, gated, targets=[lost[0]], tries=60, attacked=1)
+
+    def written(variant: Variant, prompt: str) -> str:
+        return write(ways, variant, opened.bos + ways.lm.encode(prompt), sampling).text
+
+    target = written(PLAIN, PROMPTS[0])[:2]
+    assert target.casefold() not in written(strong, PROMPTS[0]).casefold()
+    result = run(watched, strong, targets=[target], tries=40, attacked=1)
     assert len(result.attacks) == 1
     attack = result.attacks[0]
-    assert attack.tries <= 60
+    assert attack.prompt == PROMPTS[0]
+    assert 20 <= attack.tries <= 40 or attack.won
     assert attack.won == bool(attack.by)
-    assert result.won == int(attack.won)
+    assert (result.won, attack.gain >= 0) == (int(attack.won), True)
     if attack.by == "another wording":
-        again = bos + ways.lm.encode(attack.found)
-        assert lost[0] in write(ways, gated, again, sampling).text.casefold()
+        assert target.casefold() in written(strong, attack.found).casefold()
 
 
 @pytest.mark.parametrize(
