@@ -29,13 +29,13 @@ from sae_desktop.words.terms.steering_terms import STEERING_TERMS
 from sae_desktop.words.terms.training_terms import TRAINING_TERMS
 
 _ONLY_WHOLE = frozenset({
-    "#", "a", "add", "alive", "b", "buckets", "chat", "compare", "dead", "decay", "everywhere",
-    "filter", "fires", "front", "gated", "gradient", "job", "jobs", "k", "label", "labelled",
-    "labels", "language", "languages", "length", "list", "lists", "loss", "lr", "map", "match",
-    "matches", "max", "mean", "model", "models", "norm", "pin", "plain", "q", "random", "run",
-    "runs", "sae", "scan", "scans", "score", "source", "sources", "star", "std", "steer", "steered",
-    "steering", "step", "steps", "template", "templates", "text", "turn", "where", "width",
-    "windows", "★",
+    "#", "a", "add", "alive", "b", "buckets", "chat", "compare", "condition", "conditions", "dead",
+    "decay", "everywhere", "filter", "fires", "front", "gated", "gradient", "job", "jobs", "k",
+    "label", "labelled", "labels", "language", "languages", "length", "list", "lists", "loss",
+    "lr", "map", "match", "matches", "max", "mean", "model", "models", "norm", "pin", "plain",
+    "power", "q", "random", "run", "runs", "sae", "scan", "scans", "score", "source", "sources",
+    "star", "std", "steer", "steered", "steering", "step", "steps", "template", "templates",
+    "text", "turn", "where", "width", "windows", "★",
 })  # fmt: skip
 """Names that mean the term where they are a whole text, and anything within a sentence."""
 _MORE = re.compile(r"\s*(\([^()]*\)|[:…])$")

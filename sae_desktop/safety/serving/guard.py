@@ -59,12 +59,13 @@ class Guard:
             await _drain(receive)
             await _answer(send, 413, too_large())
             return
-        taken, over = 0, False
+        taken, over, more = 0, False, True
 
         async def counted() -> MutableMapping[str, Any]:
-            nonlocal taken, over
+            nonlocal taken, over, more
             message = await receive()
             taken += len(message.get("body", b""))
+            more = bool(message.get("more_body", False))
             if taken > MOST_BYTES:
                 over = True
                 raise _TooLargeError
@@ -77,7 +78,8 @@ class Guard:
         with suppress(_TooLargeError):
             await self._app(scope, counted, watched)
         if over:
-            await _drain(receive)
+            if more:  # else nothing comes but the end of the connection
+                await _drain(receive)
             await _answer(send, 413, too_large())
 
     def _knows(self, header: bytes) -> bool:

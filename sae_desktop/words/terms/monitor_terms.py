@@ -14,11 +14,11 @@ MONITOR_TERMS = (
         "positives, and the cheap ways of watching are calibrated beside it: one that catches "
         "fewer texts of the concept than the difference of means is not worth its features.",
         "sae-desktop monitor",
-        ("Promised rate", "Power", "Drift"),
+        ("False-positive rate", "Power", "Drift"),
         ("Monitors",),
     ),
     Entry(
-        "Promised rate",
+        "False-positive rate",
         "The share of ordinary tokens, messages or conversations that a monitor may fire on: "
         "false positives.",
         "It holds for text such as that of calibration, and for no other. What lies in one "
@@ -26,7 +26,6 @@ MONITOR_TERMS = (
         "of at most 1% with a confidence of 95% takes at least 299 documents.",
         "sae-desktop monitor calibrate",
         ("Monitor", "Conformal", "Drift"),
-        ("False-positive rate",),
     ),
     Entry(
         "Conformal",
@@ -35,7 +34,7 @@ MONITOR_TERMS = (
         "It needs less text than a bound: 99 documents for 1%. Of single calibrations about half "
         "are above the promise.",
         "sae-desktop monitor calibrate --method",
-        ("Promised rate",),
+        ("False-positive rate",),
     ),
     Entry(
         "Power",
@@ -44,7 +43,7 @@ MONITOR_TERMS = (
         "It is measured on texts that the monitor was not learnt from, with intervals of 95%: "
         "Wilson’s, and the wider one of Clopper and Pearson.",
         "sae-desktop monitor calibrate",
-        ("Monitor", "Promised rate"),
+        ("Monitor", "False-positive rate"),
     ),
     Entry(
         "Drift",
@@ -54,7 +53,7 @@ MONITOR_TERMS = (
         "Smirnov, corrected for the number of monitors. That there is none does not prove that "
         "nothing has changed.",
         "sae-desktop monitor run",
-        ("Promised rate",),
+        ("False-positive rate",),
         ("Drift warning",),
     ),
     Entry(
