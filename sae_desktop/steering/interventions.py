@@ -324,3 +324,20 @@ def changed(
     for reader in readers:
         reader.read(out)
     return out
+
+
+def refuse_twice(changes: Sequence[Change], first: int) -> None:
+    """Raise UserError where two clamps or factors of a feature would be added to one another.
+
+    `first`: the dictionary's number of the first feature that may be changed there.
+    """
+    seen: set[int] = set()
+    for change in changes:
+        if change.feature is None or change.mode == "add":
+            continue
+        if change.feature in seen:
+            raise UserError(
+                f"Feature {first + change.feature} is set twice.",
+                next_step="Keep only one of them.",
+            )
+        seen.add(change.feature)

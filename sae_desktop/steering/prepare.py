@@ -31,7 +31,7 @@ from sae_desktop.steering.config import (
     RandomDirection,
 )
 from sae_desktop.steering.gate_config import Gate
-from sae_desktop.steering.interventions import Change
+from sae_desktop.steering.interventions import Change, refuse_twice
 from sae_desktop.steering.readers import ReadyGate
 from sae_desktop.steering.ready_gates import ready_gate
 from sae_desktop.training.rows.dictionary_rows import dictionary_mark
@@ -138,7 +138,7 @@ class Preparer:
                 plan.setdefault(place, []).append(change)
         for target, changes in plan.items():
             first = (target.block or 0) * self.dictionary_of(target).features
-            _refuse_twice(changes, first)
+            refuse_twice(changes, first)
         return plan
 
     def target(self, feature: int | None = None) -> Target:
@@ -387,20 +387,3 @@ def _unit_length(direction_D: Tensor) -> Tensor:
         )
     unit: Tensor = direction_D / length
     return unit
-
-
-def _refuse_twice(changes: Sequence[Change], first: int) -> None:
-    """Raise UserError where two clamps or factors of a feature would be added to one another.
-
-    `first`: the dictionary's number of the first feature that may be changed there.
-    """
-    seen: set[int] = set()
-    for change in changes:
-        if change.feature is None or change.mode == "add":
-            continue
-        if change.feature in seen:
-            raise UserError(
-                f"Feature {first + change.feature} is set twice.",
-                next_step="Keep only one of them.",
-            )
-        seen.add(change.feature)
