@@ -32,7 +32,6 @@ from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
 from sae_desktop.engine.circuit_jobs import CIRCUIT_JOBS
 from sae_desktop.engine.job_kind import JobKind, Output
 from sae_desktop.engine.label_jobs import LABEL_JOBS
-from sae_desktop.engine.monitor_jobs import MONITOR_JOBS
 from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.engine.safety_jobs import SAFETY_JOBS
 from sae_desktop.engine.set_jobs import SET_JOBS
@@ -371,7 +370,6 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
     **LABEL_JOBS,
     **CIRCUIT_JOBS,
     **SAFETY_JOBS,
-    **MONITOR_JOBS,
 }
 
 

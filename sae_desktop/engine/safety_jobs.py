@@ -6,6 +6,7 @@ import msgspec
 
 from sae_desktop.engine.change_jobs import CHANGE_JOBS
 from sae_desktop.engine.job_kind import JobKind, Output
+from sae_desktop.engine.monitor_jobs import MONITOR_JOBS
 from sae_desktop.safety.scan.config import ScanConfig, ScanResult
 
 SAFETY_JOBS: dict[type[msgspec.Struct], JobKind] = {
@@ -18,4 +19,5 @@ SAFETY_JOBS: dict[type[msgspec.Struct], JobKind] = {
         "None of it was kept; the indexes and the sets are unchanged.",
     ),
     **CHANGE_JOBS,
+    **MONITOR_JOBS,
 }
