@@ -93,7 +93,7 @@ def place_of(lm: LanguageModel, site: str) -> Places:
 def random_direction(width: int, seed: int) -> Tensor:
     """Return a direction of length one, drawn from all; the same for the same seed."""
     drawn = torch.randn(width, generator=torch.Generator().manual_seed(seed))
-    return drawn / drawn.norm()
+    return torch.nn.functional.normalize(drawn, dim=0)
 
 
 def _weights(readout: Readout, count: int) -> Tensor:

@@ -145,7 +145,8 @@ def _unit(direction_I: Tensor) -> Tensor:
             "apart.",
             next_step="Use texts that differ.",
         )
-    return (direction_I / length).float()
+    unit: Tensor = direction_I / length
+    return unit.float()
 
 
 def _direction(what: str, direction_I: Tensor, base: Readout, places: Places) -> Learnt:

@@ -165,9 +165,7 @@ class Writing:
             return self._end("stop")
         self.written.append(token)
         piece = self._cut(self._stream.push(token))
-        if self._over:
-            self.finish = "stop"
-        elif len(self.written) == self.sampling.max_new_tokens:
+        if not self._over and len(self.written) == self.sampling.max_new_tokens:
             piece += self._end("length")
         return piece
 
@@ -184,7 +182,7 @@ class Writing:
         text = self._held + piece
         ends = [place for place in map(text.find, self.stop) if place >= 0]
         if ends:
-            self._over, self._held = True, ""
+            self._over, self._held, self.finish = True, "", "stop"
             return text[: min(ends)]
         held = max(
             (n for stop in self.stop for n in range(1, len(stop)) if text.endswith(stop[:n])),
