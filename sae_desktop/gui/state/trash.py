@@ -109,9 +109,14 @@ class _Deletion(QUndoCommand):
             self._session.show_error(error)
         self._session.refresh()
 
+    def _is_there(self, item: TrashItem) -> bool:
+        return any(
+            (found.kind, found.key) == (item.kind, item.key) for found in trash_items(self._project)
+        )
+
     def redo(self) -> None:
         # Pushing a step does it; it is done already.
-        if self._item is None or self._item in _without_size(trash_items(self._project)):
+        if self._item is None or self._is_there(self._item):
             return
         try:
             self._item = delete_item(self._project, self._item.kind, self._item.name)
@@ -119,10 +124,3 @@ class _Deletion(QUndoCommand):
             self._item = None
             self._session.show_error(error)
         self._session.refresh()
-
-
-def _without_size(items: list[TrashItem]) -> list[TrashItem]:
-    return [
-        TrashItem(kind=item.kind, name=item.name, deleted=item.deleted, key=item.key)
-        for item in items
-    ]
