@@ -134,6 +134,14 @@ def group_tip(graph: Graph, members: Sequence[int], name: str, names: Callable[[
     return "\n".join(lines)
 
 
+def lacking_text(graph: Graph, node: int, lacks: str) -> str:
+    """Return why a feature has a number for a name: it `lacks` its “index”, or its “set”."""
+    if lacks == "set":
+        of = f"the set “{graph.info.set}”" if graph.info.set else "its set"
+        return f"This project does not have {of}, and so its features have no pages here."
+    return f"Layer {int(graph.layer[node])} has no index yet: its features have numbers, not names."
+
+
 def sum_text(graph: Graph, node: int) -> str:
     """Return how a node's inputs add up: “Inputs +1.2, not kept +0.1, constant −0.3: +1.0”."""
     kind = int(graph.kind[node])

@@ -24,6 +24,8 @@ _APART = 4.0
 """Between names of one line."""
 _LEAST = 72.0
 """What is left of a name that is cut, at least."""
+_MOSTLY = 0.75
+"""Of a name over its box: cut further, it goes beside it."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,14 @@ def place_labels(
     nodes: Sequence[int],
     widths: Sequence[float],
     height: float,
-    right: float,
+    bounds: tuple[float, float],
     most: int,
 ) -> list[Label]:
     """Return the places of names, for `nodes` in the order in which they matter.
 
     `boxes` (N, 4) are left, top, right, bottom of the nodes that are drawn, NaN for others;
-    `widths` those that the names of `nodes` want; all in pixels. No name leaves 0 … `right`, and
-    there are `most` at most.
+    `widths` those that the names of `nodes` want; all in pixels. No name leaves the `bounds` to the
+    left and right, and there are `most` at most.
     """
     drawn = np.flatnonzero(np.isfinite(boxes[:, 0]))
     taken = boxes[drawn] + np.array([0.0, -_ENDS, 0.0, _ENDS])
@@ -60,8 +62,7 @@ def place_labels(
         top = max((box[1] + box[3] - height) / 2, 0.0)
         level = (taken[:, 1] < top + height) & (taken[:, 3] > top) & (drawn != node)
         line = (names[:, 1] < top + height) & (names[:, 3] > top)
-        in_way = np.concatenate([taken[level], names[line]])
-        place = _place(box, in_way, float(wanted), right)
+        place = _place(box, taken[level], names[line], float(wanted), bounds)
         if place is not None:
             left, width = place
             found.append(Label(node, left, top, width, height))
@@ -72,20 +73,29 @@ def place_labels(
     return found
 
 
-def _place(box: Array, in_way: Array, wanted: float, right: float) -> tuple[float, float] | None:
+def _place(
+    box: Array, others: Array, names: Array, wanted: float, bounds: tuple[float, float]
+) -> tuple[float, float] | None:
     """Return left and width of a name over its box, right of it or left of it."""
+    in_way = np.concatenate([others, names])
+    least, most = bounds
     middle = (box[0] + box[2]) / 2
     before, after = in_way[in_way[:, 0] < middle], in_way[in_way[:, 2] > middle]
-    low = max(float(before[:, 2].max(initial=0.0)), 0.0)
-    high = min(float(after[:, 0].min(initial=right)), right)
-    if high - low >= wanted and low <= box[0] and high >= box[2]:
-        width = max(wanted, float(box[2] - box[0]))  # it takes the place of its box
+    low = float(before[:, 2].max(initial=least))
+    high = float(after[:, 0].min(initial=most))
+    # Half of the gap to the next box is that one's, for a name of its own.
+    nearest = float(others[others[:, 0] < middle, 2].max(initial=-np.inf))
+    next_one = float(others[others[:, 2] > middle, 0].min(initial=np.inf))
+    low, high = max(low, (nearest + box[0]) / 2), min(high, (next_one + box[2]) / 2)
+    room, own = high - low, float(box[2] - box[0])
+    if room >= max(_MOSTLY * wanted, own) and low <= box[0] and high >= box[2]:
+        width = max(min(wanted, room), own)  # it takes the place of its box
         return min(max(middle - width / 2, low), high - width), width
     # Beside it, what stands above and below in the same column is not in the way.
     first, last = float(box[2]) + _BESIDE, float(box[0]) - _BESIDE
     beyond, short = in_way[in_way[:, 2] > first], in_way[in_way[:, 0] < last]
-    high = min(float(beyond[:, 0].min(initial=right)), right)
-    low = max(float(short[:, 2].max(initial=0.0)), 0.0)
+    high = float(beyond[:, 0].min(initial=most))
+    low = float(short[:, 2].max(initial=least))
     rooms = ((high - first, first), (last - low, low))
     room, start = max(rooms, key=lambda one: min(one[0], wanted))
     width = min(room, wanted)

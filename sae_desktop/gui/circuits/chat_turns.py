@@ -31,20 +31,21 @@ class _Said(QPlainTextEdit):
 
     asked = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, line: int) -> None:
+        """`line`: the height of one line, as that of other fields."""
         super().__init__()
+        self._line = line
         self.setTabChangesFocus(True)
         self.setPlaceholderText("What is said")
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.document().setDocumentMargin(1)
         self.textChanged.connect(self._fit)
         self._fit()
 
     def _fit(self) -> None:
         lines = min(max(self.document().size().height(), 1), _MOST_LINES)
-        margins = self.contentsMargins().top() + self.contentsMargins().bottom()
-        rest = 2 * (self.document().documentMargin() + self.frameWidth()) + margins
-        self.setFixedHeight(round(lines * self.fontMetrics().lineSpacing() + rest))
+        self.setFixedHeight(self._line + round((lines - 1) * self.fontMetrics().lineSpacing()))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -68,7 +69,7 @@ class _Turn(QWidget):
         for value, text in _ROLES:
             self.role.addItem(text, value)
         self.role.setCurrentIndex(max(self.role.findData(role), 0))
-        self.said = _Said()
+        self.said = _Said(self.role.sizeHint().height())
         self.said.setPlainText(said)
         self.remove = push_button("", lambda: None, icon="x", flat=True, tip="Take the turn away")
         row = QHBoxLayout(self)
@@ -100,15 +101,15 @@ class ChatTurns(QWidget):
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(4)
         self.add_button = push_button(
-            "Add a turn", self.add, icon="plus", flat=True,
-            tip="Add what is said next; Return traces, Shift+Return starts a line",
+            "", self.add, icon="plus", flat=True,
+            tip="Add a turn: what is said next. Return traces, Shift+Return starts a line",
         )  # fmt: skip
+        self.add_button.setAccessibleName("Add a turn")
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addLayout(self._rows)
-        column.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addStretch(1)
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
@@ -117,9 +118,11 @@ class ChatTurns(QWidget):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(inner)
         self._inner = inner
-        outer = QVBoxLayout(self)
+        outer = QHBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self._scroll)
+        outer.setSpacing(4)
+        outer.addWidget(self._scroll, 1)
+        outer.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignBottom)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.set_text("")
 
@@ -183,9 +186,8 @@ class ChatTurns(QWidget):
 
     def sizeHint(self) -> QSize:
         row = self.turns[0].role.sizeHint().height() + 4
-        inner = self._inner.sizeHint()
-        most = _MOST_ROWS * row + self.add_button.sizeHint().height() + 4
-        return QSize(inner.width(), min(inner.height(), most))
+        heights = [max(turn.said.height(), row - 4) + 4 for turn in self.turns]
+        return QSize(self._inner.sizeHint().width(), min(sum(heights) - 4, _MOST_ROWS * row - 4))
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from sae_desktop.circuits.config import TraceConfig, TraceResult
@@ -25,11 +25,13 @@ from sae_desktop.gui.circuits.node.trial_panel import TrialPanel
 from sae_desktop.gui.circuits.node_menu import node_menu
 from sae_desktop.gui.circuits.open_graph import OpenGraph
 from sae_desktop.gui.circuits.patch_place import PatchPlace
+from sae_desktop.gui.forms.set_forms import IndexSetForm
 from sae_desktop.gui.parts.actions import ActionInfo
 from sae_desktop.gui.parts.feature_menu import steer_with
 from sae_desktop.gui.parts.places import PlaceInfo, Places
 from sae_desktop.gui.parts.workspace import DockInfo, bring_forward
 from sae_desktop.gui.state.session import Session
+from sae_desktop.words.graph_words import lacking_text
 
 if TYPE_CHECKING:
     from sae_desktop.client.job import Job
@@ -87,6 +89,7 @@ class CircuitsPanel(QWidget):
         self.node.nodePointed.connect(self.graph.point_at)
         self.node.featureAsked.connect(self.open_feature)
         self.node.steerAsked.connect(self.steer)
+        self.node.indexAsked.connect(self.index_layer)
         self.groups.nodeChosen.connect(self.opened.select)
         self.groups.nodesMarked.connect(self.graph.canvas.mark)
         self.trial.nodeChosen.connect(self.opened.select)
@@ -96,6 +99,10 @@ class CircuitsPanel(QWidget):
         self.outputs.add_to(self.head.menu)
         self.outputs.compareAsked.connect(lambda: bring_forward(self.compare))
         session.place.add(self, self._keep, self._restore)
+        for beside in (self.node, self.attention, self.groups, self.trial, self.compare):
+            back = QShortcut(QKeySequence(Qt.Key.Key_Escape), beside)
+            back.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            back.activated.connect(self.graph.canvas.setFocus)
         self.setFocusProxy(self.graph)
         self.setAcceptDrops(True)
 
@@ -212,15 +219,27 @@ class CircuitsPanel(QWidget):
         else:
             opened.select(int(opened.folding.lead[node]))
 
+    def index_layer(self, node: int) -> None:
+        """Offer to index the layer of a node, so that its features have names and pages."""
+        graph, session = self.opened.graph, self._session
+        item = None if graph is None else session.inventory.set_named(graph.info.set)
+        if graph is None:
+            return
+        lacks = self.opened.names.lacks(node)
+        if item is None or lacks == "set":
+            session.notify(lacking_text(graph, node, "set"))
+        elif ("indexes of the set", item.name) in session.written:
+            session.notify(f"Layers of “{item.name}” are being indexed.")
+        elif lacks == "index":
+            joined = graph.info.set_kind == "cross_layer"
+            IndexSetForm(session, item, None if joined else int(graph.layer[node])).present(self)
+
     def _go_to(self, node: int) -> bool:
         place, index = self.opened.names.place(node), self.opened.names.index(node)
         if place is None:
             return False
         if not index:
-            self._session.notify(
-                f"“{place.dictionary}” has no index yet, and so its features have no pages. "
-                "Build one for the set in Project."
-            )
+            self.index_layer(node)
             return False
         self._session.go_to_feature(index, place.feature)
         return self._session.index_name == index
@@ -241,7 +260,14 @@ class CircuitsPanel(QWidget):
             self.fold(node)
         elif node is not None and key == "test":
             self.test(node)
-            self.trial.setFocus()
+            if self.trial.run_button.isEnabled():
+                self.trial.run_button.setFocus()
+            else:
+                self._session.notify("Only features, and groups of them, can be tested.")
+        elif node is not None and key == "node":
+            opened.select(node)
+            bring_forward(self.node)
+            self.node.tables["inputs"].setFocus()
 
     def _show_menu(self, node: int, at: QPoint) -> None:
         menu = node_menu(self, node)

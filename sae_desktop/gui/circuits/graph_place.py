@@ -23,6 +23,10 @@ _HINT = (
     "Point at a node to see what feeds it and what it feeds · click to keep it · drag to move, "
     "wheel to zoom, 0 for all"
 )
+_KEYS = (
+    "Arrows go from node to node, with Shift along the strongest edge · Return keeps · N lists · "
+    "E opens the feature · T tests · P pins · G collapses the group · Esc lets go"
+)
 _NO_SET = (
     "An attribution graph shows which features made the model’s next token, step by step. It "
     "needs transcoders for every layer of the model: a set. This project has none."
@@ -88,6 +92,7 @@ class GraphPlace(QWidget):
         self.canvas.tip_of = self._tip
         self.canvas.nodeClicked.connect(self._on_clicked)
         self.canvas.nodePointed.connect(self._say)
+        self.canvas.keyboardChanged.connect(lambda: self._say(self.canvas.pointed))
         self.canvas.nodeOpened.connect(self.featureAsked)
         self.canvas.menuAsked.connect(self.nodeMenuAsked)
         opened.opened.connect(self._on_opened)
@@ -190,7 +195,7 @@ class GraphPlace(QWidget):
         graph = self._opened.graph
         node = self._opened.node if node is None else node
         if graph is None or node is None:
-            self.words.setText(_HINT)
+            self.words.setText(_KEYS if self.canvas.hasFocus() else _HINT)
             return
         members = self._opened.folding.members.get(node)
         if members is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +86,16 @@ class NodeNames(QObject):
         if place is None or project is None:
             return ""
         return index_of(project, place.dictionary, self._indexes)
+
+    def lacks(self, node: int) -> Literal["", "index", "set"]:
+        """Return what a feature node lacks to be read: its index, or the whole set."""
+        graph = self._graph
+        if graph is None or self.place(node) is None or self.index(node):
+            return ""
+        item = self._session.inventory.set_named(graph.info.set)
+        if item is None or item.info is None:
+            return "set"
+        return "index" if int(graph.layer[node]) in item.info.layers else "set"
 
     def text(self, node: int, letters: int = 64) -> str:
         """Return what a node is called, in about as many letters."""

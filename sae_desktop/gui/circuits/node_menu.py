@@ -22,6 +22,7 @@ class Circuits(Protocol):
     def open_feature(self, node: int) -> None: ...
     def steer(self, node: int) -> None: ...
     def test(self, node: int) -> None: ...
+    def index_layer(self, node: int) -> None: ...
     def fold(self, node: int) -> None: ...
 
 
@@ -39,9 +40,13 @@ def node_menu(panel: Circuits, node: int) -> QMenu | None:
         _add(menu, "flask", "Test by switching it off\tT", lambda: panel.test(node))
     elif int(opened.group_numbers()[node]) >= 0:
         _add(menu, "arrows-in-simple", "Collapse its group\tG", lambda: panel.fold(node))
-    if feature:
+    lacks = opened.names.lacks(node) if feature else ""
+    if lacks == "index":
+        _add(menu, "list-numbers", "Index this layer…", lambda: panel.index_layer(node))
+    if feature and not lacks:
         _add(menu, "arrow-square-in", "Open the feature\tE", lambda: panel.open_feature(node))
         _add(menu, "sliders-horizontal", "Steer with this feature", lambda: panel.steer(node))
+    if feature:
         _add(menu, "flask", "Test by switching it off\tT", lambda: panel.test(node))
     pinned = opened.is_pinned(node)
     _add(

@@ -79,6 +79,7 @@ class PromptBar(QWidget):
         self.chat.setToolTip(
             plain_tip("The prompt is a chat, which the model reads through its template")
         )
+        self.chat.setMinimumHeight(self.target.sizeHint().height())
         self.turns = ChatTurns()
         self.turns.hide()
         self.trace_button = push_button(

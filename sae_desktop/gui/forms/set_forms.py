@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.described import default, setting
+from sae_desktop.dictionary.set_info import member_name
 from sae_desktop.exchange.set_config import ExportSetConfig, SetFormat
 from sae_desktop.features.set_index_config import IndexSetConfig
 from sae_desktop.gui.forms.job_forms import JobForm
@@ -28,19 +29,24 @@ _BYTES = 2
 
 
 class IndexSetForm(JobForm):
-    """Indexes and names the features of all layers that have no index yet."""
+    """Indexes and names the features of all layers that have no index yet, or those of one."""
 
-    def __init__(self, session: Session, item: SetItem) -> None:
+    def __init__(self, session: Session, item: SetItem, layer: int | None = None) -> None:
         left = len(item.members) - len(item.indexed)
+        of, start = count_text(item), "Index all layers"
+        kept = " Layers with such an index are kept."
+        if layer is not None:
+            of, start, kept = f"layer {layer}", f"Index layer {layer}", ""
+        elif left < len(item.members):
+            start = "Index the other layers"
         super().__init__(
             session,
-            f"Index “{item.name}”",
-            f"Reads the text once through the model and keeps, for every feature of "
-            f"{count_text(item)}, where it fires and what it makes more likely; each gets an "
-            "automatic name. Layers with such an index are kept.",
-            "Index all layers" if left == len(item.members) else "Index the other layers",
+            f"Index “{item.name}”" if layer is None else f"Index layer {layer} of “{item.name}”",
+            f"Reads the text once through the model and keeps, for every feature of {of}, where "
+            f"it fires and what it makes more likely; each gets an automatic name.{kept}",
+            start,
         )
-        self._item = item
+        self._item, self._layer = item, layer
         self.source = QComboBox()
         self._offer_sources()
         self.add_row("Text", self.source, "Where the features are looked for")
@@ -81,9 +87,12 @@ class IndexSetForm(JobForm):
     def _say_room(self, _value: object = None) -> None:
         """Say what the activations take while they are needed."""
         kind, _ = self.source.currentData()
-        widths = [m.summary.width for m in self._item.members if m.summary is not None]
+        members = self._item.members
+        if self._layer is not None:
+            members = tuple(m for m in members if m.name.endswith(f".{member_name(self._layer)}"))
+        widths = [m.summary.width for m in members if m.summary is not None]
         size = self.rows.value() * sum(widths) * _BYTES
-        text = f"Its activations take {format_bytes(size)} of disk until the layers are indexed."
+        text = f"The activations take {format_bytes(size)} of disk until that is done."
         self._room.setText("" if kind == _STORE else text)
 
     def config(self) -> IndexSetConfig:
@@ -92,6 +101,7 @@ class IndexSetForm(JobForm):
         return IndexSetConfig(
             project=self.session.project_path,
             set=self._item.name,
+            layers=() if self._layer is None else (self._layer,),
             activations=store,
             harvest=harvest,
             rows=self.rows.value(),

@@ -15,10 +15,13 @@ from pytestqt.qtbot import QtBot
 from set_project import add_set
 from shown_panel import shown
 
+from sae_desktop.circuits.asking_config import InterveneConfig
 from sae_desktop.circuits.reading.graph_file import EMBEDDING, ERROR, FEATURE, LOGIT, read_graph
 from sae_desktop.circuits.reading.graph_view import node_key, read_view
 from sae_desktop.circuits.reading.pruning import pruned
+from sae_desktop.features.set_index_config import IndexSetConfig
 from sae_desktop.gui.circuits.circuits import CircuitsPanel
+from sae_desktop.gui.forms.set_forms import IndexSetForm
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.plot_image import PRINT_WIDTH
 from sae_desktop.gui.state.session import Session
@@ -193,8 +196,8 @@ def test_node__that_is_lit_stands_out_and_others_step_back(
 def test_feature__without_an_index_says_what_to_do(circuits: CircuitsPanel, heard: Heard) -> None:
     circuits.opened.select(int(_shown_features(circuits)[0]))
     circuits.graph.canvas.keyAsked.emit("open")
-    assert "has no index yet" in heard.notices[-1]
-    assert not circuits.node.open_button.isEnabled()
+    assert "does not have the set “set”" in heard.notices[-1]
+    assert not circuits.node.open_button.isVisibleTo(circuits.node)
 
 
 def test_damaged_graph__is_told_and_the_open_one_stays(
@@ -250,3 +253,63 @@ def test_compare__frames_what_the_other_graph_has_not(circuits: CircuitsPanel) -
     circuits.compare.end_button.click()
     assert circuits.opened.marks is None
     assert circuits.compare.model.rowCount() == 0
+
+
+def test_layer_without_an_index__is_offered_for_indexing_where_its_node_is(
+    circuits: CircuitsPanel, session: Session, project: Project, client: FakeClient
+) -> None:
+    graph = circuits.opened.graph
+    assert graph is not None
+    features = np.flatnonzero(graph.kind == FEATURE)
+    bare, read = (int(features[graph.layer[features] == layer][0]) for layer in (0, 1))
+    circuits.opened.select(bare)
+    panel = circuits.node
+    assert not panel.index_button.isVisibleTo(panel)  # the project has no such set
+    assert "does not have the set “set”" in panel.figures.text()
+    add_set(project, "set", layers=4, indexed=[1])
+    session.look_again()
+    circuits.opened.dressChanged.emit()
+    assert panel.index_button.isVisibleTo(panel)
+    assert not panel.open_button.isVisibleTo(panel)
+    panel.index_button.click()
+    form = circuits.window().findChild(IndexSetForm)
+    assert form is not None
+    assert "layer 0" in form.windowTitle()
+    form.accept()
+    assert client.last(IndexSetConfig).config.layers == (0,)
+    circuits.opened.select(read)
+    assert panel.open_button.isVisibleTo(panel)
+    assert not panel.index_button.isVisibleTo(panel)
+
+
+def test_keyboard__goes_from_the_prompt_to_a_node_its_table_its_test_and_back(
+    circuits: CircuitsPanel, session: Session, client: FakeClient, qtbot: QtBot
+) -> None:
+    canvas, opened = circuits.graph.canvas, circuits.opened
+    canvas.setFocus()
+    qtbot.waitUntil(canvas.hasFocus)
+    assert "T tests" in circuits.graph.words.text()
+    QTest.keyClick(canvas, Qt.Key.Key_Down)  # the likeliest token first
+    graph = opened.graph
+    assert graph is not None
+    assert canvas.pointed is not None
+    assert graph.kind[canvas.pointed] == LOGIT
+    node = int(_shown_features(circuits)[-1])
+    canvas.point_at(node)
+    QTest.keyClick(canvas, Qt.Key.Key_N)
+    table = circuits.node.tables["inputs"]
+    assert opened.node == node
+    qtbot.waitUntil(table.hasFocus)
+    QTest.keyClick(table, Qt.Key.Key_Escape)
+    qtbot.waitUntil(canvas.hasFocus)
+    QTest.keyClick(canvas, Qt.Key.Key_T)
+    qtbot.waitUntil(circuits.trial.run_button.hasFocus)
+    QTest.keyClick(circuits.trial.run_button, Qt.Key.Key_Space)
+    asked = client.last(InterveneConfig)
+    assert asked.config.changes[0].mode == "ablate"
+    client.fail(asked, "It ended.")  # its button can be pressed again, and has the focus
+    qtbot.waitUntil(circuits.trial.run_button.hasFocus)
+    QTest.keyClick(circuits.trial.run_button, Qt.Key.Key_Escape)
+    qtbot.waitUntil(canvas.hasFocus)
+    QTest.keyClick(canvas, Qt.Key.Key_Escape)
+    assert opened.node is None

@@ -137,7 +137,7 @@ def test_names__cover_neither_one_another_nor_other_nodes() -> None:
     middles = np.stack([placing.x, placing.y], axis=1)
     boxes = np.concatenate([middles - half, middles + half], axis=1) * zoom
     nodes = [int(node) for node in np.argsort(-graph.influence) if shown[node]]
-    labels = place_labels(boxes, nodes, [60.0] * len(nodes), height, right, most=40)
+    labels = place_labels(boxes, nodes, [60.0] * len(nodes), height, (0.0, right), most=40)
     assert 5 < len(labels) <= 40
 
     def touch(a: tuple[float, ...], b: tuple[float, ...]) -> bool:

@@ -148,22 +148,25 @@ class Axes:
         painter.save()
         painter.setClipRect(area)
         painter.fillRect(area, colours.raised)
-        free = area.top() - 1.0
-        for row in range(self._layers + 2):
-            layer = self._layers - row
-            top = area.top() + (float(placing.rows[row]) - camera.y) * camera.zoom
-            bottom = area.top() + (float(placing.rows[row + 1]) - camera.y) * camera.zoom
+        edges = area.top() + (placing.rows - camera.y) * camera.zoom
+        if marked is not None and -1 <= marked <= self._layers:
+            top, bottom = edges[self._layers - marked : self._layers - marked + 2].tolist()
+            painter.fillRect(QRectF(area.left(), top, area.width(), bottom - top),
+                             colours.selection)  # fmt: skip
+        half = self._line / 2
+        taken: list[float] = []
+        # What is at the ends is named first: numbers in between can be left out.
+        for row in (0, self._layers + 1, *range(1, self._layers + 1)):
+            layer, (top, bottom) = self._layers - row, edges[row : row + 2].tolist()
             if bottom < area.top() or top > area.bottom():
                 continue
-            if layer == marked:
-                painter.fillRect(QRectF(area.left(), top, area.width(), bottom - top),
-                                 colours.selection)  # fmt: skip
             middle = (max(top, area.top()) + min(bottom, area.bottom())) / 2
-            if middle - self._line / 2 < free:
+            middle = min(max(middle, area.top() + half), area.bottom() - half)
+            if any(abs(middle - other) < self._line for other in taken):
                 continue
-            free = middle + self._line / 2
+            taken.append(middle)
             painter.setPen(colours.text if layer in (-1, self._layers) else colours.muted_text)
-            box = QRectF(area.left(), middle - self._line / 2, area.width() - _PAD, self._line)
+            box = QRectF(area.left(), middle - half, area.width() - _PAD, self._line)
             painter.drawText(
                 box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
                 self.layer_name(layer),

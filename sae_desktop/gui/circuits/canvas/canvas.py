@@ -279,7 +279,9 @@ class GraphCanvas(QWidget):
         if self._far is None:
             metrics, lit = QFontMetricsF(self.font()), self._lit
             among, first = (None, None) if lit is None else (lit.nodes.tolist(), lit.node)
-            self._far = FarNames(self.scene, self.camera.zoom, metrics, among, first)
+            zoom = self.camera.zoom
+            beside = max(area.width() - self.scene.placing.width * zoom, 0.0) / 2
+            self._far = FarNames(self.scene, zoom, metrics, among, first, beside)
         painter.save()
         painter.setClipRect(area)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

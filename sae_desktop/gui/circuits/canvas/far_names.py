@@ -29,8 +29,12 @@ class FarNames:
         metrics: QFontMetricsF,
         among: Sequence[int] | None = None,
         first: int | None = None,
+        beside: float = 0.0,
     ) -> None:
-        """`among`: the nodes that are lit, which alone are named, `first` before the others."""
+        """`among`: the nodes that are lit, which alone are named, `first` before the others.
+
+        `beside`: pixels to either side of the drawing where there is room for names, too.
+        """
         self.placed: list[tuple[int, str, QRectF]] = []
         """Node, text, and its box in pixels from the drawing's corner."""
         nodes = scene.nodes if among is None else np.asarray(among)
@@ -41,7 +45,7 @@ class FarNames:
         ]
         placed = place_labels(
             _boxes(scene, nodes, zoom), wanted, widths, metrics.height(),
-            scene.placing.width * zoom, _MOST,
+            (-beside, scene.placing.width * zoom + beside), _MOST,
         )  # fmt: skip
         for one in placed:
             room = one.width - 2 * _PAD + 0.5

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QHelpEvent, QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QFocusEvent,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QToolTip
 
 from sae_desktop.gui.circuits.canvas.canvas import GraphCanvas
@@ -25,6 +32,7 @@ _LETTERS = {
     Qt.Key.Key_E: "open",
     Qt.Key.Key_G: "fold",
     Qt.Key.Key_T: "test",
+    Qt.Key.Key_N: "node",
 }
 _PAN = 0.15
 
@@ -42,7 +50,9 @@ class GraphView(GraphCanvas):
     """A node was double-clicked."""
     nodePointed = Signal(object)
     keyAsked = Signal(str)
-    """What a letter stands for: "pin", "freeze", "open", "fold" or "test"."""
+    """What a letter stands for: "pin", "freeze", "open", "fold", "test" or "node"."""
+    keyboardChanged = Signal()
+    """The keyboard has come, or gone."""
     menuAsked = Signal(int, object)
     """A node and the place of the screen."""
 
@@ -124,6 +134,14 @@ class GraphView(GraphCanvas):
             self.nodePointed.emit(node)
 
     # ------------------------------------------------------------------ the keys
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.keyboardChanged.emit()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.keyboardChanged.emit()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key, modifiers = Qt.Key(event.key()), event.modifiers()
         area = self.area()

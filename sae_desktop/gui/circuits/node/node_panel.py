@@ -24,7 +24,13 @@ from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.words.amounts import exact_count, share_text
-from sae_desktop.words.graph_words import KIND_TITLES, group_place, place_text, sum_text
+from sae_desktop.words.graph_words import (
+    KIND_TITLES,
+    group_place,
+    lacking_text,
+    place_text,
+    sum_text,
+)
 
 _NOTHING = "Click a node of the graph to see what feeds it and what it feeds."
 _ALL_KINDS = frozenset(range(4))
@@ -40,6 +46,8 @@ class NodePanel(QWidget):
     featureAsked = Signal(int)
     """Open the page of a node's feature."""
     steerAsked = Signal(int)
+    indexAsked = Signal(int)
+    """Index the layer of a node, which has no index."""
 
     def __init__(self, opened: OpenGraph) -> None:
         super().__init__()
@@ -58,6 +66,10 @@ class NodePanel(QWidget):
         self.steer_button = push_button(
             "Steer", lambda: self._ask(self.steerAsked), icon="sliders-horizontal",
             tip="Turn this feature up or down while the model writes",
+        )  # fmt: skip
+        self.index_button = push_button(
+            "Index this layer…", lambda: self._ask(self.indexAsked), icon="list-numbers",
+            tip="Find out where the layer’s features fire: then they have names and pages (E)",
         )  # fmt: skip
         self.pin_button = push_button("Pin", self._pin, icon="push-pin")
         self.expand_button = push_button(
@@ -89,9 +101,11 @@ class NodePanel(QWidget):
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
         for button in (
-            self.expand_button, self.open_button, self.steer_button, self.pin_button
+            self.expand_button, self.index_button, self.open_button, self.steer_button,
+            self.pin_button,
         ):  # fmt: skip
             buttons.addWidget(button)
+            button.hide()  # those of the selected node come with it
         buttons.addStretch(1)
         row = QHBoxLayout()
         row.setSpacing(4)
@@ -197,13 +211,12 @@ class NodePanel(QWidget):
             figures.insert(0, f"Activation {float(graph.activation[node]):.3g}")
         added = sum_text(graph, node)
         self.figures.setText(" · ".join(figures) + (f"\n{added}" if added else ""))
-        has_page = bool(opened.names.index(node))
+        lacks = opened.names.lacks(node)
+        self.index_button.setVisible(lacks == "index")
         for button in (self.open_button, self.steer_button):
-            button.setVisible(kind == FEATURE)
-            button.setEnabled(has_page)
-        tip = "Its contexts and figures, in Explore (E)"
-        none = "This layer’s dictionary has no index yet: build one for the set in Project"
-        self.open_button.setToolTip(plain_tip(tip if has_page else none))
+            button.setVisible(kind == FEATURE and not lacks)
+        if lacks:
+            self.figures.setText(f"{self.figures.text()}\n{lacking_text(graph, node, lacks)}")
         self._dress_pin(opened.is_pinned(node))
 
     def _dress_group(self, graph: Graph, node: int, members: Array) -> None:
@@ -215,7 +228,9 @@ class NodePanel(QWidget):
             f"{share_text(share)} of all nodes’ influence. Inputs and outputs are those of its "
             "features, added up; edges between them are left out."
         )
-        for button in (self.open_button, self.steer_button, self.pin_button):
+        for button in (
+            self.index_button, self.open_button, self.steer_button, self.pin_button
+        ):  # fmt: skip
             button.hide()
 
     def _dress_pin(self, pinned: bool) -> None:
