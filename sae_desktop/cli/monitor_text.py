@@ -17,6 +17,7 @@ from sae_desktop.safety.monitors.config import (
 from sae_desktop.safety.monitors.file import Monitor
 from sae_desktop.words.amounts import share_text
 from sae_desktop.words.monitor_text import promise_text
+from sae_desktop.words.store_text import plural
 
 _SHOWN = 20
 
@@ -60,7 +61,7 @@ def ran(result: RunMonitorsResult) -> str:
     rows = [
         (
             one.monitor,
-            f"{one.units:,} {one.unit}s",
+            plural(one.units, one.unit),
             f"{one.fired:,}",
             f"{one.rate:.2%}",
             "–"
@@ -77,7 +78,7 @@ def ran(result: RunMonitorsResult) -> str:
         where = f"{hit.title or hit.source} {hit.document}".strip()
         before, own, after = map(visible_token, (hit.before, hit.text, hit.after))
         lines.append(f"{hit.score:.4g}  {where}: …{before}【{own}】{after}…")
-    lines.append(f"{result.kept:,} hits are in {result.path}.")
+    lines.append(f"{plural(result.kept, 'hit')} in {result.path}.")
     return "\n".join(lines)
 
 
