@@ -149,6 +149,9 @@ def _requests(path: Path) -> dict[str, str]:
     """Return the answers that models gave; how often they were asked depends on the kill."""
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        # Killed before it had made the table, which whoever opens it next makes.
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'requests'").fetchone():
+            return {}
         rows = database.execute("SELECT hex(digest), state, answer FROM requests")
         return {digest: f"{state} {answer!r}" for digest, state, answer in rows}
 

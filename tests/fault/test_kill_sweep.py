@@ -14,7 +14,10 @@ from kill_jobs import SCENARIOS, Place
 from sae_desktop.engine.registry import JOB_KINDS
 
 _SWEEP = Path(__file__).with_name("kill_sweep.py")
-_SLOW = ("completeness", "sweep", "harvest more")
+_SLOW = (
+    "completeness", "sweep", "harvest more", "output effect", "index again",
+    "index without firings", "merge over",
+)  # fmt: skip
 """Left to the night: seconds a trial."""
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="its trials are forks")
 

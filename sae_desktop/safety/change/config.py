@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from sae_desktop.described import said
+from sae_desktop.file_kinds import takes
 from sae_desktop.limits import (
     AtLeast0,
     ContextSize,
@@ -43,9 +44,11 @@ class CompareCheckpointsConfig(
         str,
         said("Dictionary", "Of the first model; its features are followed. Empty: none.", _READ),
     ] = ""
-    corpus: Annotated[str, said("Text", "Text that is read; empty: the built-in text.", _TEXTS)] = (
-        ""
-    )
+    corpus: Annotated[
+        str,
+        said("Text", "Text that is read; empty: the built-in text.", _TEXTS),
+        takes("corpus"),
+    ] = ""
     texts: Annotated[Count, said("Texts", "Texts read, each of another document.", _TEXTS)] = 128
     context_size: Annotated[ContextSize, said("Tokens per text", "Tokens of each.", _TEXTS)] = 64
     traits: Annotated[
@@ -146,7 +149,7 @@ class WatchConfig(msgspec.Struct, frozen=True, kw_only=True, tag="watch_checkpoi
     ] = ""
     site: str = ""
     dictionary: str = ""
-    corpus: str = ""
+    corpus: Annotated[str, takes("corpus")] = ""
     texts: Count = 128
     context_size: ContextSize = 64
     traits: tuple[str, ...] = ()
