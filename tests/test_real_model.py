@@ -61,7 +61,7 @@ def test_smollm2__goes_the_whole_path(lm: LanguageModel, tmp_path: Path) -> None
     trained = train(
         TrainConfig(
             project=path, name="d", activations="acts", features=FEATURES, k=32, lr=1e-3,
-            tokens=4 * TOKENS, batch=1024, metric_rows=2048,
+            tokens=8 * TOKENS, batch=1024, metric_rows=2048,
         ),
         context,
     )  # fmt: skip
