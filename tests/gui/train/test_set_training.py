@@ -226,7 +226,7 @@ def test_set__leads_on_to_the_index_of_its_layers(
     training.index_button.click()
     form = training.window().findChild(IndexSetForm)
     assert form is not None
-    assert form._room.text().startswith("Its activations take 9.6 MB")
+    assert form._room.text().startswith("The activations take 9.6 MB of disk")
     form.rows.setValue(1_000)
     form.accept()
     asked = client.last(IndexSetConfig).config
