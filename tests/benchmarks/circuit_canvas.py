@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from made_graphs import save_made_graph
 from PySide6.QtCore import QEventLoop, QPointF, Qt, QTimer
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
@@ -30,6 +30,10 @@ from sae_desktop.gui.circuits.open_graph import edge_importance
 from sae_desktop.gui.frame.app import make_application
 from sae_desktop.gui.parts import theme
 from sae_desktop.words.graph_words import plain_name
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from made_graphs import save_made_graph
 
 _FRAME_MS = 16
 _SECONDS = 4.0
