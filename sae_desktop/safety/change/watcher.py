@@ -15,8 +15,9 @@ import msgspec
 
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext, SilentContext
+from sae_desktop.language_model.files.find import find_model
 from sae_desktop.limits import refuse_beyond_limits
-from sae_desktop.project import Project
+from sae_desktop.project import Project, existing
 from sae_desktop.safety.change.alerts import Calibration, alert_of, calibrate, run_of
 from sae_desktop.safety.change.checkpoint_files import Look, checkpoints_in, incomplete, look_at
 from sae_desktop.safety.change.config import (
@@ -30,6 +31,7 @@ from sae_desktop.safety.change.config import (
 )
 from sae_desktop.safety.change.job import compare_checkpoints
 from sae_desktop.safety.change.watch_file import WatchRecord, read_calibration, read_record
+from sae_desktop.safety.concept_set import read_set
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
 
@@ -85,11 +87,12 @@ def watch_checkpoints(config: WatchConfig, context: JobContext) -> WatchResult:
     Ends after `expected` checkpoints, after `idle` minutes without a new one, at the first alert
     if asked to, or when it is asked to stop. What was watched is kept after every checkpoint. A
     checkpoint that cannot be read is left out, and told. Raises UserError for a folder that is not
-    there, and for a calibration of other settings.
+    there, for a base, dictionary or trait that is not, and for a calibration of other settings.
     """
     refuse_beyond_limits(config)
     project = Project.open(config.project)
     path = project.watch_path(config.name)
+    _refuse_missing(project, config)
     calibration = _calibration(project, config)
     record = _record(path, config)
     folder = _Folder(Path(config.folder).expanduser())
@@ -111,6 +114,16 @@ def watch_checkpoints(config: WatchConfig, context: JobContext) -> WatchResult:
         if _over(config, record) or idle or context.stop_requested:
             return _result(config, record, folder, calibration)
         _rest(config.every, context)
+
+
+def _refuse_missing(project: Project, config: WatchConfig) -> None:
+    """Raise UserError for what every comparison would lack: each would leave its checkpoint out."""
+    if config.base:
+        find_model(config.base)
+    if config.dictionary:
+        existing("dictionary", config.dictionary, project.all_dictionaries())
+    for trait in config.traits:
+        read_set(project, trait)
 
 
 def _over(config: WatchConfig, record: WatchRecord) -> bool:

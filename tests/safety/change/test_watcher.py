@@ -56,7 +56,7 @@ def _save(folder: Path, name: str, size: object) -> None:
 def _config(tmp_path: Path, **rest: object) -> WatchConfig:
     Project.open_or_create(tmp_path / "p")
     told = {"project": str(tmp_path / "p"), "name": "w", "folder": str(tmp_path / "run"),
-            "base": "base", "every": 0.01, **rest}  # fmt: skip
+            "base": "builtin", "every": 0.01, **rest}  # fmt: skip
     return msgspec.convert(told, WatchConfig)
 
 
@@ -66,10 +66,10 @@ def test_watch__compares_each_with_the_one_before_and_resumes(
     for name in ("c-1", "c-2"):
         _save(tmp_path / "run", name, SIZES[name])
     watch_checkpoints(_config(tmp_path, expected=2), SilentContext())
-    assert compared == [("base", "c-1"), ("base", "c-1", "c-2")]
+    assert compared == [("builtin", "c-1"), ("builtin", "c-1", "c-2")]
     _save(tmp_path / "run", "c-10", 4.0)
     result = watch_checkpoints(_config(tmp_path, expected=3), SilentContext())
-    assert compared[2:] == [("base", "c-2", "c-10")]
+    assert compared[2:] == [("builtin", "c-2", "c-10")]
     assert [one.scores["outputs"] for one in result.watched] == [1.0, 2.0, 4.0]
     with pytest.raises(UserError, match="already a watch “w”"):
         watch_checkpoints(_config(tmp_path, texts=9), SilentContext())
@@ -119,9 +119,21 @@ def test_watch__leaves_out_what_cannot_be_read_and_ends_when_nothing_comes(
     _save(run, "c-3", 3.0)
     (run / "c-4").mkdir()
     result = watch_checkpoints(_config(tmp_path, idle=0.003), SilentContext())
-    assert compared[-1] == ("base", "c-1", "c-3")
+    assert compared[-1] == ("builtin", "c-1", "c-3")
     assert list(result.skipped) == ["c-2"]
     assert result.waiting == ["c-4: empty"]
+
+
+@pytest.mark.parametrize(
+    "lacking", [{"base": "nowhere"}, {"dictionary": "nowhere"}, {"traits": ["nowhere"]}]
+)
+def test_watch__is_refused_what_it_would_leave_every_checkpoint_out_for(
+    tmp_path: Path, compared: list[tuple[str, ...]], lacking: dict[str, object]
+) -> None:
+    _save(tmp_path / "run", "c-1", 1.0)
+    with pytest.raises(UserError, match="nowhere"):
+        watch_checkpoints(_config(tmp_path, expected=1, **lacking), SilentContext())
+    assert compared == []
 
 
 def test_alert__is_raised_between_the_right_two_and_kept(
