@@ -9,6 +9,7 @@ WORKSPACES = (
     ("explore", "Explore", "magnifying-glass"),
     ("steer", "Steer", "sliders-horizontal"),
     ("circuits", "Circuits", "tree-structure"),
+    ("safety", "Safety", "shield-check"),
     ("gallery", "Gallery", "books"),
 )
 """Id, text, icon: in the order of the work."""

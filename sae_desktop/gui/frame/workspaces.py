@@ -57,6 +57,14 @@ def _circuits(session: Session, settings: Settings) -> Workspace:
     return Workspace("circuits", panel, panel.docks(), places=panel.places)
 
 
+def _safety(session: Session, settings: Settings) -> Workspace:
+    from sae_desktop.gui.safety.safety import SafetyPanel
+
+    del settings
+    panel = SafetyPanel(session)
+    return Workspace("safety", panel, panel.docks(), places=panel.places)
+
+
 def _gallery(session: Session, settings: Settings) -> Workspace:
     from sae_desktop.gui.gallery.gallery import GalleryPanel
 
@@ -70,5 +78,6 @@ PANELS: dict[str, Callable[[Session, Settings], Workspace]] = {
     "explore": _explore,
     "steer": _steer,
     "circuits": _circuits,
+    "safety": _safety,
     "gallery": _gallery,
 }

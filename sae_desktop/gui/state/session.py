@@ -62,7 +62,7 @@ class Session(QObject):
     noticeRaised = Signal(str)
     """One sentence to be shown as a passing toast."""
     workspaceRequested = Signal(str)
-    """Id of the workspace to show: project, harvest, train, explore, steer, circuits."""
+    """Id of the workspace to show: project, harvest, train, explore, steer, circuits, safety."""
     harvestRequested = Signal(object)
     """dict of HarvestConfig fields to fill into the Harvest panel, such as {"model": path}."""
     harvestDrafted = Signal()

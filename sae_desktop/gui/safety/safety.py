@@ -1,0 +1,74 @@
+"""The Safety workspace: features that matter, alarms with a promise, a model that changes."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from sae_desktop.gui.parts.actions import ActionInfo
+from sae_desktop.gui.parts.places import PlaceInfo, Places
+from sae_desktop.gui.parts.workspace import DockInfo
+from sae_desktop.gui.safety.changes_place import ChangesPlace
+from sae_desktop.gui.safety.monitors_place import MonitorsPlace
+from sae_desktop.gui.safety.scan_place import ScanPlace
+from sae_desktop.gui.safety.sets_place import SetsPlace
+from sae_desktop.gui.state.session import Session
+
+_PLACES = (
+    ("sets", "Show the concept sets", "list-bullets"),
+    ("scan", "Scan a dictionary for concepts", "target"),
+    ("monitors", "Show the monitors", "bell-ringing"),
+    ("changes", "Show what changed in a model", "git-diff"),
+)
+"""Id, what its action is called, icon."""
+
+
+class SafetyPanel(QWidget):
+    """Four places, in the order of the work."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.setObjectName("safety")
+        self.setProperty("ground", "window")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._session = session
+        self.sets = SetsPlace(session)
+        self.scan = ScanPlace(session)
+        self.monitors = MonitorsPlace(session)
+        self.changes = ChangesPlace(session)
+        icons = {name: icon for name, _, icon in _PLACES}
+        self.places = Places(
+            [
+                PlaceInfo("sets", "Concept sets", icons["sets"], self.sets,
+                          "Texts that show a concept, beside texts that only look like it"),
+                PlaceInfo("scan", "Scan", icons["scan"], self.scan,
+                          "Which features tell a concept’s texts from their near misses"),
+                PlaceInfo("monitors", "Monitors", icons["monitors"], self.monitors,
+                          "Alarms with a promised rate of false ones, and what they found"),
+                PlaceInfo("changes", "Changes", icons["changes"], self.changes,
+                          "What changed from one checkpoint of a model to the next"),
+            ],
+            "What Safety shows",
+        )  # fmt: skip
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.places)
+        self.places.placeChanged.connect(self._on_place_changed)
+        self.setFocusProxy(self.places)
+
+    def docks(self) -> list[DockInfo]:
+        """Return what stands beside: nothing."""
+        return []
+
+    def action_infos(self) -> list[ActionInfo]:
+        """Return what can be done here, for menus, shortcuts and the palette."""
+        return [
+            ActionInfo(f"safety.{name}", text, partial(self.places.show_place, name), icon=icon)
+            for name, text, icon in _PLACES
+        ]
+
+    def _on_place_changed(self, place: str) -> None:
+        if self._session.workspace.partition(".")[0] == "safety":
+            self._session.enter_workspace(f"safety.{place}")
