@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.circuits.lens_config import AttributeConfig, AttributeResult
-from sae_desktop.gui.circuits.asked_job import AskedJob
 from sae_desktop.gui.circuits.asked_page import lay_out
 from sae_desktop.gui.circuits.firing_model import NAME, FiringModel
 from sae_desktop.gui.circuits.open_graph import OpenGraph
@@ -22,6 +21,7 @@ from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.quiet_words import QuietWordsDelegate
+from sae_desktop.gui.state.asked_job import AskedJob
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.attribution_text import attribution_text
 from sae_desktop.words.trace_text import read_tokens

@@ -17,12 +17,12 @@ from sae_desktop.circuits.config import (
 from sae_desktop.circuits.reading.tracer_head import named_set
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.recognise import dialog_filter, require_kind
-from sae_desktop.gui.circuits.asked_job import AskedJob
 from sae_desktop.gui.circuits.canvas.pictures import save_picture
 from sae_desktop.gui.circuits.graph_place import GraphPlace
 from sae_desktop.gui.circuits.open_graph import OpenGraph
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.plot_image import PICTURES
+from sae_desktop.gui.state.asked_job import AskedJob
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.trash import Trash
 from sae_desktop.words.trace_text import graph_name

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.circuits.lens_config import PatchConfig, PatchResult
-from sae_desktop.gui.circuits.asked_job import AskedJob
 from sae_desktop.gui.circuits.asked_page import lay_out
 from sae_desktop.gui.circuits.cell_grid import CellGrid
 from sae_desktop.gui.circuits.model_choice import ModelChoice
@@ -20,6 +19,7 @@ from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.state.asked_job import AskedJob
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.lens_text import HOOKS, patch_cells, patch_text
 

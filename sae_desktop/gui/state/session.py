@@ -89,6 +89,8 @@ class Session(QObject):
     """A job has given the open index a column of this name."""
     textRequested = Signal(str)
     """A text to be tried on the features."""
+    monitorRequested = Signal(object)
+    """MonitorDraft: features, and the concept set they were found for, to make a monitor of."""
 
     def __init__(self, client: EngineClient, places: Path | None = None) -> None:
         """`places`: where to keep the state of the window for each project; None: nowhere."""

@@ -19,11 +19,11 @@ from sae_desktop.circuits.asking_config import (
     HeadConfig,
     HeadResult,
 )
-from sae_desktop.gui.circuits.asked_job import AskedJob
 from sae_desktop.gui.circuits.cell_grid import CellGrid
 from sae_desktop.gui.circuits.open_graph import OpenGraph
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.state.asked_job import AskedJob
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.attention_text import (
     edge_text,

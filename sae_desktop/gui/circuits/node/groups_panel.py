@@ -29,12 +29,12 @@ from sae_desktop.circuits.reading.graph_view import (
     without_nodes,
 )
 from sae_desktop.errors import UserError
-from sae_desktop.gui.circuits.asked_job import AskedJob
 from sae_desktop.gui.circuits.canvas.painting import group_colour
 from sae_desktop.gui.circuits.open_graph import OpenGraph
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.state.asked_job import AskedJob
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.amounts import share_text
 from sae_desktop.words.circuit_text import groups_text

@@ -26,13 +26,13 @@ from sae_desktop.circuits.asking_config import (
     NormsMode,
 )
 from sae_desktop.circuits.reading.graph_file import FEATURE, LOGIT
-from sae_desktop.gui.circuits.asked_job import AskedJob
 from sae_desktop.gui.circuits.node.prediction_plot import PredictionPlot
 from sae_desktop.gui.circuits.open_graph import OpenGraph
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.state.asked_job import AskedJob
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.circuit_text import (
     HELD,
