@@ -3,9 +3,9 @@
     QT_QPA_PLATFORM=offscreen python packaging/screenshots.py PROJECT FOLDER [--only explore]
     QT_SCALE_FACTOR=2 QT_QPA_PLATFORM=offscreen python packaging/screenshots.py …   (200%)
 
-With `--states` the states of the Harvest, Training, Explore and Circuits workspaces are grabbed,
-too: what a store holds; folded settings, targets, the sweep, the plots of a sweep, all curves, the
-evaluation; features side by side, the tabs of Labels; a graph, a node of it, the lens.
+With `--states` the states of the workspaces are grabbed, too: what a store holds; folded settings,
+targets, the sweep, the plots of a sweep, all curves, the evaluation; features side by side, the
+tabs of Labels; a graph, a node of it, the lens; a scan.
 The pictures of the README are `--size 1440x900` of the demonstration.
 """
 
@@ -164,6 +164,10 @@ def _lens(window: MainWindow) -> None:
     wait(_SETTLE_S)
 
 
+def _safety(window: MainWindow, place: str) -> None:
+    window.workspace("safety").main.places.show_place(place)
+
+
 HARVEST_STATES: dict[str, Callable[[MainWindow], None]] = {
     "store": lambda window: _harvest(window, 1),
 }
@@ -192,11 +196,15 @@ CIRCUIT_STATES: dict[str, Callable[[MainWindow], None]] = {
     "node": _node,
     "lens": _lens,
 }
+SAFETY_STATES: dict[str, Callable[[MainWindow], None]] = {
+    "scan": lambda window: _safety(window, "scan"),
+}
 STATES = {
     "harvest": HARVEST_STATES,
     "train": TRAINING_STATES,
     "explore": EXPLORE_STATES,
     "circuits": CIRCUIT_STATES,
+    "safety": SAFETY_STATES,
 }
 """Workspace → state → how one gets there from the one before."""
 

@@ -19,12 +19,26 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.reading.beside import beside_index
 from sae_desktop.features.reading.firing_paths import firings_folder, unfinished_folder
 from sae_desktop.project import Project, is_member
+from sae_desktop.safety.scan.kept_folder import kept_folder
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained, folder_bytes, format_bytes
 from sae_desktop.storage.moves import TRASH, doomed, empty_gone, move_together
 
 _RECORD = "item.json"
-KINDS = ("store", "dictionary", "set", "index", "sweep", "graph", "comparison", "scan", "lens")
+SET_FILE = "concept set"
+"""Its name is that of its file, with the ending: a set may be a table, too."""
+KINDS = (
+    "store",
+    "dictionary",
+    "set",
+    "index",
+    "sweep",
+    "graph",
+    "comparison",
+    "scan",
+    "lens",
+    SET_FILE,
+)
 _OF = {"lens": "of "}
 """Before the name of what is called after something else."""
 
@@ -59,6 +73,7 @@ def item_path(project: Project, kind: str, name: str) -> Path:
         "comparison": project.change_path,
         "scan": project.scan_path,
         "lens": project.lens_path,
+        SET_FILE: project.concept_file,
     }
     return paths[kind](name)
 
@@ -76,6 +91,7 @@ def deletion_question(project: Project, kind: str, name: str) -> str:
         "comparison": "what was found to have changed; the checkpoints stay",
         "scan": "its figures; the dictionaries and concept sets stay",
         "lens": "the averaged Jacobians of the model, which can be measured again",
+        SET_FILE: "its texts; scans that have looked for it stay",
     }[kind]
     called = f"{_OF.get(kind, '')}“{_called(project, kind, name)}”"
     return (
@@ -85,6 +101,8 @@ def deletion_question(project: Project, kind: str, name: str) -> str:
 
 
 def _called(project: Project, kind: str, name: str) -> str:
+    if kind == SET_FILE:
+        return Path(name).stem
     return lens_title(project, name) if kind == "lens" else name
 
 
@@ -102,6 +120,8 @@ def _paths(project: Project, kind: str, name: str) -> list[Path]:
         return [path, *(part for index in indexes for part in _paths(project, "index", index))]
     if kind == "graph":
         return [path, view_path(path)]
+    if kind == "scan":
+        return [path, kept_folder(path)]
     if kind != "index":
         return [path]
     return [path, firings_folder(path), unfinished_folder(path), *beside_index(path)]

@@ -188,6 +188,10 @@ class Project:
     def concepts_path(self, name: str) -> Path:
         return self.path / "concepts" / f"{checked_name(name)}.txt"
 
+    def concept_file(self, name: str) -> Path:
+        """Return where the file of a concept set is; `name` has its ending, such as .toml."""
+        return self.path / "concepts" / checked_name(name)
+
     def scan_path(self, name: str) -> Path:
         return self.path / "scans" / f"{checked_name(name)}.h5"
 

@@ -19,10 +19,9 @@ from sae_desktop.safety.concept_set import (
     ConceptSet,
     all_sets,
     checked,
-    grow,
-    keep_set,
     read_set,
 )
+from sae_desktop.safety.own_sets import grow, keep_set
 from sae_desktop.upkeep import writing
 
 concept_sets_app = typer.Typer(

@@ -33,7 +33,7 @@ def write_scan_page(path: Path, scan: Scan) -> None:
     told = [feature for one in scan.scans for feature in one.features]
     write_page(
         path, "scan.html", title=f"Scan {scan.name}", scan=scan, parts=parts,
-        candidates=len(told), significant=sum(feature.q <= 0.05 for feature in told),
+        candidates=len(told), significant=sum(feature.significant for feature in told),
         warnings=[f"{s.title}: {line}" for s in scan.info.sets for line in s.warnings],
     )  # fmt: skip
 

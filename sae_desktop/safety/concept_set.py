@@ -15,29 +15,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import msgspec.toml
 
-from sae_desktop.corpus.alike import groups_of_texts
 from sae_desktop.errors import UserError
-from sae_desktop.project import Project, checked_name
+from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
 from sae_desktop.safety.concept_file import (
     ENDINGS,
     LONGEST_TEXT,
     SIDES,
-    ConceptFile,
-    Families,
     Row,
-    Side,
     Stated,
     check_language,
-    from_file,
-    read_file,
     read_stated,
     unusable,
 )
-from sae_desktop.storage.atomic import write_bytes
-from sae_desktop.storage.faults import explained
+from sae_desktop.safety.one_sided import one_sided_fillers, one_sided_text
 
 FEWEST_TEMPLATES = 2
 """Of each side, both to learn from and to score on."""
@@ -111,7 +103,7 @@ class ConceptSet(NamedTuple):
                 )
         if not self.other_languages:
             lines.append("It has no text in another language, so nothing is said of others.")
-        return lines
+        return lines + one_sided_text(one_sided_fillers(self.texts))
 
 
 def shipped_sets() -> list[str]:
@@ -213,6 +205,8 @@ def _usual_language(rows: Sequence[Row]) -> str:
 
 def _parted(rows: Sequence[Row], main: str) -> list[SetText]:
     """Return the texts, each with the number of its template and whether it is held out."""
+    from sae_desktop.corpus.alike import groups_of_texts  # scipy: only once it is needed
+
     alike = groups_of_texts([row.text for row in rows]).tolist()
     numbers: dict[tuple[str, str, str], int] = {}
     families: dict[tuple[str, bool], list[int]] = {}
@@ -262,6 +256,8 @@ def _refuse_too_few(name: str, texts: Sequence[SetText], main: str) -> None:
 
 def _refuse_alike(name: str, texts: Sequence[SetText], main: str) -> None:
     """Raise UserError where a template that is scored on is one that is learnt from, too."""
+    from sae_desktop.corpus.alike import groups_of_texts  # scipy: only once it is needed
+
     own = [text for text in texts if text.language == main]
     groups = groups_of_texts([text.text for text in own]).tolist()
     learnt: dict[tuple[bool, int], SetText] = {}
@@ -282,61 +278,3 @@ def _refuse_alike(name: str, texts: Sequence[SetText], main: str) -> None:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
-
-
-def grow(
-    project: Project,
-    name: str,
-    texts: Sequence[str],
-    side: Side,
-    *,
-    language: str = "",
-    held_out: bool = False,
-) -> ConceptSet:
-    """Add texts, each a template of its own, to the project's copy of a set, and return that.
-
-    A set that ships is copied first. Texts in another language than the set's are held out. Raises
-    UserError as `checked`; then nothing is changed.
-    """  # fmt: skip
-    path, _ = set_path(project, name)
-    file = read_file(path) if path.suffix == ".toml" else _as_file(read_set(project, name))
-    language = language or file.language
-    families = file.side(side).setdefault(language, Families())
-    part = families.held_out if held_out or language != file.language else families.train
-    part += [[text] for text in texts]
-    found = checked(name, from_file(name, file), ships=False)
-    own = project.path / "concepts" / f"{checked_name(name)}.toml"
-    with explained(own):
-        own.parent.mkdir(exist_ok=True)
-        write_bytes(own, msgspec.toml.encode(file))
-    return found
-
-
-def keep_set(project: Project, name: str, file: Path) -> None:
-    """Copy the file of a set that was checked into the project, in the place of one so called.
-
-    Raises UserError where the disk is full.
-    """
-    own = project.path / "concepts" / f"{checked_name(name)}{file.suffix.lower()}"
-    before = own_sets(project).get(name)
-    with explained(own):
-        own.parent.mkdir(exist_ok=True)
-        write_bytes(own, file.read_bytes())
-        if before is not None and before != own:
-            before.unlink()
-
-
-def _as_file(found: ConceptSet) -> ConceptFile:
-    file = ConceptFile(
-        title=found.title, about=found.about, group=found.group, language=found.language,
-        positive={}, negative={},
-    )  # fmt: skip
-    places: dict[int, list[str]] = {}
-    for text in found.texts:
-        if text.template not in places:
-            places[text.template] = []
-            side: Side = "positive" if text.positive else "negative"
-            families = file.side(side).setdefault(text.language, Families())
-            (families.held_out if text.held_out else families.train).append(places[text.template])
-        places[text.template].append(text.text)
-    return file

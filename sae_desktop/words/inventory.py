@@ -16,6 +16,8 @@ from sae_desktop.corpus.config import decode_made
 from sae_desktop.dictionary.set_info import SET_FILE, SetInfo, read_set_info
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project, checked_name
+from sae_desktop.safety.listed_sets import ListedSet, own_listed_sets
+from sae_desktop.safety.scan.items import ScanItem, scan_items
 from sae_desktop.storage.faults import folder_bytes
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_folder import DictionarySummary, read_summary
@@ -26,6 +28,8 @@ from sae_desktop.training.set_config import (
     TrainSetResult,
 )
 from sae_desktop.training.sweeps.sweep_config import SweepRecord, read_sweep
+from sae_desktop.words.model_items import ModelItem as ModelItem
+from sae_desktop.words.model_items import models_of
 
 # Readers of HDF5 are imported where they are used: the window is shown before h5py is there.
 
@@ -119,15 +123,6 @@ class IndexItem:
 
 
 @dataclass(frozen=True)
-class ModelItem:
-    name: str
-    width: int
-    stores: tuple[str, ...]
-    origin: str = ""
-    """In words, where its weights come from and what they went through."""
-
-
-@dataclass(frozen=True)
 class BrokenItem:
     """Something that is there and cannot be read."""
 
@@ -148,6 +143,9 @@ class Inventory:
     broken: list[BrokenItem] = field(default_factory=list)
     sets: list[SetItem] = field(default_factory=list)
     lenses: list[LensItem] = field(default_factory=list)
+    scans: list[ScanItem] = field(default_factory=list)
+    concept_sets: list[ListedSet] = field(default_factory=list)
+    """The project’s own."""
 
     @property
     def all_dictionaries(self) -> list[DictionaryItem]:
@@ -220,9 +218,12 @@ def take_inventory(project: Project) -> Inventory:
     sweeps = read("sweep", project.sweeps(), project.sweep_path, read_sweep)
     dictionaries = [_with_indexes(item, indexes) for item in dictionaries]
     sets = [one for one in _sets(project, indexes, broken) if one.members]
-    models = _models(stores, [*dictionaries, *(member for one in sets for member in one.members)])
-    lenses = lens_items(project)
-    return Inventory(models, stores, dictionaries, indexes, sweeps, broken, sets, lenses)
+    trained = [*dictionaries, *(member for one in sets for member in one.members)]
+    models = models_of(stores, [item.summary for item in trained])
+    return Inventory(
+        models, stores, dictionaries, indexes, sweeps, broken, sets, lens_items(project),
+        scan_items(project), own_listed_sets(project),
+    )  # fmt: skip
 
 
 def _can_be_named(name: str) -> bool:
@@ -375,25 +376,6 @@ def _index(path: Path) -> IndexItem:
         bytes=index_bytes(path),
         modified=_modified(path),
     )
-
-
-def _models(stores: list[StoreItem], dictionaries: list[DictionaryItem]) -> list[ModelItem]:
-    widths: dict[str, int] = {}
-    origins: dict[str, str] = {}
-    for item in dictionaries:
-        if item.summary is not None and item.summary.model:
-            widths[item.summary.model] = item.summary.width
-            origins[item.summary.model] = item.summary.model_origin
-    for store in stores:
-        if store.model:
-            widths[store.model] = store.width
-            origins[store.model] = store.model_origin or origins.get(store.model, "")
-    return [
-        ModelItem(
-            name, width, tuple(s.name for s in stores if s.model == name), origins.get(name, "")
-        )
-        for name, width in sorted(widths.items())
-    ]
 
 
 def _modified(path: Path) -> datetime.datetime:

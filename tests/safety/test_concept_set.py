@@ -13,11 +13,11 @@ from sae_desktop.safety.concept_file import MOST_BYTES, from_file, read_file
 from sae_desktop.safety.concept_set import (
     USUAL_TEMPLATES,
     ConceptSet,
-    grow,
     read_set,
     read_set_file,
     shipped_sets,
 )
+from sae_desktop.safety.own_sets import grow
 
 SAFETY = {
     "unsafe_code", "bias", "sycophancy", "deception", "secrecy", "power_seeking", "scams",
@@ -186,3 +186,18 @@ def test_table__is_grown_into_a_file_with_the_same_parts(tmp_path: Path) -> None
     told_parts = {(t.text, t.positive, t.held_out) for t in before.texts}
     assert told_parts < {(t.text, t.positive, t.held_out) for t in after.texts}
     assert len(from_file("own", read_file(folder / "own.toml")).rows) == len(before.texts) + 1
+
+
+def test_check__tells_of_fillers_that_stand_on_one_side(tmp_path: Path) -> None:
+    balanced = SMALL.replace("Bread costs two coins.", "Bread costs {{name}} two coins.")
+    balanced = balanced.replace('["Rome", "Oslo"]', '["Rome", "Oslo"]\nname = ["Captain", "Clerk"]')
+    both = balanced.replace("A train leaves for {{place}}.", "A train leaves {{name}}.")
+    found = read_set_file(write(tmp_path, both))
+    lines = [line for line in found.warnings() if "one side only" in line]
+    assert lines == [
+        "Fillers on one side only (English): “captain”, “clerk” fill up to 2 templates of the "
+        "negatives and stand in no text of the positives. A feature for such a word looks like "
+        "one for the concept: use them on both sides."
+    ]
+    one = read_set_file(write(tmp_path, balanced))  # in a single template it may be its matter
+    assert not [line for line in one.warnings() if "one side only" in line]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QMetaMethod, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFont,
@@ -46,6 +47,8 @@ class TokenTextView(QWidget):
     """A token of the first passage."""
     textChosen = Signal(str)
     """A passage, or what is selected of it, to be tried elsewhere."""
+    textKept = Signal(str)
+    """The same, to be added to a concept set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -379,5 +382,10 @@ class TokenTextView(QWidget):
         menu.addAction("Copy", self.copy)
         menu.addAction("Select all", self.select_all)
         text = self.selected_text() or self._passage_under(QPointF(event.pos()))
-        menu.addAction("Try this text", lambda: self.textChosen.emit(text)).setEnabled(bool(text))
+        for signal, title in (
+            (self.textChosen, "Try this text"),
+            (self.textKept, "Add to a concept set…"),
+        ):
+            if self.isSignalConnected(QMetaMethod.fromSignal(signal)):
+                menu.addAction(title, partial(signal.emit, text)).setEnabled(bool(text))
         menu.exec(event.globalPos())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 from PySide6.QtCore import Qt
@@ -16,6 +17,7 @@ from sae_desktop.gui.forms.same_model_form import SameModelForm
 from sae_desktop.gui.forms.steps import do_step
 from sae_desktop.gui.parts.dialogs import reveal
 from sae_desktop.gui.project.set_actions import SetActions
+from sae_desktop.gui.state.safety_request import SafetyRequest
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.store_actions import extend_store, show_store, verify_store
 from sae_desktop.gui.state.trash import Trash
@@ -83,10 +85,18 @@ class CardActions:
             SameModelForm(session, kind, name).present(self._panel)
         elif action == "lens":
             session.show_workspace("circuits.lens")
+        elif action in ("scan", "concept_set", "scan_for"):
+            self._show_safety(name, action)
         elif action == "reveal":
             reveal(item_path(session.project, kind, name))
         elif action == "delete":
             self._ask_delete(kind, name)
+
+    def _show_safety(self, name: str, action: str) -> None:
+        """Show a scan or a concept set; the place hears of it once it is there."""
+        session = self._session
+        session.show_workspace("safety.sets" if action == "concept_set" else "safety.scan")
+        session.safetyRequested.emit(SafetyRequest(action, Path(name).stem))
 
     def _resume(self, name: str, action: str) -> None:
         inventory, path = self._session.inventory, self._session.project_path

@@ -31,6 +31,8 @@ ICONS = {
     "set": "stack",
     "index": "list-numbers",
     "lens": "eye",
+    "scan": "target",
+    "concept set": "list-bullets",
 }
 _LEAST_WIDTH = 256
 _MOST_WIDTH = 440

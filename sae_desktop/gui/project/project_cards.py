@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 
@@ -13,6 +13,8 @@ from sae_desktop.circuits.reading.lens_file import LensItem
 from sae_desktop.engine.registry import JOB_KINDS
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.features.set_index_config import IndexSetConfig
+from sae_desktop.gui.project.card import Card as Card
+from sae_desktop.gui.project.safety_cards import scan_card, set_card
 from sae_desktop.language_model.config import SameModelConfig
 from sae_desktop.storage.faults import format_bytes
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
@@ -66,6 +68,9 @@ ACTIONS = {
     "open_index": "Open its index",
     "open": "Open",
     "lens": "Read a prompt through it",
+    "scan": "Show what it found",
+    "concept_set": "Show its texts",
+    "scan_for": "Scan for it…",
     "export": "Export…",
     "same_model": "Set its model…",
     "reveal": "Show in the file manager",
@@ -96,26 +101,6 @@ def writes(action: str) -> bool:
     return action in ("delete", "rename_set") or (action in JOBS and JOB_KINDS[JOBS[action]].writes)
 
 
-@dataclass(frozen=True)
-class Card:
-    kind: str
-    """model, store, dictionary, sweep, set, index, lens"""
-    name: str
-    figures: tuple[tuple[str, str], ...]
-    """(what, value with its unit)"""
-    footer: str
-    """Size and date."""
-    actions: tuple[str, ...]
-    """Keys of ACTIONS; the first is what Enter and the card's button do."""
-    warning: str = ""
-    called: str = ""
-    """What a person calls it, where that is not its name."""
-
-    @property
-    def title(self) -> str:
-        return model_title(self.name) if self.kind == "model" else self.called or self.name
-
-
 def cards(
     inventory: Inventory,
     now: datetime.datetime,
@@ -134,6 +119,8 @@ def cards(
         "Dictionaries": _dictionaries(inventory, now, unfolded),
         "Indexes": _indexes(inventory, now, unfolded),
         "Lenses": [_lens(item, now) for item in inventory.lenses],
+        "Concept sets": [set_card(item, now) for item in inventory.concept_sets],
+        "Scans": [scan_card(item, now) for item in inventory.scans],
     }
     sections = {
         heading: [_under_way(card, written) for card in found]

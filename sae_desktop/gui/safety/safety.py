@@ -14,6 +14,7 @@ from sae_desktop.gui.safety.changes_place import ChangesPlace
 from sae_desktop.gui.safety.monitors_place import MonitorsPlace
 from sae_desktop.gui.safety.scan_place import ScanPlace
 from sae_desktop.gui.safety.sets_place import SetsPlace
+from sae_desktop.gui.state.safety_request import SafetyRequest
 from sae_desktop.gui.state.session import Session
 
 _PLACES = (
@@ -56,6 +57,8 @@ class SafetyPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.places)
         self.places.placeChanged.connect(self._on_place_changed)
+        self.sets.scanAsked.connect(self._ask_scan)
+        session.safetyRequested.connect(self._on_requested)
         self.setFocusProxy(self.places)
 
     def docks(self) -> list[DockInfo]:
@@ -68,6 +71,18 @@ class SafetyPanel(QWidget):
             ActionInfo(f"safety.{name}", text, partial(self.places.show_place, name), icon=icon)
             for name, text, icon in _PLACES
         ]
+
+    def _on_requested(self, request: SafetyRequest) -> None:
+        if request.what == "scan":
+            self.scan.open(request.name)
+        elif request.what == "concept_set":
+            self.sets.show_set(request.name)
+        else:
+            self.scan.start((request.name,))
+
+    def _ask_scan(self, sets: tuple[str, ...]) -> None:
+        self.places.show_place("scan")
+        self.scan.start(sets)
 
     def _on_place_changed(self, place: str) -> None:
         if self._session.workspace.partition(".")[0] == "safety":

@@ -91,6 +91,8 @@ class Session(QObject):
     """A text to be tried on the features."""
     monitorRequested = Signal(object)
     """MonitorDraft: features, and the concept set they were found for, to make a monitor of."""
+    safetyRequested = Signal(object)
+    """SafetyRequest: a scan or a concept set to be shown."""
 
     def __init__(self, client: EngineClient, places: Path | None = None) -> None:
         """`places`: where to keep the state of the window for each project; None: nowhere."""

@@ -9,6 +9,8 @@ import msgspec
 from sae_desktop.described import said
 from sae_desktop.limits import Count, CountOrNone, Seed
 
+SIGNIFICANT = 0.05
+"""Of a corrected p-value."""
 LOOKING, TESTING = "What is looked for", "What is tested"
 Pooling = Literal["max", "mean"]
 Verdict = Literal["dictionary", "rival", "no difference"]
@@ -147,6 +149,11 @@ class FoundFeature(msgspec.Struct, frozen=True, kw_only=True):
     texts: tuple[str, ...] = ()
     """On which held-out texts of the set it is strongest, positives and near misses alike."""
 
+    @property
+    def significant(self) -> bool:
+        """Whether it separates its set, also after the correction for looking at many."""
+        return self.q <= SIGNIFICANT
+
 
 class Method(msgspec.Struct, frozen=True, kw_only=True):
     """One way to tell the texts apart, learnt and scored on the same templates as the others."""
@@ -186,6 +193,9 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     path: str
     scans: tuple[SetScan, ...]
+    """Those that are finished: fewer than `wanted` where it was stopped."""
+    wanted: int
+    """Sets × dictionaries that were asked for."""
     candidates: int
     """Features scored on held-out texts, over all sets and dictionaries."""
     significant: int

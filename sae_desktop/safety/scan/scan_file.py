@@ -3,7 +3,8 @@
 S sets, F features of the n-th dictionary, J bytes:
 
     results      (J,)     JSON: a tuple of SetScan
-    areas/<n>    (S, F)   each feature’s area on the templates that were learnt from
+    areas/<n>    (S, F)   each feature’s area on the templates that were learnt from; not a
+                          number where the scan was stopped before a set
 """
 
 from __future__ import annotations
@@ -56,6 +57,10 @@ class ScanInfo(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     indexes: tuple[ScannedIndex, ...]
     sets: tuple[ScannedSet, ...]
+    wanted: int = 0
+    """Sets × dictionaries that were asked for; 0: of a file that does not say."""
+    seconds: float = 0.0
+    """What all that was found has taken; 0: not told."""
 
 
 class Scan(msgspec.Struct, frozen=True, kw_only=True):

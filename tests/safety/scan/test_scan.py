@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
+import msgspec
 import numpy as np
 import pytest
 import torch
-from job_contexts import cancelled_at
+from job_contexts import RecordingContext, cancelled_at
 from scanned_toy import OTHER, SET, make_scanned_toy
 
+from sae_desktop.deletion import delete_item
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.exchange.scan_page import write_scan_page
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
@@ -20,8 +22,10 @@ from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.sites.intervene import intervention
 from sae_desktop.project import Project
 from sae_desktop.safety.concept_set import ConceptSet, read_set
-from sae_desktop.safety.scan.config import ScanConfig, ScanResult
+from sae_desktop.safety.scan import job
+from sae_desktop.safety.scan.config import ScanConfig, ScanResult, SetScan
 from sae_desktop.safety.scan.job import scan
+from sae_desktop.safety.scan.kept_folder import kept_count
 from sae_desktop.safety.scan.scan_file import read_scan
 from sae_desktop.safety.scan.separation import false_discovery
 
@@ -166,3 +170,52 @@ def test_scan__that_is_cancelled_or_has_nothing_to_read_leaves_no_file(done: Don
 
 def _fields(config: ScanConfig) -> dict[str, object]:
     return {name: getattr(config, name) for name in config.__struct_fields__}
+
+
+class Looked:
+    """In the place of `OneSet`: tells what was found before, and counts how often it is asked."""
+
+    of: tuple[str, ...] = ()
+    found: dict[str, SetScan] = {}
+
+    def __init__(self, *told: Any) -> None:
+        self._name, self._context = told[3].name, told[5]
+        self.areas_F = np.full(told[2].index.features, 0.75, np.float32)
+
+    def scanned(self, _index: str) -> SetScan:
+        self._context.check_cancelled()
+        Looked.of = (*Looked.of, self._name)
+        return Looked.found[self._name]
+
+
+def test_finished_sets__are_kept_when_it_is_cancelled_and_make_a_scan_when_it_is_stopped(
+    done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "open_index", lambda *_told: done.opened)
+    monkeypatch.setattr(job, "OneSet", Looked)
+    Looked.found = {one.set: one for one in done.result.scans}
+    Looked.of = ()
+    config = ScanConfig(
+        project=str(done.project.path), name="again", indexes=("i",), sets=(SET, OTHER), ordinary=0
+    )
+    path = done.project.scan_path("again")
+    with pytest.raises(JobCancelledError):
+        scan(config, cancelled_at(1, "sets"))
+    assert (Looked.of, kept_count(path), path.exists()) == ((SET,), 1, False)
+    stopped = scan(config, RecordingContext(stop_after=0))
+    assert ([one.set for one in stopped.scans], stopped.wanted) == ([SET], 2)
+    partial = read_scan(done.project, "again")
+    assert np.isnan(partial.areas[0][1]).all()
+    assert np.all(partial.areas[0][0] == 0.75)
+    whole = scan(config, SilentContext())
+    assert Looked.of == (SET, OTHER)  # neither was looked at twice
+    assert kept_count(path) == 0
+    assert [one.set for one in whole.scans] == [SET, OTHER]
+    q = false_discovery(np.array([row.p for one in whole.scans for row in one.features]))
+    assert [row.q for one in whole.scans for row in one.features] == pytest.approx(q.tolist())
+    other = msgspec.structs.replace(config, pooling="mean", name="again")
+    with pytest.raises(JobCancelledError):
+        scan(other, cancelled_at(1, "sets"))
+    assert Looked.of == (SET, OTHER, SET)  # what other settings have found is not taken up
+    delete_item(done.project, "scan", "again")
+    assert kept_count(path) == 0

@@ -26,6 +26,7 @@ from sae_desktop.gui.explore.page.feature_logits import FeatureLogits
 from sae_desktop.gui.explore.page.feature_outputs import FeatureOutputs
 from sae_desktop.gui.explore.page.feature_title import FeatureTitle
 from sae_desktop.gui.explore.page.figures_line import figures_text, unbroken
+from sae_desktop.gui.forms.grow_set_form import offer_growth
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.histogram import ActivationHistogram
 from sae_desktop.gui.parts.kept_fields import keep_fields
@@ -115,6 +116,7 @@ class FeaturePage(QScrollArea):
         self.centred.toggled.connect(self._on_centred)
         self.outputs.outputChosen.connect(self._on_output_chosen)
         self.contexts.textChosen.connect(session.textRequested)
+        self.contexts.textKept.connect(lambda text: offer_growth(session, text, self))
         self.legend.scaleChanged.connect(self._on_scale_changed)
         self.contexts.tokenHovered.connect(self._on_token_hovered)
         session.featureSelected.connect(self.show_feature)
