@@ -17,6 +17,7 @@ from sae_desktop.exchange.scan_page import write_scan_page
 from sae_desktop.project import Project
 from sae_desktop.safety.scan.config import ScanConfig, ScanResult, SetScan
 from sae_desktop.safety.scan.scan_file import Scan, read_scan
+from sae_desktop.words.scan_words import correction_sentence, headline
 
 scan_app = typer.Typer(
     no_args_is_help=True, help="Find the features that tell the texts of concept sets apart."
@@ -113,7 +114,7 @@ def report(
 
     def work() -> dict[str, Any]:
         found: Scan = read_scan(Project.open(project), name)
-        write_scan_page(out, found)
+        write_scan_page(out, found, headline(found.scans), correction_sentence(found.scans))
         return {"path": str(out), "bytes": out.stat().st_size}
 
     run_reading_command(work, lambda result: result["path"], as_json=as_json)

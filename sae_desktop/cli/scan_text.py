@@ -9,7 +9,9 @@ from sae_desktop.safety.scan.config import Area, Effect, SetScan
 from sae_desktop.words.scan_words import (
     METHOD_TITLES,
     area_text,
+    correction_sentence,
     effect_text,
+    headline,
     p_text,
     verdict_text,
 )
@@ -31,8 +33,8 @@ def scan_text(scans: Sequence[SetScan]) -> str:
     left = {0, 1, len(heads) + len(names)} if several else {0, len(heads) + len(names)}
     listed = table((*heads, *titles, "ahead"), rows, left=left)
     return (
-        f"{listed}\nAUROC on held-out templates against near misses, with its 95% interval for "
-        "other templates"
+        f"{headline(scans)}\n{correction_sentence(scans)}\n{listed}\nAUROC on held-out templates "
+        "against near misses, with its 95% interval for other templates"
     )
 
 

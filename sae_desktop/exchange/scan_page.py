@@ -14,8 +14,10 @@ _SHOWN = 5
 """Features of each set that are told with contexts."""
 
 
-def write_scan_page(path: Path, scan: Scan) -> None:
-    """Write a scan as one HTML file. Raises UserError for another ending, or a full disk."""
+def write_scan_page(path: Path, scan: Scan, headline: str, correction: str) -> None:
+    """Write a scan as one HTML file, with what it found in words at the top.
+
+    Raises UserError for another ending, or a full disk."""
     titles = {one.name: one.title for one in scan.info.sets}
     parts = []
     for index in scan.info.indexes:
@@ -33,6 +35,7 @@ def write_scan_page(path: Path, scan: Scan) -> None:
     told = [feature for one in scan.scans for feature in one.features]
     write_page(
         path, "scan.html", title=f"Scan {scan.name}", scan=scan, parts=parts,
+        headline=headline, correction=correction,
         candidates=len(told), significant=sum(feature.significant for feature in told),
         warnings=[f"{s.title}: {line}" for s in scan.info.sets for line in s.warnings],
     )  # fmt: skip

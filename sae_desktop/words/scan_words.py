@@ -96,7 +96,10 @@ def acts_sentence(effect: Effect | None) -> str:
     )
     told = f"{changed} per token; {clamped}."
     if effect.acts:
-        return f"It acts: ablating it does more than any of {others} other directions. {told}"
+        return (
+            f"It acts: ablating it does more than any of {others} other directions, as one in "
+            f"{others + 1} features does by chance. {told}"
+        )
     return (
         f"It reads but does not act: ablating it does no more than the same change along some of "
         f"{others} other directions. {told}"
@@ -170,8 +173,8 @@ def correction_sentence(scans: Sequence[SetScan]) -> str:
     tried = exact_count(len(rows))
     if not left:
         told = (
-            f"Nothing survives the correction: looking at {tried} features, chance alone would "
-            "find as good ones."
+            f"Nothing survives the correction: looking at {tried} features, chance alone may "
+            "well find as good ones."
         )
     else:
         stand = "separates its set" if left == 1 else "separate their set"

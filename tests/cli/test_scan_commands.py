@@ -62,6 +62,7 @@ def test_report__writes_a_page_with_all_figures_and_refuses_what_it_cannot(
     assert run("report", project.path, "first", page) == 0
     text = page.read_text(encoding="utf-8")
     assert "6 features were scored on held-out texts" in text
+    assert "The cheap rival wins in the mean over 3 sets" in text
     assert "#3 banks" in text
     assert "It reads, but is not seen to act." in text
     assert run("report", project.path, "first", tmp_path / "scan.pdf") == 1

@@ -23,6 +23,8 @@ class FoundFeatureView(QWidget):
     openAsked = Signal()
     steerAsked = Signal()
     monitorAsked = Signal()
+    growAsked = Signal(str)
+    """A text to be added to a concept set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,6 +34,7 @@ class FoundFeatureView(QWidget):
         self.acts = label("", "muted", wrap=True, selectable=True)
         self.texts = TokenTextView()
         self.texts.setAccessibleName("Where the feature is strongest")
+        self.texts.textKept.connect(self.growAsked)
         self.open_button = push_button(
             "Open in Explore", self.openAsked.emit, icon="arrow-square-in",
             tip="Show the page of this feature (Return in the table)",

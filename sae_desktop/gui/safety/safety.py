@@ -67,10 +67,21 @@ class SafetyPanel(QWidget):
 
     def action_infos(self) -> list[ActionInfo]:
         """Return what can be done here, for menus, shortcuts and the palette."""
-        return [
+        shown = [
             ActionInfo(f"safety.{name}", text, partial(self.places.show_place, name), icon=icon)
             for name, text, icon in _PLACES
         ]
+        started = [
+            ActionInfo("safety.new_set", "New concept set…", self._new_set, icon="plus"),
+            ActionInfo(
+                "safety.start_scan", "Scan for concept sets…", self._ask_scan, icon="target"
+            ),
+        ]
+        return shown + started
+
+    def _new_set(self) -> None:
+        self.places.show_place("sets")
+        self.sets.make()
 
     def _on_requested(self, request: SafetyRequest) -> None:
         if request.what == "scan":
@@ -80,7 +91,7 @@ class SafetyPanel(QWidget):
         else:
             self.scan.start((request.name,))
 
-    def _ask_scan(self, sets: tuple[str, ...]) -> None:
+    def _ask_scan(self, sets: tuple[str, ...] = ()) -> None:
         self.places.show_place("scan")
         self.scan.start(sets)
 

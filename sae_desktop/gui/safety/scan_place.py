@@ -31,6 +31,7 @@ from sae_desktop.safety.scan.config import ScanConfig
 from sae_desktop.safety.scan.items import scan_items
 from sae_desktop.safety.scan.kept_folder import kept_count
 from sae_desktop.words.amounts import time_left_text
+from sae_desktop.words.scan_words import correction_sentence, headline
 
 if TYPE_CHECKING:
     from sae_desktop.client.job import Job
@@ -266,7 +267,8 @@ class ScanPlace(QWidget):
         path = Path(chosen)
         path = path if path.suffix else path.with_suffix(".html")
         try:
-            write_scan_page(path, self._scan)
+            scans = self._scan.scans
+            write_scan_page(path, self._scan, headline(scans), correction_sentence(scans))
         except UserError as error:
             self._session.show_error(error)
             return

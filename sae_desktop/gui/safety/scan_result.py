@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QShowEvent
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
+from sae_desktop.gui.forms.grow_set_form import offer_growth
 from sae_desktop.gui.parts.feature_menu import feature_menu, steer_with
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.terms import explain
@@ -33,14 +34,13 @@ _READ = (
 class ScanResult(QWidget):
     """Shows the scan that is open."""
 
-    featureChosen = Signal(str, object)
-    """Index, FoundFeature."""
-
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
         self.scan: Scan | None = None
         self._set: SetScan | None = None
+        self._moved = False
+        """Whether a hand has parted the two tables."""
         self.headline = label("", "heading", wrap=True, selectable=True)
         self.correction = label("", wrap=True, selectable=True)
         self.read = label(_READ, "small", wrap=True)
@@ -50,6 +50,7 @@ class ScanResult(QWidget):
         self.features = CellTable("Features found for the set")
         self.feature = FoundFeatureView()
         self._build()
+        self.splitter.splitterMoved.connect(self._on_moved)
         self.sets.rowChosen.connect(self._on_set)
         self.sets.rowOpened.connect(lambda _row: self.features.setFocus())
         self.features.rowChosen.connect(self._on_feature)
@@ -58,6 +59,7 @@ class ScanResult(QWidget):
         self.feature.openAsked.connect(self.open_feature)
         self.feature.steerAsked.connect(self.steer)
         self.feature.monitorAsked.connect(self.ask_monitor)
+        self.feature.growAsked.connect(lambda text: offer_growth(session, text, self))
         session.contentsChanged.connect(self._refresh_feature)
 
     def _build(self) -> None:
@@ -108,16 +110,21 @@ class ScanResult(QWidget):
         self._give_room()
 
     def _give_room(self) -> None:
-        """Give the upper table what its rows need, and at most half."""
+        """Give the upper table what its rows need, and at most half, unless a hand moved it."""
+        if self._moved:
+            return
         row = self.sets.verticalHeader().defaultSectionSize()
         needed = (self.sets.cells.rowCount() + 1) * row + 16
         whole = sum(self.splitter.sizes())
         if whole:
             self.splitter.setSizes([min(needed, whole // 2), whole - min(needed, whole // 2)])
 
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._give_room()
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        QTimer.singleShot(0, self, self._give_room)  # once the splitter has its new height
+
+    def _on_moved(self, _place: int, _index: int) -> None:
+        self._moved = True
 
     @property
     def set(self) -> SetScan | None:

@@ -11,11 +11,9 @@ from sae_desktop.words.amounts import share_text
 from sae_desktop.words.scan_words import (
     METHOD_TIPS,
     METHOD_TITLES,
-    ablated_text,
     acts_sentence,
     acts_text,
     area_text,
-    clamped_text,
     p_text,
     scores_text,
     set_sentence,
@@ -121,16 +119,6 @@ def feature_rows(features: Sequence[FoundFeature]) -> list[list[Cell]]:
             ]
         )  # fmt: skip
     return rows
-
-
-def effect_lines(row: FoundFeature) -> list[tuple[str, str]]:
-    """Return (what was done, what it changed beside other directions)."""
-    if row.effect is None:
-        return []
-    return [
-        ("Ablated: loss on positives", ablated_text(row.effect)),
-        ("Clamped: KL on near misses", clamped_text(row.effect)),
-    ]
 
 
 def parted(line: str) -> tuple[str, list[str], int | None]:

@@ -184,8 +184,8 @@ def _blocks(found: ConceptSet, places: list[int], more: int) -> list[Heading | P
         text = found.texts[place]
         if text.template != before:
             before, number = text.template, number + 1
-            note = "held out" if text.held_out else "learnt from"
-            blocks.append(Heading(f"Template {number}", note))
+            part = "held out" if text.held_out else "learnt from"
+            blocks.append(Heading(f"Template {number} · {part}"))
         blocks.append(Passage([text.text], [0.0]))
     if more > 0:
         blocks.append(Heading(f"{more:,} more texts are in the file"))

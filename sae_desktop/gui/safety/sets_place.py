@@ -21,6 +21,7 @@ from sae_desktop.gui.safety.set_page import SetPage
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.own_sets import OwnSets
 from sae_desktop.gui.state.session import Session
+from sae_desktop.language_names import language_name
 from sae_desktop.safety.concept_file import ENDINGS
 from sae_desktop.safety.listed_sets import ListedSet, listed_sets
 from sae_desktop.safety.own_sets import set_file
@@ -33,7 +34,14 @@ _EXPLAINED = (
 _NO_PROJECT = "A concept set holds texts that show a concept, and texts that only look like it."
 _HEADS = (
     Head("Concept set", width=0),
-    Head("Texts", "Positives and near misses, in all languages", width=9, number=True),
+    Head("Texts", "Positives / near misses, in all languages", width=9, number=True),
+    Head(
+        "Held out",
+        "Templates that a scan is only scored on, of all in the set’s own language",
+        width=9,
+        number=True,
+    ),
+    Head("Languages", "In how many languages it has texts", width=5, number=True),
     Head("Scanned", "In how many scans of this project it was looked for", width=7, number=True),
 )
 _FILES = "Concept sets (*.toml *.jsonl *.csv)"
@@ -99,7 +107,7 @@ class SetsPlace(QWidget):
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(left)
         self.splitter.addWidget(self.page)
-        self.splitter.setSizes([400, 800])
+        self.splitter.setSizes([540, 660])
         self.splitter.setStretchFactor(1, 1)
         self.splitter.setChildrenCollapsible(False)
         whole = QVBoxLayout(self)
@@ -137,10 +145,25 @@ class SetsPlace(QWidget):
         tip = one.problem or (one.found.about if one.found is not None else "")
         name = Cell(f"{own}{one.title}", f"{one.ships} {one.title.casefold()}", tip=tip)
         if one.found is None:
-            return [name, Cell("damaged", -1, tip=one.problem), Cell("", -1)]
-        count = len(one.found.texts)
+            damaged = Cell("damaged", -1, tip=one.problem)
+            return [name, damaged, Cell("", -1), Cell("", -1), Cell("", -1)]
+        found = one.found
+        sides = [len(found.part(positive=positive)) for positive in (True, False)]
+        kept, whole = (
+            {found.texts[place].template for place in found.part(held_out=held_out, other=False)}
+            for held_out in (True, None)
+        )
+        languages = [found.language, *found.other_languages]
         scans = len(scanned_with(self._scans, one.name))
-        return [name, Cell(f"{count:,}", count), Cell(str(scans) if scans else "–", scans)]
+        return [
+            name,
+            Cell(f"{sides[0]:,} / {sides[1]:,}", sum(sides)),
+            Cell(f"{len(kept):,} of {len(whole):,}", len(kept)),
+            Cell(
+                str(len(languages)), len(languages), tip=", ".join(map(language_name, languages))
+            ),
+            Cell(str(scans) if scans else "–", scans),
+        ]  # fmt: skip
 
     def _on_chosen(self, number: int) -> None:
         one = self.listed[number] if 0 <= number < len(self.listed) else None

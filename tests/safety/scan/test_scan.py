@@ -141,8 +141,9 @@ def test_file__reads_back_and_a_damaged_one_is_refused(done: Done, tmp_path: Pat
     assert found.info.sets[0].digest == done.set.digest
     assert str(done.project.path) not in found.info.config
     page = tmp_path / "scan.html"
-    write_scan_page(page, found)
+    write_scan_page(page, found, "Who wins.", "What is left.")
     text = page.read_text(encoding="utf-8")
+    assert "Who wins." in text
     assert f"#{found.scans[0].features[0].feature} " in text
     assert "difference of means" in text
     broken = done.project.scan_path("broken")
