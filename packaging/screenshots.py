@@ -168,6 +168,19 @@ def _safety(window: MainWindow, place: str) -> None:
     window.workspace("safety").main.places.show_place(place)
 
 
+def _changes(window: MainWindow, kind: str = "", tab: int = 0) -> None:
+    """Show the first comparison, watch or calibration of the project, at a tab."""
+    panel = window.workspace("safety").main
+    panel.places.show_place("changes")
+    place = panel.changes
+    names = place.things.names(kind)
+    if names:
+        place.things.choose(kind, names[0])
+    shown = [n for n in range(place.page.tabs.count()) if place.page.tabs.isTabVisible(n)]
+    if kind == "comparison" and tab < len(shown):
+        place.page.tabs.setCurrentIndex(shown[tab])
+
+
 HARVEST_STATES: dict[str, Callable[[MainWindow], None]] = {
     "store": lambda window: _harvest(window, 1),
 }
@@ -198,6 +211,15 @@ CIRCUIT_STATES: dict[str, Callable[[MainWindow], None]] = {
 }
 SAFETY_STATES: dict[str, Callable[[MainWindow], None]] = {
     "scan": lambda window: _safety(window, "scan"),
+    "changes": _changes,
+    "comparison": lambda window: _changes(window, "comparison"),
+    "side-by-side": lambda window: _changes(window, "comparison", 1),
+    "changed-features": lambda window: _changes(window, "comparison", 2),
+    "changed-tokens": lambda window: _changes(window, "comparison", 3),
+    "changed-traits": lambda window: _changes(window, "comparison", 4),
+    "changed-crosscoder": lambda window: _changes(window, "comparison", 5),
+    "watch": lambda window: _changes(window, "watch"),
+    "calibration": lambda window: _changes(window, "calibration"),
 }
 STATES = {
     "harvest": HARVEST_STATES,

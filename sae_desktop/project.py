@@ -260,6 +260,12 @@ class Project:
             p.name.removesuffix(".watch.json") for p in self.path.glob("changes/[!.]*.watch.json")
         )
 
+    def calibrations(self) -> list[str]:
+        """The calibrations of alerts."""
+        ending = ".calibration.json"
+        found = self.path.glob(f"changes/[!.]*{ending}")
+        return sorted(path.name.removesuffix(ending) for path in found)
+
     def lenses(self) -> list[str]:
         """The fitted lenses, each named after a digest of its model."""
         return sorted(p.stem for p in self.path.glob("lenses/[!.]*.safetensors"))

@@ -7,8 +7,8 @@ looks unfinished is, and is either finished or removed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from sae_desktop.deletion import settle_trash
@@ -16,6 +16,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.reading.firing_paths import UNFINISHED, has_groups
 from sae_desktop.incoming_notes import INCOMING, take_incoming
 from sae_desktop.project import SETS, Project
+from sae_desktop.storage.lock import LockHeldError, held_here
 from sae_desktop.storage.moves import MOVES, TRASH, WORK, doomed, empty_gone, finish_moves
 from sae_desktop.storage.swap import settle_asides
 
@@ -37,6 +38,22 @@ def writing(project: Project) -> Iterator[None]:
     with project.lock():
         put_in_order(project)
         empty_gone(project.path)
+        yield
+
+
+@contextmanager
+def writing_briefly(project: Project, wait: Callable[[UserError], None]) -> Iterator[None]:
+    """Hold the project's lock while the block runs, unless this process holds it already.
+
+    For what waits for hours and writes now and then. While another process holds the lock, `wait`
+    is called with the error between two tries, and may raise it.
+    """
+    with ExitStack() as held:
+        while not held_here(project.path):
+            try:
+                held.enter_context(writing(project))
+            except LockHeldError as error:
+                wait(error)
         yield
 
 

@@ -15,7 +15,8 @@ from sae_desktop.described import default
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project, existing
 from sae_desktop.safety.change.change_file import Change, read_change
-from sae_desktop.safety.change.checkpoint_files import checkpoints_in, incomplete
+from sae_desktop.safety.change.checkpoint_files import incomplete
+from sae_desktop.safety.change.checkpoint_order import checkpoints_in
 from sae_desktop.safety.change.config import CalibrateWatchConfig, CompareCheckpointsConfig
 
 _NONE: list[str] = []
@@ -23,6 +24,7 @@ _SETTINGS = (
     Choice("site"),
     Choice("dictionary"),
     Choice("traits", "--trait"),
+    Choice("prompts", "--prompt"),
     Choice("corpus"),
     Choice("texts"),
     Choice("context_size"),
@@ -68,7 +70,8 @@ def run_change(
     found += checkpoint
     if folder is not None:
         found += [str(path) for path in checkpoints_in(folder) if not incomplete(path)]
-    settings["traits"] = tuple(settings["traits"] or ())
+    for several in ("traits", "prompts"):
+        settings[several] = tuple(settings[several] or ())
     config = CompareCheckpointsConfig(
         project=str(project), name=name, checkpoints=tuple(found), device=device, seed=seed,
         **settings,

@@ -15,7 +15,7 @@ from sae_desktop.safety.change.config import (
     CompareCheckpointsResult,
     WatchResult,
 )
-from sae_desktop.words.change_words import alert_sentence
+from sae_desktop.words.change_words import alert_sentence, monitor_sentence
 
 _FIGURES = (("loss", "loss"), ("KL", "kl"), ("first tokens", "difference"))
 _OF_DICTIONARY = (
@@ -66,6 +66,8 @@ def told(change: Change, checkpoint: int, top: int) -> dict[str, Any]:
         "traits": msgspec.to_builtins(info.traits[checkpoint] if info.traits else []),
         "warnings": info.warnings,
         "steered": msgspec.to_builtins(info.steered),
+        "prompts": info.prompts,
+        "answers": msgspec.to_builtins(info.answers),
     }
     if "features/size" in change.arrays:
         ranked = change.ranked_features(checkpoint)[:top].tolist()
@@ -168,6 +170,7 @@ def watch_text(result: WatchResult) -> str:
     ]
     lines = [table(("checkpoint", *names, ""), rows, left={0})]
     lines += [alert_sentence(alert) for alert in result.alerts]
+    lines += [monitor_sentence(m, one.name) for one in result.watched for m in one.monitors]
     lines += [f"“{name}” was left out. {why}" for name, why in result.skipped.items()]
     lines += [f"Still waited for: {one}." for one in result.waiting]
     if 0 < result.promised_up_to < len(rows):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Any
 
@@ -41,6 +41,8 @@ def run_job_command(
     status_of: Callable[[Any], int] = lambda result: 0,
 ) -> None:
     """Run a job and show its result; a job that writes holds the project's lock.
+
+    One that waits for hours takes it itself, while it writes.
 
     Leaves with typer.Exit: what `status_of` says of its result, 1 when it failed or `failed` says
     so, 130 when it was interrupted. Raises typer.BadParameter for a setting outside its bounds.
@@ -110,7 +112,7 @@ def _locked(config: JobConfig, *, create: bool) -> Iterator[None]:
         yield
         return
     project = Project.open_or_create(path) if create else Project.open(path)
-    with writing(project):
+    with nullcontext() if job_kind(config).waits else writing(project):
         yield
 
 

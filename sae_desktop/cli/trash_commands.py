@@ -38,6 +38,8 @@ class Deletable(StrEnum):
     INDEX = "index"
     SWEEP = "sweep"
     COMPARISON = "comparison"
+    WATCH = "watch"
+    CALIBRATION = "calibration"
     SCAN = "scan"
     LENS = "lens"
 
@@ -53,7 +55,7 @@ def delete(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Move a store, dictionary, set, index, sweep, comparison, scan or lens to the trash."""
+    """Move something of a project to the trash, such as a store, a dictionary or an index."""
     run_reading_command(
         lambda: deleted(Project.open(project), kind.value, name, yes=yes),
         render.figures,
@@ -70,6 +72,8 @@ def deleted(project: Project, kind: str, name: str, *, yes: bool) -> dict[str, A
         "index": project.indexes,
         "sweep": project.sweeps,
         "comparison": project.changes,
+        "watch": project.watches,
+        "calibration": project.calibrations,
         "scan": project.scans,
         "lens": project.lenses,
     }

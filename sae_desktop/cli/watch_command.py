@@ -38,6 +38,7 @@ def watch(
     ],
     name: Annotated[str, typer.Option("--name", help="Name of the watch.")],
     settings: Settings,
+    monitor: Annotated[list[str] | None, option(WatchConfig, "monitors", "--monitor")] = None,
     base: Annotated[str, option(WatchConfig, "base", "--base")] = default(WatchConfig, "base"),
     calibration: Annotated[str, option(WatchConfig, "calibration", "--calibration")] = default(
         WatchConfig, "calibration"
@@ -64,7 +65,7 @@ def watch(
     config = WatchConfig(
         project=str(project), name=name, folder=str(folder), base=base, calibration=calibration,
         expected=expected, idle=idle, every=every, stop_at_alert=stop_at_alert, device=device,
-        seed=seed, **settings,
+        seed=seed, monitors=tuple(monitor or ()), **settings,
     )  # fmt: skip
     run_job_command(
         config,

@@ -34,6 +34,7 @@ CHANGE_JOBS: dict[type[msgspec.Struct], JobKind] = {
         resumes=True,
         stops="Stop watching and keep what was seen",
         streams=WatchedCheckpoint,
+        waits=True,
     ),
     CalibrateWatchConfig: JobKind(
         "sae_desktop.safety.change.watcher:calibrate_watch",

@@ -43,6 +43,9 @@ class JobKind:
     elsewhere: bool = False
     """It writes outside of a project: a file or folder that was named, or the user's own ones."""
 
+    waits: bool = False
+    """It waits for hours and writes now and then: it takes the project's lock for that itself."""
+
     @property
     def writes(self) -> bool:
         """Whether it changes the project, for which it needs the project's lock."""

@@ -16,6 +16,19 @@ _LOCK = ".lock"
 _OWNER = ".lock-owner"
 
 
+_held: set[Path] = set()
+"""Folders whose lock this process holds."""
+
+
+class LockHeldError(UserError):
+    """Another process holds the lock."""
+
+
+def held_here(folder: Path) -> bool:
+    """Tell whether this process may write in a project folder already."""
+    return folder.resolve() in _held
+
+
 class LockOwner(msgspec.Struct, frozen=True):
     pid: int
     host: str
@@ -31,7 +44,7 @@ class ProjectLock:
     def acquire(self) -> None:
         """Take the lock at once.
 
-        Raises UserError when another process holds it, or the folder is read-only.
+        Raises LockHeldError when another process holds it, UserError when the folder is read-only.
         """
         _refuse_read_only(self._folder)
         try:
@@ -40,18 +53,20 @@ class ProjectLock:
                 msgspec.json.encode(LockOwner(os.getpid(), socket.gethostname()))
             )
         except filelock.Timeout:
-            raise UserError(
+            raise LockHeldError(
                 f"The project “{self._folder.name}” is already open{_describe(self._folder)}.",
                 kept="Nothing was changed.",
                 next_step="Close it there, or wait until its job has finished, and try again.",
             ) from None
         except OSError as error:
             raise explain_os_error(error, self._folder) from error
+        _held.add(self._folder.resolve())
 
     def release(self) -> None:
         if self._lock.is_locked:
             (self._folder / _OWNER).unlink(missing_ok=True)
             self._lock.release()
+            _held.discard(self._folder.resolve())
 
     def __enter__(self) -> ProjectLock:
         self.acquire()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sae_desktop.safety.change.config import Alert
+from sae_desktop.safety.change.alerts import Calibration
+from sae_desktop.safety.change.config import Alert, MonitorOnCheckpoint
 from sae_desktop.words.amounts import share_text
 
 _MEASURES = {
@@ -16,7 +17,22 @@ _OF_TRAITS = {
     "trait": "how far ordinary text lies along the trait “{}”",
     "turn": "the direction of the trait “{}”",
     "probe": "the probe of the trait “{}”",
+    "monitor": "the scores of the monitor “{}”",
 }
+
+_KINDS = {
+    "dead": "never active",
+    "shared": "shared by all models",
+    "rotated": "in all models, but rotated",
+    "exclusive": "in one model alone",
+    "doubtful": "that only look exclusive",
+    "partial": "in some of the models",
+}
+
+
+def kind_words(kind: str) -> str:
+    """Return what a kind of the crosscoder’s features is, after their number."""
+    return _KINDS[kind]
 
 
 def measure_words(measure: str) -> str:
@@ -35,3 +51,39 @@ def alert_sentence(alert: Alert) -> str:
         f"(an alert begins at {alert.threshold:.1f}). Of harmless runs, "
         f"{share_text(alert.p)} or fewer come as far; {share_text(alert.promised)} was promised."
     )
+
+
+def monitor_sentence(found: MonitorOnCheckpoint, checkpoint: str) -> str:
+    """Return how often a monitor fires on a checkpoint, beside its promise and its own model."""
+    low, high = found.rate_interval
+    told = (
+        f"The monitor “{found.monitor}” fires on {share_text(found.rate)} of {found.units}s of "
+        f"“{checkpoint}” (95% interval {share_text(low)} to {share_text(high)}); on the model it "
+        f"was made with on {share_text(found.rate_before)}, and {share_text(found.promised)} was "
+        "promised."
+    )
+    if not found.drifted:
+        return told
+    return (
+        f"{told} Its scores have drifted (p = {found.drift_p:.2g}), so its promise does not extend "
+        "to this checkpoint: calibrate it again there."
+    )
+
+
+def promise_sentence(calibration: Calibration | None, watched: int) -> str:
+    """Return what the alerts of a watch promise, and where that ends."""
+    if calibration is None:
+        return (
+            "No alert is raised: without a calibration nobody knows how much harmless training "
+            "changes. Watch harmless runs, then calibrate."
+        )
+    told = (
+        f"Of harmless runs of this kind, at most {share_text(calibration.rate)} raise an alert, as "
+        f"far as they are such as the {len(calibration.runs)} that set the threshold."
+    )
+    if watched > calibration.checkpoints:
+        told += (
+            f" That holds up to {calibration.checkpoints} checkpoints, as the harmless runs had; "
+            f"this one has {watched}."
+        )
+    return told

@@ -16,6 +16,7 @@ _FOLDERS = (
     "completeness",
     "sets",
     "graphs",
+    "changes",
     "scans",
     "lenses",
 )

@@ -111,6 +111,15 @@ class SteeredTexts(msgspec.Struct, frozen=True, kw_only=True):
     """With a random direction as long."""
 
 
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a checkpoint makes of a beginning."""
+
+    next_tokens: list[TokenScore]
+    """The likeliest, with their probabilities."""
+    written: str
+    """What follows if it always writes the likeliest token."""
+
+
 class ChangeInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What a comparison found, but for its arrays."""
 
@@ -126,6 +135,9 @@ class ChangeInfo(msgspec.Struct, frozen=True, kw_only=True):
     """By checkpoint, those that became more likely, the first most."""
     contexts: list[FeatureContext] = []
     steered: SteeredTexts | None = None
+    prompts: list[str] = []
+    answers: list[list[Answer]] = []
+    """By checkpoint, to each of the prompts."""
     warnings: list[str] = []
     texts: int
     context_size: int

@@ -1,4 +1,4 @@
-"""Checkpoints in a folder: in the order of training, and whether each is there whole.
+"""Whether a checkpoint in a folder is there whole.
 
 A checkpoint is a model folder, as `save_pretrained` and training programs write it. One that is
 being written has no config.json yet, lacks a shard that its index names, or has a weights file
@@ -8,37 +8,13 @@ the next is complete. Free of torch.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.files.find import find_model, weight_files
-from sae_desktop.storage.faults import explained
-
-_NUMBERS = re.compile(r"\d+")
 
 Look = tuple[tuple[str, int, int], ...]
 """Name, size and time of every file of a checkpoint."""
-
-
-def checkpoints_in(folder: Path) -> list[Path]:
-    """Return what may be checkpoints in a folder, complete or not, in the order of training.
-
-    That is by the numbers in their names, as in “checkpoint-500” and “step-01000”. Raises UserError
-    where the folder cannot be read.
-    """
-    if not folder.is_dir():
-        raise UserError(
-            f"There is no folder “{folder}”.",
-            next_step="Name the folder into which the training saves its checkpoints.",
-        )
-    with explained(folder, reading=True):
-        found = [path for path in folder.iterdir() if path.is_dir() and path.name[0] not in "._"]
-    return sorted(found, key=_order)
-
-
-def _order(path: Path) -> tuple[list[int], str]:
-    return [int(number) for number in _NUMBERS.findall(path.name)], path.name
 
 
 def look_at(checkpoint: Path) -> Look:

@@ -55,6 +55,15 @@ class CompareCheckpointsConfig(
         tuple[str, ...],
         said("Traits", "Concept sets whose directions are followed over checkpoints.", _READ),
     ] = ()
+    prompts: Annotated[
+        tuple[str, ...],
+        said(
+            "Prompts",
+            "What each checkpoint writes after them stands side by side; none: the beginnings of a "
+            "few texts.",
+            _READ,
+        ),
+    ] = ()
     crosscoder_features: Annotated[
         CountOrNone,
         said(
@@ -153,6 +162,14 @@ class WatchConfig(msgspec.Struct, frozen=True, kw_only=True, tag="watch_checkpoi
     texts: Count = 128
     context_size: ContextSize = 64
     traits: tuple[str, ...] = ()
+    monitors: Annotated[
+        tuple[str, ...],
+        said(
+            "Monitors",
+            "Monitors of the project that are tried on each checkpoint, on the same texts.",
+            _WATCH,
+        ),
+    ] = ()
     expected: Annotated[
         CountOrNone,
         said(
@@ -201,10 +218,31 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     promised: float
 
 
+class MonitorOnCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What a monitor makes of a checkpoint, on the texts of the watch."""
+
+    monitor: str
+    units: str
+    """What fires: tokens, messages or conversations, in the singular."""
+    rate: float
+    """Mean over texts of the share of their units that fire."""
+    rate_interval: tuple[float, float]
+    """Of 95%, over texts, by bootstrap."""
+    rate_before: float
+    """On the model that the monitor was made with."""
+    promised: float
+    moved: float
+    """Change of its scores since the checkpoint before, in standard deviations over texts."""
+    drift_p: float | None
+    """Of its scores beside those on its own model, corrected for all monitors."""
+    drifted: bool
+
+
 class WatchedCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     scores: dict[str, float]
     alert: Alert | None = None
+    monitors: list[MonitorOnCheckpoint] = []
 
 
 class WatchResult(msgspec.Struct, frozen=True, kw_only=True):

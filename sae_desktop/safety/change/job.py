@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
@@ -23,9 +25,11 @@ _FITS_WORSE = 1.25
 
 
 def compare_checkpoints(
-    config: CompareCheckpointsConfig, context: JobContext
+    config: CompareCheckpointsConfig,
+    context: JobContext,
+    writing: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> CompareCheckpointsResult:
-    """Compare checkpoints and write what changed to changes/<name>.h5.
+    """Compare checkpoints and write what changed to changes/<name>.h5, within `writing`.
 
     Raises UserError for fewer than two checkpoints, for such as are not of one model, for a
     dictionary of another one or of several sites, and for texts that are too few.
@@ -56,6 +60,8 @@ def compare_checkpoints(
         shift_tokens=[tokens(row, found.token_bytes) for row in found.arrays["tokens/shift"]],
         contexts=contexts(found),
         steered=found.steered,
+        prompts=found.prompts,
+        answers=found.answers,
         warnings=_warnings(found),
         texts=len(found.texts.ids_NS),
         context_size=config.context_size,
@@ -63,7 +69,8 @@ def compare_checkpoints(
         config=config_record(config),
         made_at=datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat(),
     )
-    write_change(path, info, arrays)
+    with writing():
+        write_change(path, info, arrays)
     return CompareCheckpointsResult(
         name=info.name,
         site=info.site,

@@ -22,9 +22,9 @@ from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.language_model.sites.resolve import Site, check_site, parse_site
 from sae_desktop.project import Project, existing
-from sae_desktop.safety.change import features, first_tokens, traits
+from sae_desktop.safety.change import features, first_tokens, outputs, traits
 from sae_desktop.safety.change.chance import Changed, paired
-from sae_desktop.safety.change.change_file import SteeredTexts, TraitFigures
+from sae_desktop.safety.change.change_file import Answer, SteeredTexts, TraitFigures
 from sae_desktop.safety.change.config import CheckpointFigures, CompareCheckpointsConfig
 from sae_desktop.safety.change.features import OnCheckpoint
 from sae_desktop.safety.change.first_tokens import Difference
@@ -61,6 +61,9 @@ class Measured:
     trait_figures: list[list[TraitFigures]] = field(default_factory=list)
     arrays: dict[str, list[Array]] = field(default_factory=dict)
     steered: SteeredTexts | None = None
+    beginnings: list[list[int]] = field(default_factory=list)
+    prompts: list[str] = field(default_factory=list)
+    answers: list[list[Answer]] = field(default_factory=list)
 
     def keep(self, name: str, values: Array) -> None:
         self.arrays.setdefault(name, []).append(np.asarray(values, np.float32))
@@ -82,10 +85,13 @@ def measure(
         context.progress(number, count, "checkpoints", f"Reading “{title}”")
         if found is None:
             found = _begin(config, lm, project)
+            found.beginnings = outputs.beginnings(lm, config.prompts, found.texts)
+            found.prompts = outputs.shown(lm, found.beginnings, found.texts.specials)
         found.readings.append(read_checkpoint(lm, before, found.texts, found.site, context))
         found.traits.append(
             [traits.read_trait(lm, found.site, one, config.context_size) for one in sets]
         )
+        found.answers.append(outputs.answers(lm, found.beginnings, found.texts.specials))
         _measure_one(found, lm, config, title, last=number == count - 1)
         context.check_cancelled()
     assert found is not None

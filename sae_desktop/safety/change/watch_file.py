@@ -23,6 +23,8 @@ class WatchRecord(msgspec.Struct, kw_only=True):
     """What scores depend on."""
     watched: list[WatchedCheckpoint] = []
     skipped: dict[str, str] = {}
+    config: str = ""
+    """WatchConfig that it was last started with, as JSON."""
 
 
 def read_record(path: Path) -> WatchRecord:

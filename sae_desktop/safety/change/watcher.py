@@ -8,18 +8,22 @@ anyway. What was watched is kept in changes/<name>.watch.json, so a watch resume
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
+from sae_desktop.corpus.config import CorpusSettings
+from sae_desktop.corpus.documents import Corpus
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext, SilentContext
 from sae_desktop.language_model.files.find import find_model
 from sae_desktop.limits import refuse_beyond_limits
-from sae_desktop.project import Project, existing
+from sae_desktop.project import Project, config_record, existing
 from sae_desktop.safety.change.alerts import Calibration, alert_of, calibrate, run_of
-from sae_desktop.safety.change.checkpoint_files import Look, checkpoints_in, incomplete, look_at
+from sae_desktop.safety.change.checkpoint_files import Look, incomplete, look_at
+from sae_desktop.safety.change.checkpoint_order import checkpoints_in
 from sae_desktop.safety.change.config import (
     Alert,
     CalibrateWatchConfig,
@@ -31,11 +35,16 @@ from sae_desktop.safety.change.config import (
 )
 from sae_desktop.safety.change.job import compare_checkpoints
 from sae_desktop.safety.change.watch_file import WatchRecord, read_calibration, read_record
+from sae_desktop.safety.change.watched_monitors import WatchedMonitors, scores_of
 from sae_desktop.safety.concept_set import read_set
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
+from sae_desktop.upkeep import writing_briefly
 
 _MINUTE = 60.0
+_BETWEEN_TRIES = 2.0
+"""Seconds between two tries to write, while another process has the project open."""
+_WAITING = "Waiting for the next checkpoint"
 _NAP = 0.2
 """Seconds between two looks at whether the watch is cancelled."""
 
@@ -46,6 +55,8 @@ def settings_of(config: WatchConfig) -> str:
         name: getattr(config, name)
         for name in ("site", "dictionary", "corpus", "texts", "context_size", "traits", "seed")
     }
+    if config.monitors:
+        told["monitors"] = config.monitors
     return msgspec.json.encode(told).decode()
 
 
@@ -87,39 +98,86 @@ def watch_checkpoints(config: WatchConfig, context: JobContext) -> WatchResult:
     Ends after `expected` checkpoints, after `idle` minutes without a new one, at the first alert
     if asked to, or when it is asked to stop. What was watched is kept after every checkpoint. A
     checkpoint that cannot be read is left out, and told. Raises UserError for a folder that is not
-    there, for a base, dictionary or trait that is not, and for a calibration of other settings.
+    there, for a base, text, dictionary or trait that is not, and for a calibration of other
+    settings. The project's lock is held only while it writes.
     """
     refuse_beyond_limits(config)
     project = Project.open(config.project)
     path = project.watch_path(config.name)
-    _refuse_missing(project, config)
+    with writing_briefly(project, _refuse):
+        _refuse_missing(project, config)
     calibration = _calibration(project, config)
     record = _record(path, config)
+    record.config = config_record(config)
+    monitors = _monitors(project, config, record, context)
     folder = _Folder(Path(config.folder).expanduser())
     last_news = time.monotonic()
     while True:
         context.check_cancelled()
         done = {one.name for one in record.watched} | set(record.skipped)
         for checkpoint in folder.complete(done):
-            _take(record, checkpoint, config, calibration, context)
-            write_bytes(path, msgspec.json.format(msgspec.json.encode(record)))
+            _tell(config, record, context, f"Reading “{checkpoint.name}”")
+            _take(project, record, checkpoint, config, calibration, monitors, context)
+            with _writing(project, context), explained(path):
+                write_bytes(path, msgspec.json.format(msgspec.json.encode(record)))
             last_news = time.monotonic()
             if record.watched and record.watched[-1].name == checkpoint.name:
                 context.output(record.watched[-1])
-            seen = len(record.watched)
-            context.progress(seen, max(config.expected, seen), "checkpoints")
+            _tell(config, record, context)
             if _over(config, record):
                 return _result(config, record, folder, calibration)
         idle = config.idle and time.monotonic() - last_news > config.idle * _MINUTE
         if _over(config, record) or idle or context.stop_requested:
             return _result(config, record, folder, calibration)
+        told = next((f"“{name}”: {why}" for name, why in folder.waiting.items()), _WAITING)
+        _tell(config, record, context, told)
         _rest(config.every, context)
+
+
+def _tell(config: WatchConfig, record: WatchRecord, context: JobContext, what: str = "") -> None:
+    seen = len(record.watched)
+    context.progress(seen, max(config.expected, seen), "checkpoints", what)
+
+
+def _monitors(
+    project: Project, config: WatchConfig, record: WatchRecord, context: JobContext
+) -> WatchedMonitors | None:
+    if not config.monitors:
+        return None
+    found = WatchedMonitors(project, config, context)
+    if record.watched:
+        found.resume_after(str(Path(config.folder).expanduser() / record.watched[-1].name), context)
+    return found
+
+
+def _refuse(error: UserError) -> None:
+    raise error
+
+
+def _writing(project: Project, context: JobContext) -> AbstractContextManager[None]:
+    """Hold the project's lock, which others may have meanwhile: the watch only needs it now."""
+
+    def wait(error: UserError) -> None:
+        if context.stop_requested:
+            raise error
+        context.log(f"Waiting to write. {error.what}")
+        _rest(_BETWEEN_TRIES, context)
+
+    return writing_briefly(project, wait)
 
 
 def _refuse_missing(project: Project, config: WatchConfig) -> None:
     """Raise UserError for what every comparison would lack: each would leave its checkpoint out."""
     if config.base:
         find_model(config.base)
+    if config.corpus:
+        settings = CorpusSettings(corpus=config.corpus, context_size=config.context_size)
+        if next(iter(Corpus(settings)), None) is None:
+            raise UserError(
+                f"There is no text in “{config.corpus}”.",
+                kept="Nothing was changed.",
+                next_step="Choose another text, or leave it out: the built-in text is read then.",
+            )
     if config.dictionary:
         existing("dictionary", config.dictionary, project.all_dictionaries())
     for trait in config.traits:
@@ -167,10 +225,12 @@ def _record(path: Path, config: WatchConfig) -> WatchRecord:
 
 
 def _take(
+    project: Project,
     record: WatchRecord,
     checkpoint: Path,
     config: WatchConfig,
     calibration: Calibration | None,
+    monitors: WatchedMonitors | None,
     context: JobContext,
 ) -> None:
     """Compare a checkpoint with the one before; of the first without a base there is nothing."""
@@ -196,15 +256,19 @@ def _take(
                 seed=config.seed,
             ),
             _Within(context),
+            lambda: _writing(project, context),
         )
+        tried = monitors.on(str(checkpoint), context) if monitors is not None else []
     except UserError as error:
         record.skipped[checkpoint.name] = str(error)
         return
-    scores = result.checkpoints[-1].scores
+    scores = result.checkpoints[-1].scores | scores_of(tried)
     alert: Alert | None = None
     if calibration is not None:
         alert = alert_of(calibration, checkpoint.name, Path(before).name, scores)
-    record.watched.append(WatchedCheckpoint(name=checkpoint.name, scores=scores, alert=alert))
+    record.watched.append(
+        WatchedCheckpoint(name=checkpoint.name, scores=scores, alert=alert, monitors=tried)
+    )
 
 
 def _result(

@@ -49,7 +49,7 @@ def run_monitors(config: RunMonitorsConfig, context: JobContext) -> RunMonitorsR
     path = project.hits_path(checked_name(config.name or names[0]))
     lm = model_of(project, monitors[0], config.device)
     settings = _settings(config, monitors, lm)
-    readers = [_reader(project, name, lm, config.device) for name in names]
+    readers = [open_reader(project, name, lm, config.device) for name in names]
     watchers = [_Watcher(m, r, config.hits) for m, r in zip(monitors, readers, strict=True)]
     plan = plan_windows(lm, settings)
     scorer = Scorer(readers, plan.prefix, plan.suffix, settings.context_size)
@@ -93,7 +93,9 @@ def _settings(
     )
 
 
-def _reader(project: Project, name: str, lm: LanguageModel, device: str) -> Reader:
+def open_reader(project: Project, name: str, lm: LanguageModel, device: str) -> Reader:
+    """Return a monitor made ready for its model. Raises UserError where either changed since."""
+
     def opened(index: str, known_hash: str) -> OpenedIndex:
         return open_unchanged(str(project.path), index, known_hash, device)
 

@@ -10,7 +10,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from sae_desktop.errors import UserError
-from sae_desktop.safety.change.checkpoint_files import checkpoints_in, incomplete, look_at
+from sae_desktop.safety.change.checkpoint_files import incomplete, look_at
+from sae_desktop.safety.change.checkpoint_order import checkpoints_in
 
 CONFIG = {"model_type": "gpt2", "n_layer": 1, "n_embd": 4, "n_head": 1, "vocab_size": 8}
 

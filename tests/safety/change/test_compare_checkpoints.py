@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from checkpoint_toys import save_base, save_checkpoint, save_text
-from toy_models import WIDTH, save_toy_model
+from toy_models import WIDTH, save_toy_model, toy_network, toy_tokenizer
 
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.files import save
@@ -65,7 +67,7 @@ def config(place: Path, *checkpoints: str, **rest: object) -> CompareCheckpoints
 def change(place: Path) -> Change:
     asked = config(
         place, "base", "step-1", "step-2", dictionary="d", crosscoder_features=24,
-        crosscoder_steps=20, crosscoder_seeds=1,
+        crosscoder_steps=20, crosscoder_seeds=1, prompts=("In the", "God created the heaven and"),
     )  # fmt: skip
     result = compare_checkpoints(asked, SilentContext())
     assert result.site == SITE
@@ -129,6 +131,14 @@ def test_compare__keeps_what_can_be_shown_without_the_model(change: Change) -> N
     assert info.steered is not None
     assert len(info.steered.prompts) == len(info.steered.random) == 6
     assert info.steered.plain != info.steered.steered
+    assert len(info.answers) == 3
+    assert [len(answers) for answers in info.answers] == [len(info.prompts)] * 3
+    for answers in info.answers:
+        chances = [[one.score for one in answer.next_tokens] for answer in answers]
+        assert all(one == sorted(one, reverse=True) and 0 < sum(one) <= 1.001 for one in chances)
+        # It always writes the likeliest token.
+        for answer in answers:
+            assert answer.written.startswith(answer.next_tokens[0].token) or not answer.written
     told = {(context.feature, context.checkpoint) for context in info.contexts}
     assert (MOVED, 2) in told
     scores = [one.score for one in info.lens_tokens[2]]
@@ -150,6 +160,38 @@ def test_compare__refuses_checkpoints_of_another_shape(
     other = save_toy_model(tmp_path / "other", "gpt2", **changes)
     with pytest.raises(UserError, match=how):
         compare_checkpoints(config(place, "base", str(other)), SilentContext())
+
+
+def _other_vocabulary(folder: Path) -> None:
+    network = toy_network("gpt2", vocab_size=toy_network("gpt2").config.vocab_size + 8)
+    network.save_pretrained(folder)
+    toy_tokenizer().save_pretrained(folder)
+
+
+def _other_tokenizer(folder: Path) -> None:
+    save_checkpoint(folder, noise=0.01, seed=9)
+    file = folder / "tokenizer.json"
+    told = json.loads(file.read_text(encoding="utf-8"))
+    words = told["model"]["vocab"]
+    one, other = list(words)[-2:]
+    words[one], words[other] = words[other], words[one]
+    file.write_text(json.dumps(told), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("save_other", "how"),
+    [
+        (_other_vocabulary, "tokens in its vocabulary, the other"),
+        (_other_tokenizer, "their tokenizers differ"),
+    ],
+)
+def test_compare__refuses_another_vocabulary_and_another_tokenizer(
+    place: Path, tmp_path: Path, save_other: Callable[[Path], None], how: str
+) -> None:
+    save_other(tmp_path / "other")
+    with pytest.raises(UserError, match=how) as refused:
+        compare_checkpoints(config(place, "base", str(tmp_path / "other")), SilentContext())
+    assert refused.value.next_step == "Name checkpoints of one model, saved with its tokenizer."
 
 
 def test_compare__refuses_the_same_checkpoint_twice_and_another_models_dictionary(

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from sae_desktop.deletion import (
+    delete_item,
+    deletion_question,
+    item_path,
+    restore_item,
+    trash_items,
+)
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext, SilentContext
 from sae_desktop.project import Project
@@ -21,6 +29,8 @@ from sae_desktop.safety.change.config import (
 )
 from sae_desktop.safety.change.watch_file import read_record
 from sae_desktop.safety.change.watcher import calibrate_watch, watch_checkpoints
+from sae_desktop.storage.lock import LockHeldError, ProjectLock, held_here
+from sae_desktop.upkeep import writing
 
 SIZES = {"c-1": 1.0, "c-2": 2.0, "c-3": 9.0, "c-4": 1.0}
 
@@ -30,8 +40,14 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """What was compared with what; a comparison gives the size in the checkpoint's file."""
     asked: list[tuple[str, ...]] = []
 
-    def compare(config: CompareCheckpointsConfig, context: JobContext) -> CompareCheckpointsResult:
+    def compare(
+        config: CompareCheckpointsConfig,
+        context: JobContext,
+        writing: Callable[[], AbstractContextManager[None]],
+    ) -> CompareCheckpointsResult:
         del context
+        with writing():
+            assert held_here(Path(config.project))
         names = tuple(Path(one).name for one in config.checkpoints)
         text = (Path(config.checkpoints[-1]) / "config.json").read_text()
         if text == "other":
@@ -125,7 +141,13 @@ def test_watch__leaves_out_what_cannot_be_read_and_ends_when_nothing_comes(
 
 
 @pytest.mark.parametrize(
-    "lacking", [{"base": "nowhere"}, {"dictionary": "nowhere"}, {"traits": ["nowhere"]}]
+    "lacking",
+    [
+        {"base": "nowhere"},
+        {"dictionary": "nowhere"},
+        {"traits": ["nowhere"]},
+        {"corpus": "nowhere.txt"},
+    ],
 )
 def test_watch__is_refused_what_it_would_leave_every_checkpoint_out_for(
     tmp_path: Path, compared: list[tuple[str, ...]], lacking: dict[str, object]
@@ -134,6 +156,51 @@ def test_watch__is_refused_what_it_would_leave_every_checkpoint_out_for(
     with pytest.raises(UserError, match="nowhere"):
         watch_checkpoints(_config(tmp_path, expected=1, **lacking), SilentContext())
     assert compared == []
+
+
+class _Looks(SilentContext):
+    """Notes at every look whether the project is free, and takes it once."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self.free: list[bool] = []
+        self.waited: list[str] = []
+
+    def check_cancelled(self) -> None:
+        self.free.append(not held_here(self._project.path))
+
+    def log(self, message: str) -> None:
+        self.waited.append(message)
+
+
+def test_watch__leaves_the_project_to_others_while_it_waits(
+    tmp_path: Path, compared: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _save(tmp_path / "run", "c-1", 1.0)
+    config = _config(tmp_path, expected=1)
+    project = Project.open(config.project)
+    context = _Looks(project)
+    tried: list[None] = []
+
+    def taken_once(self: ProjectLock) -> None:
+        tried.append(None)
+        if len(tried) == 2:  # the first is the look at the start
+            raise LockHeldError("The project “p” is already open in another window or job.")
+        acquire(self)
+
+    acquire = ProjectLock.acquire
+    monkeypatch.setattr(ProjectLock, "acquire", taken_once)
+    monkeypatch.setattr(watcher, "_BETWEEN_TRIES", 0.0)
+    assert len(watch_checkpoints(config, context).watched) == 1
+    assert all(context.free)
+    assert context.waited == [
+        "Waiting to write. The project “p” is already open in another window or job."
+    ]
+    with writing(project):  # as the engine of a window, which holds it all the time
+        assert len(watch_checkpoints(config, SilentContext()).watched) == 1
+    tried[:] = [None]
+    with pytest.raises(LockHeldError):  # nobody waits for what was never free
+        watch_checkpoints(config, SilentContext())
 
 
 def test_alert__is_raised_between_the_right_two_and_kept(
@@ -162,3 +229,21 @@ def test_alert__is_raised_between_the_right_two_and_kept(
         watch_checkpoints(_config(tmp_path, name="v", calibration="k", texts=9), SilentContext())
     first = _config(tmp_path, name="u", calibration="k", stop_at_alert=True)
     assert len(watch_checkpoints(first, SilentContext()).watched) == 3
+
+
+@pytest.mark.parametrize("kind", ["watch", "calibration"])
+def test_what_was_watched_and_calibrated__is_deleted_and_restored_whole(
+    tmp_path: Path, kind: str
+) -> None:
+    project = Project.open_or_create(tmp_path / "p")
+    path = item_path(project, kind, "w")
+    path.parent.mkdir()
+    path.write_bytes(b"{}")
+    listed = {"watch": project.watches, "calibration": project.calibrations}[kind]
+    assert listed() == ["w"]
+    assert "stay" in deletion_question(project, kind, "w")
+    deleted = delete_item(project, kind, "w")
+    assert listed() == []
+    assert deleted.title == f"{kind} “w”"
+    restore_item(project, trash_items(project)[0])
+    assert path.read_bytes() == b"{}"

@@ -1,0 +1,209 @@
+"""What each way of looking at checkpoints saw, beside what chance gives. Free of Qt and torch.
+
+The cheap ways come first: whoever needs a dictionary or a trait should know what they add to a
+comparison of the predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sae_desktop.safety.change.change_file import Change
+from sae_desktop.safety.change.config import CheckpointFigures
+from sae_desktop.words.amounts import exact_count, signed_text
+
+SEEN, NOT_SEEN, NO_YARDSTICK = "beyond chance", "as by chance", "no yardstick"
+_SURE = 0.01
+_FEWEST_STEPS = 3
+"""From so many steps on one can stand out from the others."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of looking, and what it says of a checkpoint."""
+
+    title: str
+    found: str
+    chance: str
+    verdict: str
+    tip: str
+    score: str
+    """The key of the score by which its steps are measured; empty: it has none."""
+    step: int | None = None
+    """The checkpoint at which its largest step ends."""
+    stands_out: float | None = None
+    """That step in multiples of the median of the others; None where there are too few."""
+
+
+def steps_of(change: Change, score: str) -> list[float]:
+    """Return a score of every checkpoint but the first."""
+    return [one.scores.get(score, 0.0) for one in change.info.checkpoints[1:]]
+
+
+def ways(change: Change, checkpoint: int) -> list[Way]:
+    """Return what each way says of a checkpoint, compared with the first."""
+    one = change.info.checkpoints[checkpoint]
+    found = [_predictions(one), _first_tokens(one)]
+    if "features/size" in change.arrays:
+        found += _dictionary(change, one)
+    traits = change.info.traits[checkpoint] if change.info.traits else []
+    for trait in traits:
+        name = trait.trait
+        found.append(
+            Way(
+                f"Trait “{name}”, direction",
+                f"turned by {trait.angle:.0f}°",
+                f"{trait.angle_by_chance:.0f}° between two draws of its texts",
+                SEEN if trait.angle > trait.angle_by_chance else NOT_SEEN,
+                "The direction from the means of the texts without the trait to those with it, "
+                "beside the one on the first checkpoint",
+                f"turn {name}",
+            )
+        )
+        moved = abs(trait.projection) > trait.projection_random and trait.projection_p <= _SURE
+        found.append(
+            Way(
+                f"Trait “{name}”, ordinary text",
+                f"moved by {signed_text(trait.projection, 3)}, p = {trait.projection_p:.2g}",
+                f"95% of random directions: less than {trait.projection_random:.3f}",
+                SEEN if moved else NOT_SEEN,
+                "How far ordinary text lies from where it lay, along the trait’s first direction: "
+                "1 is the distance of texts with the trait from those without",
+                f"trait {name}",
+            )
+        )
+        found.append(
+            Way(
+                f"Trait “{name}”, probe",
+                f"turned by {trait.probe_angle:.0f}°, AUROC {trait.probe_auroc_first:.2f} with the "
+                "first one",
+                "a probe turns in harmless training, too",
+                NO_YARDSTICK,
+                "A logistic regression on raw activations, trained on each checkpoint: the cheap "
+                "rival of the trait’s direction",
+                f"probe {name}",
+            )
+        )
+    return [_with_step(change, way) for way in found]
+
+
+def _predictions(one: CheckpointFigures) -> Way:
+    return Way(
+        "Predictions",
+        f"KL {one.kl:.3g} nats per token since the checkpoint before",
+        "never 0 in training",
+        NO_YARDSTICK,
+        "How differently the checkpoint and the one before predict the next token of ordinary "
+        "text: the cheapest way",
+        "outputs",
+    )
+
+
+def _first_tokens(one: CheckpointFigures) -> Way:
+    sure = one.difference_p <= _SURE and one.difference_agreement > 0
+    return Way(
+        "First tokens",
+        f"{one.difference:.3g} typical norms from the first checkpoint, p = {one.difference_p:.2g}",
+        "with random signs: as long in a share p of draws",
+        SEEN if sure else NOT_SEEN,
+        "The mean difference of activations at the first five tokens of ordinary text, which often "
+        "names what a fine-tune was for",
+        "first tokens",
+    )
+
+
+def _dictionary(change: Change, one: CheckpointFigures) -> list[Way]:
+    whole = change.arrays["features/size"].shape[1]
+    return [
+        Way(
+            "Dictionary",
+            f"{exact_count(one.changed_features)} of {exact_count(whole)} features changed",
+            f"{exact_count(one.changed_random)} of as many random directions",
+            SEEN if one.changed_features > one.changed_random else NOT_SEEN,
+            "Features whose mean activation on ordinary text differs from the first checkpoint’s, "
+            "corrected for all of them; the random directions fire as often",
+            "features",
+        )
+    ]
+
+
+def _with_step(change: Change, way: Way) -> Way:
+    steps = steps_of(change, way.score)
+    if not steps:
+        return way
+    place = int(np.argmax(steps))
+    others = [value for number, value in enumerate(steps) if number != place]
+    usual = float(np.median(others)) if len(steps) >= _FEWEST_STEPS else 0.0
+    return Way(
+        way.title, way.found, way.chance, way.verdict, way.tip, way.score, place + 1,
+        steps[place] / usual if usual > 0 else None,
+    )  # fmt: skip
+
+
+def clearest(found: Sequence[Way]) -> Way | None:
+    """Return the way whose largest step stands out most from its others; None of two models."""
+    told = [way for way in found if way.stands_out is not None]
+    return max(told, key=lambda way: way.stands_out or 0.0) if told else None
+
+
+def most_named_step(found: Sequence[Way]) -> tuple[int, int] | None:
+    """Return the checkpoint at which most ways have their largest step, and how many have."""
+    steps = [way.step for way in found if way.step is not None]
+    if not steps:
+        return None
+    step = max(sorted(set(steps)), key=steps.count)
+    return step, steps.count(step)
+
+
+def summary(change: Change) -> str:
+    """Return what changed, how sure that is, since when, and which way of looking saw it."""
+    titles = [one.title for one in change.info.checkpoints]
+    last = len(titles) - 1
+    found = ways(change, last)
+    told = [_seen(found, titles[0], titles[last])]
+    if last > 1:
+        told.append(_since(found, titles))
+    told += change.info.warnings
+    return " ".join(told)
+
+
+def _seen(found: Sequence[Way], first: str, last: str) -> str:
+    seen = [way for way in found if way.verdict == SEEN]
+    measured = [way for way in found if way.verdict != NO_YARDSTICK]
+    if not seen:
+        return (
+            f"Nothing that has a yardstick says that “{last}” differs from “{first}” by more than "
+            f"chance ({len(measured)} {_ways(len(measured))} of looking)."
+        )
+    told = "; ".join(f"{way.title}: {way.found} ({way.chance})" for way in seen[:3])
+    return (
+        f"“{last}” differs from “{first}” by more than chance in {len(seen)} of {len(measured)} "
+        f"ways of looking. {told}."
+    )
+
+
+def _ways(count: int) -> str:
+    return "way" if count == 1 else "ways"
+
+
+def _since(found: Sequence[Way], titles: Sequence[str]) -> str:
+    named = most_named_step(found)
+    if named is None:
+        return ""
+    step, count = named
+    told = (
+        f"The largest step lies between “{titles[step - 1]}” and “{titles[step]}” for {count} of "
+        f"{len([way for way in found if way.step is not None])} ways"
+    )
+    best = clearest(found)
+    if best is None or best.step is None:
+        return f"{told}."
+    where = "there" if best.step == step else f"at “{titles[best.step]}”"
+    return (
+        f"{told}; it stands out most for “{best.title}”, {best.stands_out:.1f} times its usual "
+        f"step, {where}. Whether that is more than harmless training does, only a watch with a "
+        "calibration says."
+    )
