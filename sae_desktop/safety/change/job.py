@@ -16,7 +16,7 @@ from sae_desktop.project import Project, config_record
 from sae_desktop.safety.change.change_file import ChangeInfo, write_change
 from sae_desktop.safety.change.config import CompareCheckpointsConfig, CompareCheckpointsResult
 from sae_desktop.safety.change.crossing import cross
-from sae_desktop.safety.change.measured import Measured, measure
+from sae_desktop.safety.change.measured import KnownFirst, Measured, measure
 from sae_desktop.safety.change.telling import contexts, tokens
 from sae_desktop.safety.concept_set import read_set
 
@@ -28,8 +28,11 @@ def compare_checkpoints(
     config: CompareCheckpointsConfig,
     context: JobContext,
     writing: Callable[[], AbstractContextManager[None]] = nullcontext,
+    known: KnownFirst | None = None,
 ) -> CompareCheckpointsResult:
     """Compare checkpoints and write what changed to changes/<name>.h5, within `writing`.
+
+    `known`: of the first checkpoint, from an earlier comparison with the same settings.
 
     Raises UserError for fewer than two checkpoints, for such as are not of one model, for a
     dictionary of another one or of several sites, and for texts that are too few.
@@ -44,7 +47,7 @@ def compare_checkpoints(
             next_step="Name the model that training started from, and at least one checkpoint.",
         )
     sets = [read_set(project, name) for name in config.traits]
-    found = measure(config, sets, project, context)
+    found = measure(config, sets, project, context, known or KnownFirst())
     arrays = {name: np.stack(rows) for name, rows in found.arrays.items()}
     kinds: dict[str, int] = {}
     if config.crosscoder_features:

@@ -5,6 +5,7 @@ M checkpoints, N texts, F features of the dictionary, V vocabulary.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -65,8 +66,28 @@ class Measured:
     prompts: list[str] = field(default_factory=list)
     answers: list[list[Answer]] = field(default_factory=list)
 
+    def copied(self) -> Measured:
+        """Return the same, to which more can be added without touching this one."""
+        twin = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, list):
+                setattr(twin, name, list(value))
+        twin.arrays = {name: list(rows) for name, rows in self.arrays.items()}
+        return twin
+
     def keep(self, name: str, values: Array) -> None:
         self.arrays.setdefault(name, []).append(np.asarray(values, np.float32))
+
+
+@dataclass
+class KnownFirst:
+    """What was found of the first checkpoint, for whoever compares others with it later."""
+
+    found: Measured | None = None
+
+    def fits(self, lm: LanguageModel) -> bool:
+        """Tell whether it is of this checkpoint."""
+        return self.found is not None and self.found.readings[0].identity == lm.revision
 
 
 def measure(
@@ -74,8 +95,9 @@ def measure(
     sets: Sequence[ConceptSet],
     project: Project,
     context: JobContext,
+    known: KnownFirst,
 ) -> Measured:
-    """Read every checkpoint in turn."""
+    """Read every checkpoint in turn; the first only where it is not `known`, and it is then."""
     found: Measured | None = None
     count = len(config.checkpoints)
     for number, (lm, before) in enumerate(
@@ -83,6 +105,9 @@ def measure(
     ):
         title = PurePath(config.checkpoints[number]).name
         context.progress(number, count, "checkpoints", f"Reading “{title}”")
+        if number == 0 and known.fits(lm):
+            found = known.found.copied() if known.found is not None else None
+            continue
         if found is None:
             found = _begin(config, lm, project)
             found.beginnings = outputs.beginnings(lm, config.prompts, found.texts)
@@ -93,6 +118,8 @@ def measure(
         )
         found.answers.append(outputs.answers(lm, found.beginnings, found.texts.specials))
         _measure_one(found, lm, config, title, last=number == count - 1)
+        if number == 0:
+            known.found = found.copied()
         context.check_cancelled()
     assert found is not None
     context.progress(count, count, "checkpoints")

@@ -34,6 +34,7 @@ from sae_desktop.safety.change.config import (
     WatchResult,
 )
 from sae_desktop.safety.change.job import compare_checkpoints
+from sae_desktop.safety.change.measured import KnownFirst
 from sae_desktop.safety.change.watch_file import WatchRecord, read_calibration, read_record
 from sae_desktop.safety.change.watched_monitors import WatchedMonitors, scores_of
 from sae_desktop.safety.concept_set import read_set
@@ -109,6 +110,7 @@ def watch_checkpoints(config: WatchConfig, context: JobContext) -> WatchResult:
     calibration = _calibration(project, config)
     record = _record(path, config)
     record.config = config_record(config)
+    known = KnownFirst()
     monitors = _monitors(project, config, record, context)
     folder = _Folder(Path(config.folder).expanduser())
     last_news = time.monotonic()
@@ -117,7 +119,7 @@ def watch_checkpoints(config: WatchConfig, context: JobContext) -> WatchResult:
         done = {one.name for one in record.watched} | set(record.skipped)
         for checkpoint in folder.complete(done):
             _tell(config, record, context, f"Reading “{checkpoint.name}”")
-            _take(project, record, checkpoint, config, calibration, monitors, context)
+            _take(project, record, checkpoint, config, calibration, monitors, known, context)
             with _writing(project, context), explained(path):
                 write_bytes(path, msgspec.json.format(msgspec.json.encode(record)))
             last_news = time.monotonic()
@@ -231,6 +233,7 @@ def _take(
     config: WatchConfig,
     calibration: Calibration | None,
     monitors: WatchedMonitors | None,
+    known: KnownFirst,
     context: JobContext,
 ) -> None:
     """Compare a checkpoint with the one before; of the first without a base there is nothing."""
@@ -257,6 +260,7 @@ def _take(
             ),
             _Within(context),
             lambda: _writing(project, context),
+            known,
         )
         tried = monitors.on(str(checkpoint), context) if monitors is not None else []
     except UserError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,14 +17,16 @@ from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.files import save
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import SilentContext
-from sae_desktop.language_model.load import load_model
+from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.language_model.sites.resolve import parse_site
 from sae_desktop.project import Project
+from sae_desktop.safety.change import measured
 from sae_desktop.safety.change.change_file import Change, read_change
 from sae_desktop.safety.change.config import CompareCheckpointsConfig
 from sae_desktop.safety.change.features import effects, on_checkpoint, spliced_loss
 from sae_desktop.safety.change.job import compare_checkpoints
-from sae_desktop.safety.change.reading import read_texts
+from sae_desktop.safety.change.measured import KnownFirst
+from sae_desktop.safety.change.reading import Reading, read_checkpoint, read_texts
 
 SITE = "blocks.1.hook_resid_post"
 MOVED = 3
@@ -203,3 +206,26 @@ def test_compare__refuses_the_same_checkpoint_twice_and_another_models_dictionar
         compare_checkpoints(config(place, "step-1", "base", dictionary="d"), SilentContext())
     with pytest.raises(UserError, match="at least two"):
         compare_checkpoints(config(place, "base"), SilentContext())
+
+
+def test_compare__reads_a_first_checkpoint_that_is_known_only_once(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def reads(lm: LanguageModel, *rest: Any) -> Reading:
+        read.append(Path(lm.name).name)
+        return read_checkpoint(lm, *rest)
+
+    monkeypatch.setattr(measured, "read_checkpoint", reads)
+    known = KnownFirst()
+    for other in ("step-1", "step-2"):
+        asked = config(place, "base", other, dictionary="d", steer=0.0)
+        compare_checkpoints(asked, SilentContext(), known=known)
+    assert read == ["base", "step-1", "step-2"]
+    with_known = read_change(place / "p" / "changes" / "c.h5")
+    compare_checkpoints(asked, SilentContext())
+    alone = read_change(place / "p" / "changes" / "c.h5")
+    assert with_known.info.checkpoints == alone.info.checkpoints
+    for name, array in alone.arrays.items():
+        np.testing.assert_array_equal(with_known.arrays[name], array)

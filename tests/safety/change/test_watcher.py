@@ -27,6 +27,7 @@ from sae_desktop.safety.change.config import (
     CompareCheckpointsResult,
     WatchConfig,
 )
+from sae_desktop.safety.change.measured import KnownFirst
 from sae_desktop.safety.change.watch_file import read_record
 from sae_desktop.safety.change.watcher import calibrate_watch, watch_checkpoints
 from sae_desktop.storage.lock import LockHeldError, ProjectLock, held_here
@@ -44,8 +45,9 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         config: CompareCheckpointsConfig,
         context: JobContext,
         writing: Callable[[], AbstractContextManager[None]],
+        known: KnownFirst,
     ) -> CompareCheckpointsResult:
-        del context
+        del context, known
         with writing():
             assert held_here(Path(config.project))
         names = tuple(Path(one).name for one in config.checkpoints)
