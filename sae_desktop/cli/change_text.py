@@ -15,6 +15,7 @@ from sae_desktop.safety.change.config import (
     CompareCheckpointsResult,
     WatchResult,
 )
+from sae_desktop.words.change_ways import summary
 from sae_desktop.words.change_words import alert_sentence, monitor_sentence
 
 _FIGURES = (("loss", "loss"), ("KL", "kl"), ("first tokens", "difference"))
@@ -59,6 +60,7 @@ def told(change: Change, checkpoint: int, top: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": info.name,
         "site": info.site,
+        "summary": summary(change),
         "checkpoint": checkpoint,
         "checkpoints": msgspec.to_builtins(info.checkpoints),
         "lens_tokens": msgspec.to_builtins(info.lens_tokens[checkpoint][:top]),
@@ -113,7 +115,8 @@ def _crossed(change: Change, feature: int) -> dict[str, Any]:
 
 def change_text(found: dict[str, Any]) -> str:
     figures = msgspec.convert(found["checkpoints"], list[CheckpointFigures])
-    blocks = [f"“{found['name']}”, read at {found['site']}", checkpoints_table(figures)]
+    blocks = [f"“{found['name']}”, read at {found['site']}", "\n".join(found["summary"])]
+    blocks.append(checkpoints_table(figures))
     title = figures[found["checkpoint"]].title
     if found.get("features"):
         rows = [

@@ -158,35 +158,23 @@ def most_named_step(found: Sequence[Way]) -> tuple[int, int] | None:
     return step, steps.count(step)
 
 
-def summary(change: Change) -> str:
+def summary(change: Change) -> list[str]:
     """Return what changed, how sure that is, since when, and which way of looking saw it."""
     titles = [one.title for one in change.info.checkpoints]
     last = len(titles) - 1
     found = ways(change, last)
-    told = [_seen(found, titles[0], titles[last])]
-    if last > 1:
-        told.append(_since(found, titles))
-    told += change.info.warnings
-    return " ".join(told)
-
-
-def _seen(found: Sequence[Way], first: str, last: str) -> str:
     seen = [way for way in found if way.verdict == SEEN]
     measured = [way for way in found if way.verdict != NO_YARDSTICK]
-    if not seen:
-        return (
-            f"Nothing that has a yardstick says that “{last}” differs from “{first}” by more than "
-            f"chance ({len(measured)} {_ways(len(measured))} of looking)."
-        )
-    told = "; ".join(f"{way.title}: {way.found} ({way.chance})" for way in seen[:3])
-    return (
-        f"“{last}” differs from “{first}” by more than chance in {len(seen)} of {len(measured)} "
-        f"ways of looking. {told}."
-    )
-
-
-def _ways(count: int) -> str:
-    return "way" if count == 1 else "ways"
+    differs = f"“{titles[last]}” differs from “{titles[0]}” by more than chance"
+    ways_told = f"{len(measured)} ways of looking that have a yardstick"
+    if seen:
+        told = [f"{differs} in {len(seen)} of {ways_told}."]
+        told.append("; ".join(f"{w.title}: {w.found} ({w.chance})" for w in seen[:3]) + ".")
+    else:
+        told = [f"None of {ways_told} says that {differs}."]
+    if last > 1:
+        told.append(_since(found, titles))
+    return told
 
 
 def _since(found: Sequence[Way], titles: Sequence[str]) -> str:

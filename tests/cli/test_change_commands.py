@@ -66,6 +66,7 @@ def test_run_show_and_report__say_what_changed(place: Path) -> None:
     assert sum(told["kinds"].values()) == 8
     shown = sae_desktop("change", "show", place / "q", "c").stdout
     assert "The difference at the first tokens, read as logits" in shown
+    assert "ways of looking that have a yardstick" in shown
     page = place / "c.html"
     assert sae_desktop("change", "report", place / "q", "c", "--out", page).status == 0
     html = page.read_text(encoding="utf-8")

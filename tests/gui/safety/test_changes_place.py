@@ -57,8 +57,11 @@ def test_comparison__is_told_in_a_sentence_with_its_rivals_and_onset(
     place.refresh()
     place.things.choose("comparison", "made")
     page = place.page
-    told = page.sentence.text()
-    assert "“step-3” differs from “builtin” by more than chance in 3 of 4 ways" in told
+    assert page.sentence.text() == (
+        "“step-3” differs from “builtin” by more than chance in 3 of 4 ways of looking that have a "
+        "yardstick."
+    )
+    told = page.details.text()
     assert "between “step-1” and “step-2”" in told
     assert "only a watch with a calibration says" in told
     rows = {row[0]: row for row in _cells(page.ways)}

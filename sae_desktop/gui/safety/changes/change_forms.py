@@ -13,12 +13,11 @@ from sae_desktop.gui.forms.job_forms import JobForm, free_name
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import CountField, NumberField
-from sae_desktop.gui.parts.text_box import PathField
 from sae_desktop.gui.safety.changes.model_fields import (
     CheckpointsField,
-    FolderField,
     ModelField,
     NamesField,
+    PathChoice,
 )
 from sae_desktop.gui.state.session import Session
 from sae_desktop.language_model.names import BUILTIN, same_name
@@ -54,8 +53,7 @@ class _ReadingForm(JobForm):
         self.setMinimumWidth(_WIDE)
         self.dictionary = QComboBox()
         self.traits = NamesField("None", all_sets(session.project))
-        self.corpus = PathField()
-        self.corpus.setPlaceholderText("The built-in text")
+        self.corpus = PathChoice("Text", "The built-in text", kind="corpus")
         self.texts = CountField(default(CompareCheckpointsConfig, "texts"), 1)
         self.context_size = CountField(
             default(CompareCheckpointsConfig, "context_size"), _FEWEST_TOKENS
@@ -86,7 +84,7 @@ class _ReadingForm(JobForm):
         """Fill in what an earlier one read."""
         self.dictionary.setCurrentIndex(max(self.dictionary.findData(config.dictionary), 0))
         self.traits.tick(config.traits)
-        self.corpus.setText(config.corpus)
+        self.corpus.field.setText(config.corpus)
         self.texts.setValue(config.texts)
         self.context_size.setValue(config.context_size)
 
@@ -199,6 +197,9 @@ class CompareForm(_ReadingForm):
             if self.crosscoder.isChecked()
             else ""
         )
+        if models < 2:
+            self.estimate.setText("")
+            return
         self.estimate.setText(
             f"Reads {tokens:,.0f} tokens with each of {models} models, two of them in memory at a "
             f"time{weights}.{crosscoder}"
@@ -211,7 +212,7 @@ class CompareForm(_ReadingForm):
             name=self.name.text().strip(),
             checkpoints=(self.base.text(), *self.checkpoints.paths),
             dictionary=self.dictionary.currentData() or "",
-            corpus=self.corpus.text().strip(),
+            corpus=self.corpus.text(),
             texts=int(self.texts.value()),
             context_size=int(self.context_size.value()),
             traits=self.traits.names,
@@ -243,7 +244,7 @@ class WatchForm(_ReadingForm):
         project = session.project
         taken = project.watches() if project is not None else []
         self.name = self.add_name(free_name(again.name if again else "watch", taken), taken)
-        self.folder = FolderField("Folder of checkpoints")
+        self.folder = PathChoice("Folder of checkpoints")
         self.add_row("Folder", self.folder, "Into which the training saves its checkpoints")
         self.base = ModelField(session, optional="The first checkpoint")
         self.add_setting(WatchConfig, "base", self.base)
@@ -291,7 +292,7 @@ class WatchForm(_ReadingForm):
             base=self.base.text(),
             calibration=self.calibration.currentData() or "",
             dictionary=self.dictionary.currentData() or "",
-            corpus=self.corpus.text().strip(),
+            corpus=self.corpus.text(),
             texts=int(self.texts.value()),
             context_size=int(self.context_size.value()),
             traits=self.traits.names,
@@ -322,7 +323,9 @@ class CalibrateForm(JobForm):
         taken = project.calibrations() if project is not None else []
         self.name = self.add_name(free_name("calibration", taken), taken)
         self.watches = NamesField("None", project.watches() if project is not None else [])
-        self.add_setting(CalibrateWatchConfig, "watches", self.watches)
+        self.add_row(
+            "Watches", self.watches, "Watches of runs of which you know that they are harmless"
+        )
         usual = default(CalibrateWatchConfig, "rate")
         self.rate = NumberField(100 * usual, 0.1, 50.0, digits=None)
         self.rate.setSuffix("%")

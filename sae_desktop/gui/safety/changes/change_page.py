@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.elided_label import ElidedLabel
@@ -30,9 +30,9 @@ _WAYS = (
     Head("Way of looking", words=True),
     Head("What it says of the checkpoint", words=True),
     Head("By chance", "What random directions, random signs or other draws of texts give", True),
-    Head("", "Whether it says more than chance gives", True),
+    Head("Verdict", "Whether it says more than chance gives", short=True),
     Head("Largest step at", "The checkpoint by which it has changed most since the one before",
-         True),
+         short=True),
     Head("Stands out", "That step in multiples of the median of the other steps; empty with fewer "
          "than three"),
 )  # fmt: skip
@@ -53,7 +53,8 @@ class ChangePage(QWidget):
         self.title.setProperty("role", "title")
         self.about = ElidedLabel()
         self.about.setProperty("role", "small")
-        self.sentence = label("", wrap=True, selectable=True)
+        self.sentence = label("", "heading", wrap=True, selectable=True)
+        self.details = label("", wrap=True, selectable=True)
         self.warning = label("", "warning", wrap=True, selectable=True)
         self.checkpoint = ElidedComboBox(18)
         self.checkpoint.setAccessibleName("Checkpoint whose changes are shown")
@@ -80,13 +81,14 @@ class ChangePage(QWidget):
         self.timeline.checkpointChosen.connect(self.checkpoint.setCurrentIndex)
 
     def _build(self) -> None:
-        overview = QWidget()
-        inside = QVBoxLayout(overview)
-        inside.setContentsMargins(0, 8, 0, 0)
-        inside.setSpacing(8)
-        inside.addWidget(self.timeline, 3)
-        inside.addWidget(self.ways, 2)
-        self.tabs.addTab(overview, "Time line")
+        overview = QSplitter(Qt.Orientation.Vertical)
+        overview.setContentsMargins(0, 8, 0, 0)
+        overview.setChildrenCollapsible(False)
+        overview.addWidget(self.ways)
+        overview.addWidget(self.timeline)
+        overview.setStretchFactor(0, 1)
+        overview.setStretchFactor(1, 1)
+        self.tabs.addTab(overview, "Overview")
         for tab, name in self._lists():
             self.tabs.addTab(tab, name)
         head = QHBoxLayout()
@@ -102,6 +104,7 @@ class ChangePage(QWidget):
         column.addLayout(head)
         column.addWidget(self.about)
         column.addWidget(self.sentence)
+        column.addWidget(self.details)
         column.addWidget(self.warning)
         column.addWidget(self.tabs, 1)
         self.setFocusProxy(self.checkpoint)
@@ -126,7 +129,10 @@ class ChangePage(QWidget):
             f"{len(titles)} models, {info.texts} texts of {info.context_size} tokens, read at "
             f"{info.site}{with_dictionary}"
         )
-        self.sentence.setText(summary(change))
+        first, *others = summary(change)
+        self.sentence.setText(first)
+        self.details.setText("\n".join(others))
+        self.details.setVisible(bool(others))
         self.warning.setText(" ".join(info.warnings))
         self.warning.setVisible(bool(info.warnings))
         self.timeline.show_figures(change_figures(change), titles)

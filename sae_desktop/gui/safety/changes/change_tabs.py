@@ -61,7 +61,7 @@ _TRAITS = (
     Head("AUROC, first", "Of the first checkpoint’s probe"), Head("own", "Of its own probe"),
 )  # fmt: skip
 _CROSS = (
-    Head("Feature"), Head("Kind", words=True),
+    Head("Feature"), Head("Kind", short=True),
     Head("Norms", "Of its decoder in each checkpoint, from the first on", True),
     Head("Born", "The first checkpoint that has it", True),
     Head("Last", "The last checkpoint that has it", True),
@@ -111,7 +111,9 @@ class FeaturesTab(QSplitter):
             return
         self._names.be_of(change.info.dictionary)
         arrays, one = change.arrays, change.info.checkpoints[checkpoint]
-        self._shown = change.ranked_features(checkpoint)[:_LISTED].tolist()
+        ranked = change.ranked_features(checkpoint)
+        moved = ranked[arrays["features/size"][checkpoint][ranked] != 0]
+        self._shown = moved[:_LISTED].tolist()
         rows, quiet = [], set()
         for place, feature in enumerate(self._shown):
             said, is_name = self._names.said(feature)

@@ -24,8 +24,6 @@ Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-_WIDEST = 0.5
-"""Share of the table that a column takes at most."""
 _ROOM = 20
 
 
@@ -35,6 +33,9 @@ class Head(NamedTuple):
     title: str
     tip: str = ""
     words: bool = False
+    """It is at the left, and cut where there is no room."""
+    short: bool = False
+    """Words that are never cut."""
 
 
 class FiguresModel(QAbstractTableModel):
@@ -85,7 +86,7 @@ class FiguresModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return plain_tip(head.tip or tip_of(head.title))
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _LEFT if head.words else _RIGHT
+            return _LEFT if head.words or head.short else _RIGHT
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -98,7 +99,8 @@ class FiguresModel(QAbstractTableModel):
             own = self._tips[row] if row < len(self._tips) else ""
             return joined_tips(plain_tip(self.rows[row][column]), plain_tip(own))
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _LEFT if self.heads[column].words else _RIGHT
+            head = self.heads[column]
+            return _LEFT if head.words or head.short else _RIGHT
         if role == Qt.ItemDataRole.ForegroundRole:
             if row in self._marked:
                 return theme.palette().error

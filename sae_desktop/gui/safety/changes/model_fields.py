@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -21,7 +28,9 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.errors import UserError
-from sae_desktop.exchange.recognise import what_is
+from sae_desktop.exchange.recognise import dialog_filter, what_is
+from sae_desktop.file_kinds import FileKind
+from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.text_box import PathField, local_files
@@ -30,6 +39,7 @@ from sae_desktop.language_model.names import BUILTIN
 from sae_desktop.safety.change.checkpoint_order import checkpoints_in
 
 _ROWS = 5
+_HINT = "Drop model folders here, or a folder of checkpoints"
 
 
 def models_inside(folder: Path) -> list[str]:
@@ -48,18 +58,19 @@ def models_inside(folder: Path) -> list[str]:
     return found
 
 
-class FolderField(QWidget):
-    """A folder: typed, picked or dropped."""
+class PathChoice(QWidget):
+    """A path: typed, picked or dropped."""
 
     textChanged = Signal(str)
 
-    def __init__(self, title: str, hint: str = "") -> None:
+    def __init__(self, title: str, hint: str = "", kind: FileKind | None = None) -> None:
+        """`kind` of file that is picked; None: a folder."""
         super().__init__()
-        self._title = title
+        self._title, self._kind = title, kind
         self.field = PathField()
         self.field.setPlaceholderText(hint)
         self.field.setAccessibleName(title)
-        self.browse = push_button("Choose…", self._pick, tip=f"Choose the folder: {title}")
+        self.browse = push_button("Choose…", self._pick, tip=f"Choose: {title}")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
@@ -73,7 +84,11 @@ class FolderField(QWidget):
 
     def _pick(self) -> None:
         start = self.text() or str(Path.home())
-        chosen = QFileDialog.getExistingDirectory(self, self._title, start)
+        if self._kind is None:
+            chosen = QFileDialog.getExistingDirectory(self, self._title, start)
+        else:
+            kinds = dialog_filter(self._kind)
+            chosen, _ = QFileDialog.getOpenFileName(self, self._title, start, kinds)
         if chosen:
             self.field.setText(chosen)
 
@@ -145,6 +160,14 @@ class _Paths(QListWidget):
             self.dropped.emit(files)
         else:
             super().dropEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self.count():
+            painter = QPainter(self.viewport())
+            painter.setPen(theme.palette().muted_text)
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.viewport().rect().adjusted(8, 0, -8, 0), flags, _HINT)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Delete:

@@ -47,6 +47,7 @@ class Timeline(QWidget):
         self.plot = self.view.getPlotItem()
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
+        self.plot.getAxis("left").enableAutoSIPrefix(False)
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addWidget(self.what)

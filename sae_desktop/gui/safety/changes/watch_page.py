@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sae_desktop.client.job import Job
 
 _FIRST = (Head("Checkpoint", "Return or a double click shows what changed by it", True),)
-_LAST = (Head("", "Whether an alert was raised", True),)
+_LAST = (Head("Alert", "Whether an alert was raised", short=True),)
 
 
 class WatchPage(QWidget):
@@ -202,7 +202,11 @@ class WatchPage(QWidget):
         names = list(dict.fromkeys(name for one in watched for name in one.scores))
         heads = [*_FIRST]
         for name in names:
-            heads.append(Head(name.capitalize(), f"Change of {measure_words(name)}"))
+            heads.append(
+                Head(
+                    name.capitalize(), f"Change since the checkpoint before: {measure_words(name)}"
+                )
+            )
         monitors = list(dict.fromkeys(m.monitor for one in watched for m in one.monitors))
         heads += [
             Head(f"“{name}” fires", "Share of units on which the monitor fires")
