@@ -54,9 +54,9 @@ def ways(change: Change, checkpoint: int) -> list[Way]:
         name = trait.trait
         found.append(
             Way(
-                f"Trait “{name}”, direction",
+                f"“{name}”: direction",
                 f"turned by {trait.angle:.0f}°",
-                f"{trait.angle_by_chance:.0f}° between two draws of its texts",
+                f"{trait.angle_by_chance:.0f}° between draws of texts",
                 SEEN if trait.angle > trait.angle_by_chance else NOT_SEEN,
                 "The direction from the means of the texts without the trait to those with it, "
                 "beside the one on the first checkpoint",
@@ -66,9 +66,9 @@ def ways(change: Change, checkpoint: int) -> list[Way]:
         moved = abs(trait.projection) > trait.projection_random and trait.projection_p <= _SURE
         found.append(
             Way(
-                f"Trait “{name}”, ordinary text",
+                f"“{name}”: ordinary text",
                 f"moved by {signed_text(trait.projection, 3)}, p = {trait.projection_p:.2g}",
-                f"95% of random directions: less than {trait.projection_random:.3f}",
+                f"random: 95% below {trait.projection_random:.3f}",
                 SEEN if moved else NOT_SEEN,
                 "How far ordinary text lies from where it lay, along the trait’s first direction: "
                 "1 is the distance of texts with the trait from those without",
@@ -77,10 +77,9 @@ def ways(change: Change, checkpoint: int) -> list[Way]:
         )
         found.append(
             Way(
-                f"Trait “{name}”, probe",
-                f"turned by {trait.probe_angle:.0f}°, AUROC {trait.probe_auroc_first:.2f} with the "
-                "first one",
-                "a probe turns in harmless training, too",
+                f"“{name}”: probe",
+                f"turned by {trait.probe_angle:.0f}°",
+                "turns in harmless training, too",
                 NO_YARDSTICK,
                 "A logistic regression on raw activations, trained on each checkpoint: the cheap "
                 "rival of the trait’s direction",
@@ -93,11 +92,11 @@ def ways(change: Change, checkpoint: int) -> list[Way]:
 def _predictions(one: CheckpointFigures) -> Way:
     return Way(
         "Predictions",
-        f"KL {one.kl:.3g} nats per token since the checkpoint before",
+        f"KL {one.kl:.3g} since the one before",
         "never 0 in training",
         NO_YARDSTICK,
         "How differently the checkpoint and the one before predict the next token of ordinary "
-        "text: the cheapest way",
+        "text, in nats per token: the cheapest way",
         "outputs",
     )
 
@@ -106,11 +105,11 @@ def _first_tokens(one: CheckpointFigures) -> Way:
     sure = one.difference_p <= _SURE and one.difference_agreement > 0
     return Way(
         "First tokens",
-        f"{one.difference:.3g} typical norms from the first checkpoint, p = {one.difference_p:.2g}",
-        "with random signs: as long in a share p of draws",
+        f"{one.difference:.3g} typical norms, p = {one.difference_p:.2g}",
+        "p: as long with random signs",
         SEEN if sure else NOT_SEEN,
-        "The mean difference of activations at the first five tokens of ordinary text, which often "
-        "names what a fine-tune was for",
+        "The mean difference of activations from the first checkpoint at the first five tokens of "
+        "ordinary text, which often names what a fine-tune was for",
         "first tokens",
     )
 

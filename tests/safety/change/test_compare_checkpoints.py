@@ -30,6 +30,7 @@ from sae_desktop.safety.change.reading import Reading, read_checkpoint, read_tex
 
 SITE = "blocks.1.hook_resid_post"
 MOVED = 3
+PROMPTS = ("In the", "God created the heaven and")
 
 
 def both_signs() -> Dictionary:
@@ -70,7 +71,7 @@ def config(place: Path, *checkpoints: str, **rest: object) -> CompareCheckpoints
 def change(place: Path) -> Change:
     asked = config(
         place, "base", "step-1", "step-2", dictionary="d", crosscoder_features=24,
-        crosscoder_steps=20, crosscoder_seeds=1, prompts=("In the", "God created the heaven and"),
+        crosscoder_steps=20, crosscoder_seeds=1, prompts=PROMPTS,
     )  # fmt: skip
     result = compare_checkpoints(asked, SilentContext())
     assert result.site == SITE
@@ -134,20 +135,35 @@ def test_compare__keeps_what_can_be_shown_without_the_model(change: Change) -> N
     assert info.steered is not None
     assert len(info.steered.prompts) == len(info.steered.random) == 6
     assert info.steered.plain != info.steered.steered
-    assert len(info.answers) == 3
-    assert [len(answers) for answers in info.answers] == [len(info.prompts)] * 3
-    for answers in info.answers:
-        chances = [[one.score for one in answer.next_tokens] for answer in answers]
-        assert all(one == sorted(one, reverse=True) and 0 < sum(one) <= 1.001 for one in chances)
-        # It always writes the likeliest token.
-        for answer in answers:
-            assert answer.written.startswith(answer.next_tokens[0].token) or not answer.written
     told = {(context.feature, context.checkpoint) for context in info.contexts}
     assert (MOVED, 2) in told
     scores = [one.score for one in info.lens_tokens[2]]
     assert scores == sorted(scores, reverse=True)
     assert len(scores) == 50
     assert sum((change.arrays["crosscoder/kind"] == k).sum() for k in range(6)) == 24
+
+
+def test_compare__puts_side_by_side_what_each_checkpoint_writes(
+    place: Path, change: Change
+) -> None:
+    info = change.info
+    assert info.prompts == list(PROMPTS)
+    for name, answers in zip(("base", "step-1", "step-2"), info.answers, strict=True):
+        lm = load_model(str(place / name), "cpu")
+        prefix, _ = lm.window_tokens
+        for prompt, answer in zip(PROMPTS, answers, strict=True):
+            ids = [*prefix, *lm.encode(prompt)]
+            before, chances = len(ids), []
+            for _ in range(32):
+                with torch.no_grad():
+                    last = lm.model(input_ids=torch.tensor([ids])).logits[0, -1]
+                chances.append(last.softmax(-1))
+                ids.append(int(last.argmax()))
+                if ids[-1] in lm.eos_ids:
+                    break
+            assert answer.written == lm.tokenizer.decode(ids[before:])
+            best = chances[0].topk(len(answer.next_tokens)).values.tolist()
+            assert [one.score for one in answer.next_tokens] == pytest.approx(best, rel=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,7 @@ class ChangePage(QWidget):
         overview.setChildrenCollapsible(False)
         overview.addWidget(self.ways)
         overview.addWidget(self.timeline)
-        overview.setStretchFactor(0, 1)
-        overview.setStretchFactor(1, 1)
+        overview.setSizes([210, 240])
         self.tabs.addTab(overview, "Overview")
         for tab, name in self._lists():
             self.tabs.addTab(tab, name)
