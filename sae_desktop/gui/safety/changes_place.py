@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sae_desktop.deletion import deletion_question, item_path
+from sae_desktop.deletion import deletion_question
 from sae_desktop.errors import UserError
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
@@ -172,23 +172,22 @@ class ChangesPlace(QWidget):
     def refresh(self) -> None:
         """Look at the project's comparisons and watches again."""
         project = self._session.project
-        there = project is not None
         for button in (self.compare_button, self.watch_button):
-            button.setEnabled(there)
-        self.first[1].setText(_FIRST if there else _NO_PROJECT)
-        self.first[2].setVisible(there)
-        self.things.show_things({} if project is None else self._things(project))
+            button.setEnabled(project is not None)
+        self.first[1].setText(_NO_PROJECT if project is None else _FIRST)
+        self.first[2].setVisible(project is not None)
+        things = {} if project is None else self._things(project)
+        self.things.show_things(things)
         self.things.setVisible(self.things.count() > 0)
-        if self.shown is not None and project is not None:
-            kind, name = self.shown
-            if kind == "watch":
-                self.watched.refresh()
-            elif not item_path(project, kind, name).exists():
-                self.shown = None
-                self.stack.setCurrentIndex(0)
-        if self.shown is not None and self.shown[0] == "watch" and self.things.thing is None:
+        if project is None or self.shown is None:
+            return
+        kind, name = self.shown
+        there = project.changes() if kind == "comparison" else things[kind]
+        if name not in there:
             self.shown = None
             self.stack.setCurrentIndex(0)
+        elif kind == "watch":
+            self.watched.refresh()
 
     def _things(self, project: Project) -> dict[str, list[str]]:
         running = {

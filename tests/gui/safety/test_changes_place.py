@@ -218,6 +218,20 @@ def test_watch__tells_its_alerts_promise_and_monitors_and_resumes(
     assert job.asked == "stop"
 
 
+def test_watch__that_is_deleted_leaves_its_page_without_a_complaint(
+    place: ChangesPlace, project: Project, session: Session, heard: Heard
+) -> None:
+    save_watch(project)
+    place.refresh()
+    place.things.choose("watch", "w")
+    place.delete("watch", "w")
+    session.look_again()
+    assert (project.watches(), place.stack.currentIndex(), heard.errors) == ([], 0, [])
+    session.undo_stack.undo()
+    session.look_again()
+    assert place.things.names("watch") == ["w"]
+
+
 def test_watch__without_a_calibration_says_that_it_raises_no_alert(
     place: ChangesPlace, project: Project
 ) -> None:

@@ -24,7 +24,11 @@ class FeatureNames:
     def be_of(self, dictionary: str) -> None:
         """Name the features of another dictionary."""
         self.dictionary = dictionary
-        index = self._index()
+        name, project = self.index_name, self._session.project
+        read = self._reader.index.path if self._reader is not None else None
+        if name and project is not None and read == project.index_path(name):
+            return
+        index = self._index(name)
         self._reader = None if index is None else FeatureWordsReader(index)
 
     @property
@@ -36,8 +40,8 @@ class FeatureNames:
         items = [i for i in self._session.inventory.indexes if i.dictionary == self.dictionary]
         return max(items, key=lambda item: item.modified).name if items else ""
 
-    def _index(self) -> FeatureIndex | None:
-        name, project = self.index_name, self._session.project
+    def _index(self, name: str) -> FeatureIndex | None:
+        project = self._session.project
         if not name or project is None:
             return None
         if name == self._session.index_name:
