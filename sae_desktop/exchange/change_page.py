@@ -12,15 +12,15 @@ from sae_desktop.exchange.pages import Curve, curve, number, write_page
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.safety.change.change_file import KINDS, Change
 
-_LISTED, _TOKENS, _PLOTTED = 20, 24, 6
+_LISTED, _TOKENS, _PLOTTED, _NEXT = 20, 24, 6, 4
 _NOTE = (
     "Every figure stands beside a control: random directions, or what chance alone gives. p values "
     "are corrected for all features that were looked at (Benjamini and Hochberg)."
 )
 
 
-def write_change_page(path: Path, change: Change) -> None:
-    """Write a page of a comparison. Raises UserError when it cannot be written."""
+def write_change_page(path: Path, change: Change, told: Sequence[str] = ()) -> None:
+    """Write a page of a comparison, sentences on it first. Raises UserError if it cannot."""
     info = change.info
     last = len(info.checkpoints) - 1
     first_title, last_title = info.checkpoints[0].title, info.checkpoints[last].title
@@ -30,6 +30,7 @@ def write_change_page(path: Path, change: Change) -> None:
         title=f"What changed: {info.name}",
         about=f"{len(info.checkpoints)} checkpoints, {info.texts} texts of {info.context_size} "
         f"tokens, read at {info.site}. {_NOTE}",
+        told=told,
         warnings=info.warnings,
         plots=_plots(change),
         checkpoints=_checkpoints(change),
@@ -40,6 +41,7 @@ def write_change_page(path: Path, change: Change) -> None:
         traits=_traits(change),
         crosscoder=_crosscoder(change),
         kinds=_kinds(change),
+        answers=_answers(change),
         steered=_steered(change),
         between=f"“{last_title}” beside “{first_title}”",
     )  # fmt: skip
@@ -181,6 +183,22 @@ def _kinds(change: Change) -> str:
         return ""
     counts = np.bincount(change.arrays["crosscoder/kind"], minlength=len(KINDS)).tolist()
     return ", ".join(f"{count:,} {kind}" for kind, count in zip(KINDS, counts, strict=True))
+
+
+def _answers(change: Change) -> list[dict[str, Any]]:
+    info = change.info
+    found = []
+    for place, prompt in enumerate(info.prompts if info.answers else []):
+        models = []
+        for one, answers in zip(info.checkpoints, info.answers, strict=True):
+            answer = answers[place]
+            following = "  ".join(
+                f"{visible_token(token.token)} {token.score:.1%}"
+                for token in answer.next_tokens[:_NEXT]
+            )
+            models.append({"title": one.title, "written": answer.written, "following": following})
+        found.append({"prompt": prompt, "models": models})
+    return found
 
 
 def _steered(change: Change) -> list[dict[str, str]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -21,6 +23,7 @@ from sae_desktop.deletion import deletion_question
 from sae_desktop.errors import UserError
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.text_box import local_files
 from sae_desktop.gui.safety.changes.calibration_page import CalibrationPage
 from sae_desktop.gui.safety.changes.change_forms import (
     CalibrateForm,
@@ -41,6 +44,7 @@ from sae_desktop.safety.change.config import (
     WatchConfig,
 )
 from sae_desktop.safety.change.watch_file import read_record
+from sae_desktop.words.change_ways import summary
 
 if TYPE_CHECKING:
     from sae_desktop.client.job import Job
@@ -122,6 +126,7 @@ class ChangesPlace(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.split)
+        self.setAcceptDrops(True)
         self.setFocusProxy(self.compare_button)
 
     def _beginning(self) -> QWidget:
@@ -238,10 +243,21 @@ class ChangesPlace(QWidget):
             self._session.notify(f"No comparison of this checkpoint is kept: “{name}”.")
 
     # ------------------------------------------------------------------ what is done
-    def compare(self) -> None:
-        """Ask for models to be compared."""
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self._session.project is not None and local_files(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        event.acceptProposedAction()
+        self.compare(local_files(event.mimeData()))
+
+    def compare(self, folders: Sequence[Path] = ()) -> None:
+        """Ask for models to be compared, those in `folders` first of all."""
         if self._session.project is not None:
-            CompareForm(self._session).present(self)
+            form = CompareForm(self._session)
+            form.present(self)
+            if folders:
+                form.checkpoints.add(folders)
 
     def compare_again(self) -> None:
         """Ask for the comparison that is shown with other settings."""
@@ -281,7 +297,7 @@ class ChangesPlace(QWidget):
             return
         from sae_desktop.exchange.change_page import write_change_page
 
-        self._saving.run(path.name, lambda: write_change_page(path, change))
+        self._saving.run(path.name, lambda: write_change_page(path, change, summary(change)))
 
     def ask_delete(self) -> None:
         """Say what a deletion takes, and do it if that is wanted."""

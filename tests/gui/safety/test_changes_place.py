@@ -118,7 +118,9 @@ def test_comparison__is_saved_deleted_and_brought_back(
     page = tmp_path / "page.html"
     place.write_page(page)
     qtbot.waitUntil(page.exists)
-    assert "With a random direction" in page.read_text(encoding="utf-8")
+    html = page.read_text(encoding="utf-8")
+    for words in ("With a random direction", "Models side by side", "by more than chance in 3 of"):
+        assert words in html
     place.delete("comparison", "made")
     session.look_again()
     assert project.changes() == []
