@@ -43,7 +43,7 @@ from sae_desktop.safety.change.config import (
     CompareCheckpointsConfig,
     WatchConfig,
 )
-from sae_desktop.safety.change.watch_file import read_record
+from sae_desktop.safety.change.watch_file import comparison_name, read_record
 from sae_desktop.words.change_ways import summary
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class ChangesPlace(QWidget):
         for watch in project.watches():
             with suppress(UserError):
                 record = read_record(project.watch_path(watch))
-                of_watches |= {f"{watch} {one.name}" for one in record.watched}
+                of_watches |= {comparison_name(watch, one.name) for one in record.watched}
         return {
             "comparison": [name for name in project.changes() if name not in of_watches],
             "watch": sorted({*project.watches(), *running}),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from sae_desktop.errors import UserError
+from sae_desktop.project import LONGEST_NAME
 from sae_desktop.safety.change.alerts import Calibration
 from sae_desktop.safety.change.config import WatchedCheckpoint
 from sae_desktop.storage.faults import explained
 
 _Kept = TypeVar("_Kept")
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._+ -]")
+_LEAST = 16
+"""Characters of a checkpoint's name that are kept at least."""
 
 
 class WatchRecord(msgspec.Struct, kw_only=True):
@@ -25,6 +30,17 @@ class WatchRecord(msgspec.Struct, kw_only=True):
     skipped: dict[str, str] = {}
     config: str = ""
     """WatchConfig that it was last started with, as JSON."""
+
+
+def comparison_name(watch: str, checkpoint: str) -> str:
+    """Return what the comparison of a watched checkpoint is called.
+
+    A folder may have any name: what a project does not take becomes “-”, and of a long one the
+    end stays, which tells it from the others.
+    """
+    begins = watch[: LONGEST_NAME - _LEAST - 1]
+    room = LONGEST_NAME - len(begins) - 1
+    return f"{begins} {_NOT_IN_NAMES.sub('-', checkpoint)[-room:]}".rstrip(". ")
 
 
 def read_record(path: Path) -> WatchRecord:

@@ -35,7 +35,12 @@ from sae_desktop.safety.change.config import (
 )
 from sae_desktop.safety.change.job import compare_checkpoints
 from sae_desktop.safety.change.measured import KnownFirst
-from sae_desktop.safety.change.watch_file import WatchRecord, read_calibration, read_record
+from sae_desktop.safety.change.watch_file import (
+    WatchRecord,
+    comparison_name,
+    read_calibration,
+    read_record,
+)
 from sae_desktop.safety.change.watched_monitors import WatchedMonitors, scores_of
 from sae_desktop.safety.concept_set import read_set
 from sae_desktop.storage.atomic import write_bytes
@@ -246,7 +251,7 @@ def _take(
         result = compare_checkpoints(
             CompareCheckpointsConfig(
                 project=config.project,
-                name=f"{config.name} {checkpoint.name}",
+                name=comparison_name(config.name, checkpoint.name),
                 checkpoints=(*models, str(checkpoint)),
                 site=config.site,
                 dictionary=config.dictionary,

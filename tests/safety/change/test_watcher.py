@@ -18,7 +18,7 @@ from sae_desktop.deletion import (
 )
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext, SilentContext
-from sae_desktop.project import Project
+from sae_desktop.project import Project, checked_name
 from sae_desktop.safety.change import watcher
 from sae_desktop.safety.change.config import (
     CalibrateWatchConfig,
@@ -28,7 +28,7 @@ from sae_desktop.safety.change.config import (
     WatchConfig,
 )
 from sae_desktop.safety.change.measured import KnownFirst
-from sae_desktop.safety.change.watch_file import read_record
+from sae_desktop.safety.change.watch_file import comparison_name, read_record
 from sae_desktop.safety.change.watcher import calibrate_watch, watch_checkpoints
 from sae_desktop.storage.lock import LockHeldError, ProjectLock, held_here
 from sae_desktop.upkeep import writing
@@ -158,6 +158,13 @@ def test_watch__is_refused_what_it_would_leave_every_checkpoint_out_for(
     with pytest.raises(UserError, match="nowhere"):
         watch_checkpoints(_config(tmp_path, expected=1, **lacking), SilentContext())
     assert compared == []
+
+
+@pytest.mark.parametrize("checkpoint", ["step=100", "s" * 90 + "100", "étape 100", "100"])
+def test_comparison__of_any_folder_has_a_name_that_the_project_takes(checkpoint: str) -> None:
+    name = comparison_name("run of a long name " + "x" * 60, checkpoint)
+    assert checked_name(name) == name
+    assert name.endswith("100")
 
 
 class _Looks(SilentContext):

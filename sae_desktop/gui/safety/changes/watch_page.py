@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,7 +18,12 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.project import Project
 from sae_desktop.safety.change.alerts import Calibration
 from sae_desktop.safety.change.config import WatchConfig
-from sae_desktop.safety.change.watch_file import WatchRecord, read_calibration, read_record
+from sae_desktop.safety.change.watch_file import (
+    WatchRecord,
+    comparison_name,
+    read_calibration,
+    read_record,
+)
 from sae_desktop.words.amounts import share_text
 from sae_desktop.words.change_curves import watch_figures
 from sae_desktop.words.change_words import (
@@ -259,4 +263,4 @@ class WatchPage(QWidget):
 
     def _on_chosen(self, row: int) -> None:
         if self.record is not None and row < len(self.record.watched):
-            self.comparisonAsked.emit(f"{self.name} {Path(self.record.watched[row].name).name}")
+            self.comparisonAsked.emit(comparison_name(self.name, self.record.watched[row].name))
