@@ -16,6 +16,7 @@ from sae_desktop.corpus.config import decode_made
 from sae_desktop.dictionary.set_info import SET_FILE, SetInfo, read_set_info
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project, checked_name
+from sae_desktop.safety.change.change_items import ChangeItem, change_items
 from sae_desktop.safety.listed_sets import ListedSet, own_listed_sets
 from sae_desktop.safety.scan.items import ScanItem, scan_items
 from sae_desktop.storage.faults import folder_bytes
@@ -146,6 +147,7 @@ class Inventory:
     scans: list[ScanItem] = field(default_factory=list)
     concept_sets: list[ListedSet] = field(default_factory=list)
     """The project’s own."""
+    changes: list[ChangeItem] = field(default_factory=list)
 
     @property
     def all_dictionaries(self) -> list[DictionaryItem]:
@@ -179,7 +181,6 @@ Item = TypeVar("Item", StoreItem, DictionaryItem, IndexItem, SweepRecord)
 Record = TypeVar("Record", bound=msgspec.Struct)
 Dated = StoreItem | DictionaryItem | IndexItem
 
-_WAY_OUT_OF_SET = "Restore the set from a copy, or make it again."
 _WAY_OUT = "If it is not being written right now, restore it from a copy or move it elsewhere."
 
 
@@ -222,7 +223,7 @@ def take_inventory(project: Project) -> Inventory:
     models = models_of(stores, [item.summary for item in trained])
     return Inventory(
         models, stores, dictionaries, indexes, sweeps, broken, sets, lens_items(project),
-        scan_items(project), own_listed_sets(project),
+        scan_items(project), own_listed_sets(project), change_items(project),
     )  # fmt: skip
 
 
@@ -344,21 +345,19 @@ def _decoded(path: Path, kind: type[Record]) -> Record | None:
 
 def _members(name: str, folder: Path, info: SetInfo | None) -> tuple[list[DictionaryItem], str]:
     """Return the members that can be read, and what is wrong with the first that cannot."""
-    if info is not None:
-        inside = list(info.folders)
-    else:
-        inside = sorted({path.parent.name for path in folder.glob("[!.]*/run.h5")})
+    made = sorted({path.parent.name for path in folder.glob("[!.]*/run.h5")})
+    inside = made if info is None else list(info.folders)
     members, problem = [], ""
     for member in inside:
         try:
             found = _remembered(folder / member, _dictionary)
             members.append(replace(found, name=f"{name}.{member}"))
         except FileNotFoundError:
-            problem = problem or f"“{member}” is missing. {_WAY_OUT_OF_SET}"
+            problem = problem or f"“{member}” is missing."
         except Exception as error:
             said = error.what if isinstance(error, UserError) else f"{error}."
-            problem = problem or f"“{member}” cannot be read: {said} {_WAY_OUT_OF_SET}"
-    return members, problem
+            problem = problem or f"“{member}” cannot be read: {said}"
+    return members, problem and f"{problem} Restore the set from a copy, or make it again."
 
 
 def _index(path: Path) -> IndexItem:

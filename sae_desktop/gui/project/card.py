@@ -10,7 +10,7 @@ from sae_desktop.words.source_titles import model_title
 @dataclass(frozen=True)
 class Card:
     kind: str
-    """model, store, dictionary, sweep, set, index, lens, scan, concept set"""
+    """model, store, dictionary, sweep, set, index, lens, scan, concept set, comparison, watch"""
     name: str
     figures: tuple[tuple[str, str], ...]
     """(what, value with its unit)"""

@@ -87,6 +87,9 @@ class CardActions:
             session.show_workspace("circuits.lens")
         elif action in ("scan", "concept_set", "scan_for"):
             self._show_safety(name, action)
+        elif action == "changes":
+            session.show_workspace("safety.changes")
+            session.changeRequested.emit(kind, name)
         elif action == "reveal":
             reveal(item_path(session.project, kind, name))
         elif action == "delete":

@@ -33,6 +33,8 @@ ICONS = {
     "lens": "eye",
     "scan": "target",
     "concept set": "list-bullets",
+    "comparison": "git-diff",
+    "watch": "binoculars",
 }
 _LEAST_WIDTH = 256
 _MOST_WIDTH = 440

@@ -14,7 +14,7 @@ from sae_desktop.engine.registry import JOB_KINDS
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.features.set_index_config import IndexSetConfig
 from sae_desktop.gui.project.card import Card as Card
-from sae_desktop.gui.project.safety_cards import scan_card, set_card
+from sae_desktop.gui.project.safety_cards import change_card, scan_card, set_card
 from sae_desktop.language_model.config import SameModelConfig
 from sae_desktop.storage.faults import format_bytes
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
@@ -71,6 +71,7 @@ ACTIONS = {
     "scan": "Show what it found",
     "concept_set": "Show its texts",
     "scan_for": "Scan for it…",
+    "changes": "Show what changed",
     "export": "Export…",
     "same_model": "Set its model…",
     "reveal": "Show in the file manager",
@@ -121,6 +122,7 @@ def cards(
         "Lenses": [_lens(item, now) for item in inventory.lenses],
         "Concept sets": [set_card(item, now) for item in inventory.concept_sets],
         "Scans": [scan_card(item, now) for item in inventory.scans],
+        "Comparisons and watches": [change_card(item, now) for item in inventory.changes],
     }
     sections = {
         heading: [_under_way(card, written) for card in found]

@@ -103,6 +103,7 @@ class ChangesPlace(QWidget):
         self.calibration.deleteAsked.connect(self.ask_delete)
         session.projectChanged.connect(self._on_project)
         session.contentsChanged.connect(self.refresh)
+        session.changeRequested.connect(self._show_made)
         session.client.jobAdded.connect(self._on_job_added)
         keep_fields(session, self, {"split": self.split})
         self._on_project()

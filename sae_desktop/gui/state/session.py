@@ -79,6 +79,8 @@ class Session(QObject):
     """The Training panel is to be set to the training of a set."""
     traceRequested = Signal(str)
     """Name of a set of transcoders with which a prompt is to be traced."""
+    changeRequested = Signal(str, str)
+    """A comparison or watch to be shown: its kind and its name."""
     graphBrought = Signal(object)
     """Path of a circuit-tracer graph that is to be read into the project."""
     steerRequested = Signal(int)

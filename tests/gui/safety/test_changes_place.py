@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from pytestqt.qtbot import QtBot
 
+from sae_desktop.gui.project.project_cards import cards
 from sae_desktop.gui.safety.changes.change_forms import CalibrateForm, CompareForm, WatchForm
 from sae_desktop.gui.safety.changes_place import ChangesPlace
 from sae_desktop.gui.state.session import Session
@@ -20,6 +22,7 @@ from sae_desktop.safety.change.config import (
     CompareCheckpointsResult,
     WatchConfig,
 )
+from sae_desktop.words.inventory import take_inventory
 
 
 @pytest.fixture
@@ -274,3 +277,21 @@ def test_calibrate_form__says_how_many_harmless_runs_a_rate_needs(
     form.rate.setValue(20)
     assert form._problem.text() == ""
     assert form.config().rate == 0.2
+
+
+def test_cards__tell_of_comparisons_and_watches_and_lead_here(
+    place: ChangesPlace, project: Project, session: Session
+) -> None:
+    save_made(project)
+    save_watch(project)
+    save_made(project, "w step-1")  # of the watch, which shows it
+    project.change_path("broken").write_bytes(b"")
+    found = cards(take_inventory(project), datetime.datetime(2026, 1, 1))
+    shown = {card.name: card for card in found["Comparisons and watches"]}
+    assert sorted(shown) == ["broken", "made", "w"]
+    assert shown["made"].figures[0] == ("Models", "4")
+    assert shown["w"].figures == (("Checkpoints", "3"), ("Alerts", "1"))
+    assert shown["broken"].actions == ("reveal", "delete")
+    session.changeRequested.emit("watch", "w")
+    assert place.shown == ("watch", "w")
+    assert place.things.names("comparison") == ["broken", "made"]
