@@ -34,7 +34,7 @@ ICONS = {
     "scan": "target",
     "concept set": "list-bullets",
     "comparison": "git-diff",
-    "watch": "binoculars",
+    "watch": "eye",
 }
 _LEAST_WIDTH = 256
 _MOST_WIDTH = 440
