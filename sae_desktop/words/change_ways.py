@@ -54,7 +54,7 @@ def ways(change: Change, checkpoint: int) -> list[Way]:
         name = trait.trait
         found.append(
             Way(
-                f"“{name}”: direction",
+                f"Direction of “{name}”",
                 f"turned by {trait.angle:.0f}°",
                 f"{trait.angle_by_chance:.0f}° between draws of texts",
                 SEEN if trait.angle > trait.angle_by_chance else NOT_SEEN,
@@ -66,7 +66,7 @@ def ways(change: Change, checkpoint: int) -> list[Way]:
         moved = abs(trait.projection) > trait.projection_random and trait.projection_p <= _SURE
         found.append(
             Way(
-                f"“{name}”: ordinary text",
+                f"Text along “{name}”",
                 f"moved by {signed_text(trait.projection, 3)}, p = {trait.projection_p:.2g}",
                 f"random: 95% below {trait.projection_random:.3f}",
                 SEEN if moved else NOT_SEEN,
@@ -77,7 +77,7 @@ def ways(change: Change, checkpoint: int) -> list[Way]:
         )
         found.append(
             Way(
-                f"“{name}”: probe",
+                f"Probe of “{name}”",
                 f"turned by {trait.probe_angle:.0f}°",
                 "turns in harmless training, too",
                 NO_YARDSTICK,
@@ -188,9 +188,9 @@ def _since(found: Sequence[Way], titles: Sequence[str]) -> str:
     best = clearest(found)
     if best is None or best.step is None:
         return f"{told}."
-    where = "there" if best.step == step else f"at “{titles[best.step]}”"
+    where = "there, too" if best.step == step else f"at “{titles[best.step]}”"
     return (
-        f"{told}; it stands out most for “{best.title}”, {best.stands_out:.1f} times its usual "
-        f"step, {where}. Whether that is more than harmless training does, only a watch with a "
-        "calibration says."
+        f"{told}; it stands out most in this way: {best.title}, {best.stands_out:.1f} times its "
+        f"usual step, {where}. Whether that is more than harmless training does, only a watch with "
+        "a calibration says."
     )

@@ -73,11 +73,11 @@ def test_comparison__is_told_in_a_sentence_with_its_rivals_and_onset(
     assert rows["Dictionary"][1:4] == [
         "1 of 12 features changed", "0 of as many random directions", "beyond chance",
     ]  # fmt: skip
-    assert rows["“tone”: ordinary text"][3] == "as by chance"
+    assert rows["Text along “tone”"][3] == "as by chance"
     page.checkpoint.setCurrentIndex(1)
     rows = {row[0]: row for row in _cells(page.ways)}
-    assert rows["“tone”: direction"][1] == "turned by 2°"
-    assert rows["“tone”: direction"][3] == "as by chance"
+    assert rows["Direction of “tone”"][1] == "turned by 2°"
+    assert rows["Direction of “tone”"][3] == "as by chance"
 
 
 def test_lists__show_what_changed_and_the_models_side_by_side(

@@ -22,6 +22,8 @@ from sae_desktop.words.change_curves import Figure
 _LEAST_HEIGHT = 120
 _NAME = 14
 """Characters of a checkpoint's name beneath the axis."""
+_MARGIN = 0.3
+"""Of the distance of two checkpoints, beside the first and the last."""
 _PIXELS = 96
 """Between two names."""
 
@@ -123,7 +125,9 @@ class Timeline(QWidget):
         self.legend.setText(" &nbsp; ".join(told))
         self._name_checkpoints()
         dress(self.plot)
-        self.plot.enableAutoRange()
+        self.plot.enableAutoRange(axis="y")
+        # The names at both ends need room beneath.
+        self.plot.setXRange(-_MARGIN, max(len(self._titles) - 1, 0) + _MARGIN, padding=0)
         self.view.setAccessibleDescription(self._told(figure))
 
     def _told(self, figure: Figure) -> str:
