@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sae_desktop.safety.change.change_file import Change
 
 _LISTED = 100
+_CONTEXTS = 116
+"""Pixels in which a feature's contexts before and after stand one above the other."""
 _FEATURES = (
     Head("Feature"),
     Head("Label or name", "What fires it, where it has no label. Return or a double click opens it",
@@ -99,8 +101,9 @@ class FeaturesTab(QSplitter):
         self.addWidget(above)
         self.addWidget(area)
         self.setChildrenCollapsible(False)
-        self.setStretchFactor(0, 3)
-        self.setStretchFactor(1, 2)
+        area.setMinimumHeight(_CONTEXTS)
+        self.setStretchFactor(0, 1)
+        self.setSizes([2 * _CONTEXTS, _CONTEXTS])
         self.table.rowChosen.connect(lambda row: self._names.open(self._shown[row]))
         self.table.rowPointed.connect(self._show_contexts)
 
