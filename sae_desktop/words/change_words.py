@@ -20,6 +20,19 @@ _OF_TRAITS = {
     "monitor": "the scores of the monitor “{}”",
 }
 
+_TITLES = {
+    "outputs": "Predictions",
+    "first tokens": "First tokens",
+    "features": "Dictionary",
+    "one feature": "One feature",
+    "fit": "Fit",
+}
+_TITLES_OF = {
+    "trait": "Text along “{}”",
+    "turn": "Direction of “{}”",
+    "probe": "Probe of “{}”",
+    "monitor": "Scores of “{}”",
+}
 _KINDS = {
     "dead": "never active",
     "shared": "shared by all models",
@@ -41,6 +54,14 @@ def measure_words(measure: str) -> str:
         return _MEASURES[measure]
     kind, _, trait = measure.partition(" ")
     return _OF_TRAITS.get(kind, "{}").format(trait)
+
+
+def measure_title(measure: str) -> str:
+    """Return what a score is called above a column: the way of looking that it belongs to."""
+    if measure in _TITLES:
+        return _TITLES[measure]
+    kind, _, trait = measure.partition(" ")
+    return _TITLES_OF.get(kind, "{}").format(trait)
 
 
 def alert_sentence(alert: Alert) -> str:

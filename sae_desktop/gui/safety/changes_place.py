@@ -29,7 +29,6 @@ from sae_desktop.gui.safety.changes.change_forms import (
     CalibrateForm,
     CompareForm,
     WatchForm,
-    config_of,
 )
 from sae_desktop.gui.safety.changes.change_page import ChangePage
 from sae_desktop.gui.safety.changes.things_list import Thing, ThingsList
@@ -42,6 +41,7 @@ from sae_desktop.safety.change.config import (
     CalibrateWatchConfig,
     CompareCheckpointsConfig,
     WatchConfig,
+    config_of,
 )
 from sae_desktop.safety.change.watch_file import comparison_name, read_record
 from sae_desktop.words.change_ways import summary
@@ -264,7 +264,7 @@ class ChangesPlace(QWidget):
         """Ask for the comparison that is shown with other settings."""
         change = self.page.change
         kept = None if change is None else config_of(change.info.config, CompareCheckpointsConfig)
-        if isinstance(kept, CompareCheckpointsConfig):
+        if kept is not None:
             CompareForm(self._session, kept).present(self)
 
     def watch(self) -> None:

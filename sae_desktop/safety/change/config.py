@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from sae_desktop.limits import (
     ShareWithin,
 )
 
+_Config = TypeVar("_Config", bound=msgspec.Struct)
 _TEXTS, _READ, _CROSS, _WATCH = "Texts", "What is compared", "Crosscoder", "Watch"
 
 
@@ -286,3 +287,11 @@ class CalibrateWatchResult(msgspec.Struct, frozen=True, kw_only=True):
     units: dict[str, float]
     checkpoints: int
     """Of the shortest run: the promise holds up to so many."""
+
+
+def config_of(text: str, kind: type[_Config]) -> _Config | None:
+    """Return a config that was kept as JSON; None where this release cannot read it."""
+    try:
+        return msgspec.json.decode(text or "null", type=kind)
+    except (ValueError, RecursionError):
+        return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
 from PySide6.QtWidgets import QCheckBox, QComboBox, QPlainTextEdit, QWidget
 
 from sae_desktop.described import default, setting
@@ -358,11 +357,3 @@ class CalibrateForm(JobForm):
     def accept(self) -> None:
         self.session.run(self.config())
         super().accept()
-
-
-def config_of(text: str, kind: type[msgspec.Struct]) -> msgspec.Struct | None:
-    """Return a config that was kept as JSON; None where this release cannot read it."""
-    try:
-        return msgspec.json.decode(text or "null", type=kind)
-    except (ValueError, RecursionError):
-        return None

@@ -17,6 +17,7 @@ from sae_desktop.gui.safety.changes.feature_names import FeatureNames
 from sae_desktop.gui.safety.changes.figures_table import FiguresTable, Head
 from sae_desktop.gui.state.session import Session
 from sae_desktop.language_model.text.token_text import visible_token
+from sae_desktop.safety.change.config import CompareCheckpointsConfig, config_of
 from sae_desktop.words.amounts import figure_text, percent_text, probability_text, signed_text
 from sae_desktop.words.change_words import kind_words
 
@@ -70,7 +71,7 @@ _CROSS = (
     Head("Cosine", "The least between two checkpoints that have it: low where it is rotated"),
     Head("Density"),
     Head("Stable", "Cosine with the most alike feature of the other seeds: near 1 where every "
-         "training finds it"),
+         "training finds it; – with one seed"),
 )  # fmt: skip
 
 
@@ -346,6 +347,8 @@ class CrosscoderTab(QWidget):
         if change is None or kind is None:
             return
         arrays, titles = change.arrays, [one.title for one in change.info.checkpoints]
+        asked = config_of(change.info.config, CompareCheckpointsConfig)
+        alone = asked is not None and asked.crosscoder_seeds < 2
         rows = []
         for feature in change.crosscoder_features(kind)[:_LISTED].tolist():
             born, last = (int(arrays[f"crosscoder/{n}"][feature]) for n in ("birth", "death"))
@@ -357,7 +360,7 @@ class CrosscoderTab(QWidget):
                     titles[last] if 0 <= last < len(titles) else "–",
                     figure_text(float(arrays["crosscoder/cosine"][feature])),
                     percent_text(float(arrays["crosscoder/density"][feature])),
-                    figure_text(float(arrays["crosscoder/stable"][feature])),
+                    "–" if alone else figure_text(float(arrays["crosscoder/stable"][feature])),
                 ]
             )  # fmt: skip
         self.table.show_rows(_CROSS, rows)

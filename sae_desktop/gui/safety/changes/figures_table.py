@@ -145,6 +145,7 @@ class FiguresTable(QTableView):
     def show_rows(self, heads: Sequence[Head], rows: Sequence[Sequence[str]], **more: Any) -> None:
         """Show other rows: see `FiguresModel.show_rows`."""
         self.figures.show_rows(heads, rows, **more)
+        self.scrollToTop()
         self._share_room()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -11,13 +11,12 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QVBoxLayout, QWidge
 from sae_desktop.errors import UserError
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
-from sae_desktop.gui.safety.changes.change_forms import config_of
 from sae_desktop.gui.safety.changes.figures_table import FiguresTable, Head
 from sae_desktop.gui.safety.changes.timeline import Timeline
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project import Project
 from sae_desktop.safety.change.alerts import Calibration
-from sae_desktop.safety.change.config import WatchConfig
+from sae_desktop.safety.change.config import WatchConfig, config_of
 from sae_desktop.safety.change.watch_file import (
     WatchRecord,
     comparison_name,
@@ -28,6 +27,7 @@ from sae_desktop.words.amounts import share_text
 from sae_desktop.words.change_curves import watch_figures
 from sae_desktop.words.change_words import (
     alert_sentence,
+    measure_title,
     measure_words,
     monitor_sentence,
     promise_sentence,
@@ -66,7 +66,7 @@ class WatchPage(QWidget):
         self.alerts = label("", "error", wrap=True, selectable=True)
         self.told = label("", "small", wrap=True, selectable=True)
         self.start_button = push_button(
-            "Resume watching", self.start, icon="eye", primary=True,
+            "Resume watching", self.start, icon="eye",
             tip="Watch the folder again; what was seen is kept",
         )  # fmt: skip
         self.stop_button = push_button(
@@ -147,8 +147,7 @@ class WatchPage(QWidget):
         job = self._running(self.name)
         if job is not None and isinstance(job.config, WatchConfig):
             return job.config
-        found = config_of(self.record.config if self.record is not None else "", WatchConfig)
-        return found if isinstance(found, WatchConfig) else None
+        return config_of(self.record.config if self.record is not None else "", WatchConfig)
 
     def _running(self, name: str) -> Job | None:
         for job in self._session.client.jobs:
@@ -208,7 +207,8 @@ class WatchPage(QWidget):
         for name in names:
             heads.append(
                 Head(
-                    name.capitalize(), f"Change since the checkpoint before: {measure_words(name)}"
+                    measure_title(name),
+                    f"Change since the checkpoint before: {measure_words(name)}",
                 )
             )
         monitors = list(dict.fromkeys(m.monitor for one in watched for m in one.monitors))
