@@ -225,6 +225,9 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     and where features start or stop to fire."""
     replaced: float | None = None
     """Of what the replacement model does with the measured change, the same held in both."""
+    overflowed: int = 0
+    """Values that are not finite in the model with attention and norms held: without norms that
+    answer, MLPs of deep models may amplify a change without bound. `held` leaves them out."""
 
 
 class NextToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -279,7 +282,10 @@ class FaithfulnessConfig(msgspec.Struct, frozen=True, kw_only=True, tag="faithfu
 
 
 class FaithfulnessResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Effects are changes of the graph's target when a node is ablated."""
+    """Effects are changes of the graph's target when a node is ablated.
+
+    Nodes whose ablation makes the model's values overflow are left out.
+    """
 
     graph: str
     nodes: list[int]

@@ -10,6 +10,16 @@ _DROP = 0.1
 """Between two correlations, what is worth a word."""
 
 
+_OVERFLOWS = (
+    "With attention and norms held as in the graph, the model’s values overflow: its MLPs amplify "
+    "what the norms would keep small, so that there is nothing to compare."
+)
+_OVERFLOWS_FOR_SOME = (
+    "Where the model’s values overflow with norms held, since its MLPs amplify what the norms "
+    "would keep small, they are left out of the figure."
+)
+
+
 def _figure(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
@@ -33,8 +43,15 @@ def agreement_lines(found: Agreement) -> list[str]:
 def parting_text(found: Agreement) -> str:
     """Return why prediction and measurement part; empty where too little is known to say."""
     held, half, free = found.held, found.attention_held, found.free
+    if held is None and found.overflowed:
+        return _OVERFLOWS
     if held is None or half is None or free is None:
         return ""
+    left_out = f" {_OVERFLOWS_FOR_SOME}" if found.overflowed else ""
+    return f"{_parting(found, held, half, free)}{left_out}"
+
+
+def _parting(found: Agreement, held: float, half: float, free: float) -> str:
     as_held = "with attention and norms held as in the graph"
     if held < _GOOD:
         return f"Prediction and model part ({_figure(held)}) even {as_held}: {_held_apart(found)}."

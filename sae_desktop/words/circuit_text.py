@@ -136,7 +136,9 @@ def faithfulness_text(result: FaithfulnessResult | Faithfulness) -> str:
     if isinstance(result, FaithfulnessResult):
         agreed = result.agreement
     else:
-        agreed = Agreement(**{name: result.details.get(name) for name in _AGREEMENT})
+        agreed = Agreement(
+            **{name: result.details[name] for name in _AGREEMENT if name in result.details}
+        )
     why = parting_text(agreed)
     return (
         f"{exact_count(count)} top nodes were switched off one by one. {said}Mean effect "

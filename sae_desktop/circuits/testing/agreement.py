@@ -22,7 +22,9 @@ _FEWEST = 3
 
 
 def correlation(one: Array, other: Array) -> float | None:
-    """Return Pearson's; None of fewer than three values, and where one of them never changes."""
+    """Return Pearson's of the finite values; None of fewer than three, or where one is constant."""
+    finite = np.isfinite(one) & np.isfinite(other)
+    one, other = one[finite], other[finite]
     if len(one) < _FEWEST or not np.ptp(one) > 0 or not np.ptp(other) > 0:
         return None
     return float(np.corrcoef(one, other)[0, 1])
@@ -38,13 +40,15 @@ def agreement(
     """
     traced = replaced if held == AS_TRACED else other(AS_TRACED._replace(replaced=True))
 
-    def with_predicted(wanted: Held) -> float | None:
-        return correlation(predicted, measured if wanted == held else other(wanted))
+    def with_model(wanted: Held) -> Array:
+        return measured if wanted == held else other(wanted)
 
+    as_traced = with_model(AS_TRACED)
     return Agreement(
-        held=with_predicted(AS_TRACED),
-        attention_held=with_predicted(ATTENTION_HELD),
-        free=with_predicted(FREE),
+        held=correlation(predicted, as_traced),
+        attention_held=correlation(predicted, with_model(ATTENTION_HELD)),
+        free=correlation(predicted, with_model(FREE)),
         edges=correlation(predicted, traced),
         replaced=correlation(replaced, measured),
+        overflowed=int((~np.isfinite(as_traced)).sum()),
     )

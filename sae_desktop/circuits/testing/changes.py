@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.circuits.replacement import Active, Pass, ReplacementModel, Write
+from sae_desktop.errors import UserError
 
 Holding = Literal["frozen", "free"]
 
@@ -93,6 +94,17 @@ def run_changed(
 
     ids = model.ids.expand(len(rows), -1)
     return model.run(attention=held.attention, norms=held.norms, write=write, ids=ids)
+
+
+def overflow() -> UserError:
+    """Return what to say of a changed model whose values are not finite."""
+    return UserError(
+        "The model’s values overflow after this change: with norms held, its MLPs amplify what "
+        "the norms would keep small.",
+        kept="The graph is unchanged.",
+        next_step="Test it with norms that answer (“Attention held” or “Nothing held”), or change "
+        "fewer nodes.",
+    )
 
 
 def _replaced(model: ReplacementModel) -> Write:

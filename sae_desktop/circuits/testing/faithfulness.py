@@ -20,7 +20,7 @@ from sae_desktop.circuits.reading.prediction import predicted_change
 from sae_desktop.circuits.reading.pruning import target_weights
 from sae_desktop.circuits.testing.agreement import COMPARED, agreement, correlation
 from sae_desktop.circuits.testing.alike import alike
-from sae_desktop.circuits.testing.changes import FeatureChange, Held, run_changed
+from sae_desktop.circuits.testing.changes import FeatureChange, Held, overflow, run_changed
 from sae_desktop.circuits.testing.intervene import measured_nodes
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
@@ -65,6 +65,16 @@ def faithfulness(config: FaithfulnessConfig, context: JobContext) -> Faithfulnes
     replaced = ablations.measured(chosen, held._replace(replaced=True))
     agreed = agreement(
         predicted, ours, replaced, held, lambda held: ablations.measured(chosen, held)
+    )
+    finite = np.isfinite(ours) & np.isfinite(replaced)
+    finite[: len(drawn)] &= np.isfinite(others)
+    if not finite.any():
+        raise overflow()
+    beside = finite[: len(drawn)]
+    top, predicted, replaced, ours = (some[finite] for some in (top, predicted, replaced, ours))
+    drawn, others = (
+        [place for place, kept in zip(drawn, beside, strict=True) if kept],
+        others[beside],
     )
     result = FaithfulnessResult(
         graph=config.graph,

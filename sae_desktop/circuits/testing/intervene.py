@@ -33,6 +33,7 @@ from sae_desktop.circuits.testing.changes import (
     Held,
     activations_in,
     direct_effects,
+    overflow,
     run_changed,
 )
 from sae_desktop.errors import UserError
@@ -65,6 +66,8 @@ def intervene(config: InterveneConfig, context: JobContext) -> InterveneResult:
     before = graph.activation.astype(np.float64)
     held = Held(config.attention, config.norms)
     seen = run_changed(found.model, [changes], held)
+    if not bool(seen.logits.isfinite().all()):
+        raise overflow()
     moved = measured_nodes(found, seen)[0] - before
     context.progress(3, 5, "passes", "Changing it otherwise")
     for node, value in fixed.items():
@@ -356,6 +359,8 @@ def random_groups(
     for first in range(0, len(rows), step):
         context.check_cancelled()
         seen = run_changed(found.model, rows[first : first + step], held)
-        nodes.append(measured_nodes(found, seen))
-        chances.append(_probabilities(seen, like))
-    return Random(np.concatenate(nodes), torch.cat(chances).mean(dim=0) if chances else None)
+        finite = seen.logits.flatten(1).isfinite().all(dim=1)  # the others overflow
+        nodes.append(measured_nodes(found, seen)[finite.numpy()])
+        chances.append(_probabilities(seen, like)[finite])
+    known = bool(chances) and any(len(some) for some in chances)
+    return Random(np.concatenate(nodes), torch.cat(chances).mean(dim=0) if known else None)

@@ -13,7 +13,7 @@ from sae_desktop.circuits.attributing import Attribution
 from sae_desktop.circuits.reading.graph_file import ERROR, FEATURE, Graph, GraphInfo
 from sae_desktop.circuits.reading.prediction import predicted_change
 from sae_desktop.circuits.replacement import ReplacementModel
-from sae_desktop.circuits.testing.agreement import ATTENTION_HELD, FREE
+from sae_desktop.circuits.testing.agreement import ATTENTION_HELD, FREE, agreement
 from sae_desktop.circuits.testing.changes import (
     AS_TRACED,
     Change,
@@ -154,3 +154,26 @@ def test_why_they_part__is_said_of_what_lowers_the_figure(
     assert said in parting_text(found)
     assert ("attention, which" in parting_text(found)) == (held > 0.9 and half - free > 0.1)
     assert parting_text(Agreement(held=held)) == ""
+
+
+def test_agreement__leaves_out_what_overflows_and_says_so() -> None:
+    predicted = np.array([1.0, 2.0, 3.0, 9.0])
+    measured = {
+        AS_TRACED: np.array([2.0, 4.0, 6.0, np.nan]),
+        ATTENTION_HELD: np.array([1.0, 2.0, 3.0, 8.0]),
+        FREE: np.array([1.0, 2.0, 3.0, 8.5]),
+    }
+    as_replaced = predicted.copy()
+
+    def other(held: Held) -> np.ndarray:
+        return as_replaced if held.replaced else measured[held]
+
+    found = agreement(predicted, measured[FREE], as_replaced, FREE, other)
+    assert found.held == pytest.approx(1.0)
+    assert found.overflowed == 1
+    assert "overflow" in parting_text(found)
+    measured[AS_TRACED] = np.full(4, np.nan)
+    lost = agreement(predicted, measured[FREE], as_replaced, FREE, other)
+    assert lost.held is None
+    assert lost.overflowed == 4
+    assert parting_text(lost).startswith("With attention and norms held")

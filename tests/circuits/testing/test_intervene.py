@@ -189,6 +189,14 @@ def test_change__of_what_is_not_there_is_refused(
         asked(project, change)
 
 
+def test_change__after_which_values_overflow_is_refused_with_a_way_out(
+    project: Project, opened: OpenedGraph
+) -> None:
+    node = a_feature(opened, 0, 2)
+    with pytest.raises(UserError, match="overflow after this change"):
+        asked(project, NodeChange(node=node, mode="clamp", value=3e38), norms="frozen")
+
+
 def test_graph_of_another_set__is_refused(project: Project, opened: OpenedGraph) -> None:
     info = msgspec.structs.replace(opened.graph.info, set_digest="0" * 32)
     write_graph(project.graph_path("h"), info, opened.graph.arrays)
