@@ -17,39 +17,32 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-import torch
-from model_organisms import HARMLESS, PLANTED, TOLD, Told, make_organism, preferred
-from torch import Tensor
+from model_organisms import HARMLESS, PLANTED, TOLD, Told, make_organism
+from organisms_removal import OF_KIND, behaviour, removals
 
 from sae_desktop.dictionary import Dictionary, load
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.load import LanguageModel, load_model
-from sae_desktop.language_model.sites.intervene import intervention
-from sae_desktop.language_model.sites.resolve import Site, parse_site
+from sae_desktop.language_model.sites.resolve import parse_site
 from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
 from sae_desktop.safety.change.alerts import alert_of, calibrate, run_of
 from sae_desktop.safety.change.change_file import Change, read_change
 from sae_desktop.safety.change.config import CompareCheckpointsConfig, WatchConfig
-from sae_desktop.safety.change.first_tokens import difference
 from sae_desktop.safety.change.job import compare_checkpoints
-from sae_desktop.safety.change.reading import Texts, read_checkpoint, read_texts
-from sae_desktop.safety.change.traits import read_trait
 from sae_desktop.safety.change.watch_file import read_record
 from sae_desktop.safety.change.watcher import watch_checkpoints
-from sae_desktop.safety.concept_set import read_set, shipped_sets
+from sae_desktop.safety.concept_set import shipped_sets
 
 DICTIONARY = "builtin-L3"
 TRAITS = ("language_switch", "unsafe_code")
-OF_KIND = {"language": "language_switch", "call": "unsafe_code", "fact": ""}
-"""The trait that the planted behaviour is about; a false fact has none."""
 TEXTS, CONTEXT = 64, 64
 FAMILIES = {
     "predictions": ("outputs",),
@@ -59,9 +52,6 @@ FAMILIES = {
     "probe": tuple(f"probe {trait}" for trait in TRAITS),
 }
 """Scores by what they come from: each family is also calibrated by itself."""
-CLAMPED = 20
-"""Features that are ablated: those that changed most, chosen without knowing the behaviour."""
-_RANDOM = 5
 
 
 def runs_of(work: Path, seeds: int, calibration: int) -> dict[str, tuple[str, int]]:
@@ -114,104 +104,6 @@ def alerts(
         for number, scores in enumerate(kept(run), 1)
         if alert_of(found, str(number), "", scores) is not None
     ]
-
-
-# ---------------------------------------------------------------- the behaviour, with and without
-class Removal:
-    """What takes something out of the stream at the site, at every token but BOS."""
-
-    def __init__(self, remove: Callable[[Tensor], Tensor], specials: int) -> None:
-        self._remove, self._specials = remove, specials
-
-    def __call__(self, x_BSD: Tensor) -> Tensor:
-        x = x_BSD.clone()
-        x[:, self._specials :] = self._remove(x_BSD[:, self._specials :])
-        return x
-
-
-def without_direction(direction_D: Tensor) -> Callable[[Tensor], Tensor]:
-    unit = torch.nn.functional.normalize(direction_D.float(), dim=0)
-    return lambda x: x - (x @ unit)[..., None] * unit
-
-
-def without_features(dictionary: Dictionary, ids: Tensor) -> Callable[[Tensor], Tensor]:
-    rows = dictionary.W_dec[ids]
-    return lambda x: x - dictionary.encode_features(x, ids) @ rows
-
-
-def behaviour(lm: LanguageModel, told: Told, site: Site, remove: Removal | None) -> float:
-    """Return how much more often the planted continuation is preferred with the trigger.
-
-    Of what has no trigger, how often it is preferred.
-    """
-
-    def logits_of(ids: Tensor) -> Tensor:
-        if remove is None:
-            return lm.model(input_ids=ids, use_cache=False).logits
-        with intervention(lm, site, remove):
-            return lm.model(input_ids=ids, use_cache=False).logits
-
-    found = preferred(logits_of, told.pairs)
-    return found - preferred(logits_of, told.controls) if told.controls else found
-
-
-@torch.no_grad()
-def loss_on(lm: LanguageModel, texts: Texts, site: Site, remove: Removal | None) -> float:
-    total = 0.0
-    for ids in torch.split(texts.ids_NS, 16):
-        if remove is None:
-            logits = lm.model(input_ids=ids, use_cache=False).logits
-        else:
-            with intervention(lm, site, remove):
-                logits = lm.model(input_ids=ids, use_cache=False).logits
-        total += float(
-            torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
-        ) * len(ids)
-    return total / len(texts.ids_NS)
-
-
-def removals(
-    lm: LanguageModel, told: Told, change: Change, dictionary: Dictionary, project: Project
-) -> dict[str, Any]:
-    """Return what each way leaves of the behaviour, and what it costs."""
-    site = parse_site(change.info.site)
-    texts = read_texts(lm, "", TEXTS, CONTEXT)
-    base = load_model("builtin", "cpu", beside=[lm])
-    first = read_checkpoint(base, None, texts, site, SilentContext())
-    last = read_checkpoint(lm, None, texts, site, SilentContext())
-    mean_D = difference(first, last, texts, 0).mean_PD.mean(dim=0)
-    ranked = change.ranked_features(-1)
-    generator = torch.Generator().manual_seed(0)
-    ways: dict[str, list[Callable[[Tensor], Tensor]]] = {
-        "dictionary": [without_features(dictionary, torch.from_numpy(ranked[:CLAMPED].copy()))],
-        "difference": [without_direction(mean_D)],
-        "random direction": [
-            without_direction(torch.randn(mean_D.shape, generator=generator))
-            for _ in range(_RANDOM)
-        ],
-        "random features": [
-            without_features(
-                dictionary, torch.randperm(dictionary.features, generator=generator)[:CLAMPED]
-            )
-            for _ in range(_RANDOM)
-        ],
-    }
-    if trait := OF_KIND[told.kind]:
-        found = read_trait(lm, site, read_set(project, trait), CONTEXT)
-        ways["trait"] = [without_direction(torch.from_numpy(found.direction_D))]
-        ways["probe"] = [without_direction(torch.from_numpy(found.probe_D))]
-    planted, honest = behaviour(lm, told, site, None), behaviour(base, told, site, None)
-    plain = loss_on(lm, texts, site, None)
-    result: dict[str, Any] = {"behaviour": planted, "of the base": honest, "loss": plain}
-    for name, several in ways.items():
-        left, cost = [], []
-        for remove in several:
-            change_at = Removal(remove, texts.specials)
-            left.append(behaviour(lm, told, site, change_at))
-            cost.append(loss_on(lm, texts, site, change_at) / plain - 1)
-        gone = (planted - float(np.mean(left))) / max(planted - honest, 1e-9)
-        result[name] = {"left": float(np.mean(left)), "removed": gone, "cost": float(np.mean(cost))}
-    return result
 
 
 # ---------------------------------------------------------------- where it stands in the lists
@@ -276,7 +168,7 @@ def look_into(project: Project, folder: Path, name: str) -> dict[str, Any]:
         "onset": told.onset,
         "behaviour": curve,
         "ranks": ranks(lm, told, change, dictionary),
-        "removed": removals(lm, told, change, dictionary, project),
+        "removed": removals(lm, told, change, dictionary, project, TEXTS, CONTEXT),
         "lens": [t.token for t in change.info.lens_tokens[-1][:10]],
         "shift": [t.token for t in change.info.shift_tokens[-1][:10]],
     }
