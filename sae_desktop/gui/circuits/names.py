@@ -44,9 +44,10 @@ class NodeNames(QObject):
 
     def show(self, graph: Graph | None, nodes: Array) -> None:
         """Name another graph's nodes; first those that are shown."""
-        self._graph = graph
-        self._labels, self._words, self._asked = {}, {}, set()
-        self._unread = {}
+        before, self._graph = self._graph, graph
+        if before is None or graph is None or before.info != graph.info:
+            self._labels, self._words = {}, {}  # of a graph read anew they stay until they come
+        self._asked, self._unread = set(), {}
         project = self._session.project
         known = graph is not None and project is not None
         self._places = FeaturePlaces(project, graph) if known else None  # type: ignore[arg-type]

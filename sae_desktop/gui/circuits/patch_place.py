@@ -15,6 +15,11 @@ from sae_desktop.gui.circuits.asked_page import lay_out
 from sae_desktop.gui.circuits.cell_grid import CellGrid
 from sae_desktop.gui.circuits.model_choice import ModelChoice
 from sae_desktop.gui.circuits.open_graph import OpenGraph
+from sae_desktop.gui.parts.demonstration import (
+    CIRCUIT_PROMPT,
+    OTHER_CIRCUIT_PROMPT,
+    is_demonstration,
+)
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
@@ -28,6 +33,7 @@ _FIRST = (
     "is” and “The capital of Italy is”. Patching puts values of the second into the first, one "
     "layer and token at a time: where the answer turns, the model keeps what differs."
 )
+_TIP = "Put the other prompt’s values in, one place at a time (Return)"
 
 
 class PatchPlace(QWidget):
@@ -57,7 +63,7 @@ class PatchPlace(QWidget):
         self.model = ModelChoice(session, opened)
         self.patch_button = push_button(
             "Patch", self.patch, icon="swap", primary=True,
-            tip="Put the other prompt’s values in, one place at a time (Return)",
+            tip=_TIP,
         )  # fmt: skip
         self.grid = CellGrid("Layers and places")
         self.told = ElidedLabel()
@@ -107,11 +113,15 @@ class PatchPlace(QWidget):
         graph = self._opened.graph
         if graph is not None and not self.prompt.text():
             self.prompt.setText(graph.info.prompt)
+            shown = is_demonstration(self._session.project) and not self.other.text()
+            if shown and graph.info.prompt == CIRCUIT_PROMPT:
+                self.other.setText(OTHER_CIRCUIT_PROMPT)
         self._show_buttons()
 
     def _show_buttons(self) -> None:
         ready = bool(self.prompt.text().strip() and self.other.text().strip() and self.model.chosen)
         self.patch_button.setEnabled(ready and not self.asked.busy)
+        self.patch_button.setToolTip(plain_tip(_TIP if ready else "Write both prompts first"))
         self.patch_button.setText("Patching…" if self.asked.busy else "Patch")
 
     def patch(self) -> None:

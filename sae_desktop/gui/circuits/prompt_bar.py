@@ -93,6 +93,8 @@ class PromptBar(QWidget):
         self.estimate = ElidedLabel(chars=12)
         self.estimate.setProperty("role", "small")
         self._estimates = LatestJob(session, _PAUSE_MS, self)
+        self._estimated: EstimateTraceConfig | None = None
+        """What was asked of last."""
         self._estimates.answered.connect(self._on_estimate)
         self._estimates.failed.connect(self._on_refused)
         self._build()
@@ -237,16 +239,22 @@ class PromptBar(QWidget):
         self.tokens.setPlaceholderText(_HINTS.get(target, ""))
         config = self.asked()
         self._show_buttons()
-        self.strip.show_tokens(())
-        project = self._session.project
-        lacks = project is not None and not self.set.count() and bool(self.text().strip())
-        self._say(_NO_SET if lacks else "")
+        wanted = None
+        if config is not None and not self._session.engine_stopped:
+            names = EstimateTraceConfig.__struct_fields__
+            wanted = EstimateTraceConfig(**{name: getattr(config, name) for name in names})
+        if wanted is None or wanted != self._estimated:
+            # Of the same question the answer stays until the next: what is below would jump.
+            self.strip.show_tokens(())
+            project = self._session.project
+            lacks = project is not None and not self.set.count() and bool(self.text().strip())
+            self._say(_NO_SET if lacks else "")
+        self._estimated = wanted
         self._ask_for_template()
-        if config is None or self._session.engine_stopped:
+        if wanted is None:
             self._estimates.forget()
-            return
-        shared = {name: getattr(config, name) for name in EstimateTraceConfig.__struct_fields__}
-        self._estimates.ask(EstimateTraceConfig(**shared))
+        else:
+            self._estimates.ask(wanted)
 
     # ------------------------------------------------------------------ answers
     def _on_estimate(self, estimate: TraceEstimate) -> None:
@@ -302,9 +310,15 @@ class PromptBar(QWidget):
     def set_running(self, running: bool) -> None:
         """Show that a prompt is being traced, and how to cancel it."""
         self._running = running
-        self.stop_button.setVisible(running)
-        self.trace_button.setVisible(not running)
+        shown, hidden = self.stop_button, self.trace_button
+        if not running:
+            shown, hidden = hidden, shown
+        held = hidden.hasFocus()
+        shown.show()
         self._show_buttons()
+        if held:  # or Qt hands the keyboard on to wherever the window begins
+            shown.setFocus()
+        hidden.hide()
 
     def _show_buttons(self) -> None:
         self.trace_button.setEnabled(self.asked() is not None)

@@ -16,6 +16,8 @@ SHIPPED = "demonstration.saeproj"
 PROMPT = "This is"
 CIRCUIT_PROMPT = "The capital of France is the city of"
 """What is traced first in Circuits."""
+OTHER_CIRCUIT_PROMPT = "The capital of Spain is the city of"
+"""As many tokens of the built-in model: what is patched into it first."""
 CLAMP = 1.5
 """What steering is shown with."""
 TITLE = "Demonstration"

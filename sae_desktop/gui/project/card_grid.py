@@ -98,9 +98,7 @@ class CardWidget(QFrame):
 
     def _foot(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        footer = ElidedLabel(self.card.footer)
-        footer.setProperty("role", "small")
-        row.addWidget(footer, 1)
+        row.addWidget(label(self.card.footer, "small", wrap=True), 1)
         first = self.card.actions[0]
         button = push_button(ACTIONS[first], lambda: self._run(self.card, first))
         button.setEnabled(self._allowed(first))

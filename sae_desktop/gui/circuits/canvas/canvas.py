@@ -18,8 +18,10 @@ from sae_desktop.gui.parts import theme
 
 _REST_MS = 90
 """After the zoom has changed, until the drawing is painted sharp."""
-_AHEAD_MS = 12
-"""Between pieces that are painted ahead of the view: frames go first."""
+_AFTER_MS = 1
+"""After a frame, until a piece is painted ahead of the view: well before the next frame is due."""
+_AHEAD_MS = 24
+"""Until another one is, where no frame came meanwhile: more than one would make frames late."""
 _VEIL = 0.72
 """How far what is not lit steps back."""
 _LETTERS = 18
@@ -49,10 +51,12 @@ class GraphCanvas(QWidget):
         self._axes: Axes | None = None
         self._far: FarNames | None = None
         self._shows_all = True
+        self._moving = False
+        """Whether the drawing is dragged: then frames come before pieces of it."""
         self._tiles = Tiles(self._paint_piece)
         self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
         self._rest.timeout.connect(self._sharpen)
-        self._idle = QTimer(self, singleShot=True, interval=_AHEAD_MS)
+        self._idle = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
         self._idle.timeout.connect(self._prepare)
         self._minimap = Minimap(self)
         self._minimap.moved.connect(self._go_to)
@@ -139,11 +143,12 @@ class GraphCanvas(QWidget):
         if self.scene is None:
             return
         area, placing = self.area(), self.scene.placing
-        zoomed = camera.zoom != self.camera.zoom
+        zoomed, before = camera.zoom != self.camera.zoom, self.camera
         self.camera = camera.held((placing.width, placing.height), (area.width(), area.height()))
         self._shows_all = False
         if zoomed:
             self._far = None
+        self._moving = not (at_once or zoomed or self.camera == before)
         if at_once or not self._tiles.has_pieces:
             self._sharpen()
         elif zoomed:
@@ -193,7 +198,7 @@ class GraphCanvas(QWidget):
         if self._tiles.zoom == self.camera.zoom and self._tiles.prepare(
             self.camera, area.width(), area.height(), margin=1
         ):
-            self._idle.start()
+            self._idle.start(_AHEAD_MS)
 
     def _go_to(self, place: QPointF) -> None:
         area = self.area()
@@ -254,10 +259,10 @@ class GraphCanvas(QWidget):
             return
         area = self.area()
         if self._tiles.zoom == self.camera.zoom:
-            if self._tiles.prepare(self.camera, area.width(), area.height()):
+            if self._tiles.prepare(self.camera, area.width(), area.height(), moving=self._moving):
                 self.update()  # the rest in the next frame
             else:
-                self._idle.start()
+                self._idle.start(_AFTER_MS)
         painter.save()
         painter.setClipRect(area)
         painter.translate(area.topLeft())

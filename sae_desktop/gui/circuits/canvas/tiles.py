@@ -11,13 +11,14 @@ from PySide6.QtGui import QColor, QPainter, QPixmap
 
 from sae_desktop.gui.circuits.canvas.camera import Camera
 
-SIDE = 384
-"""Pixels of the view along a side of a piece."""
-_KEPT = 160
-_BUDGET_S = 0.009
-"""Of one frame, for pieces that come into sight."""
-_AHEAD_S = 0.002
-"""At a time, for pieces that are not in sight yet."""
+SIDE = 256
+"""Pixels of the view along a side of a piece: small enough that one fits between two frames."""
+_KEPT = 400
+"""More than a view of 3,840 × 2,160 pixels needs with those around it."""
+_BUDGET_S = 0.006
+"""Of one frame, for pieces that come into sight; the last one may take as long again."""
+_AT_REST_S = 0.06
+"""The same while nothing moves: all at once looks better than piece after piece."""
 
 Paint = Callable[[QPainter, QRectF, float], None]
 """Paints a rectangle of the drawing, at a zoom, in the drawing's own coordinates."""
@@ -66,9 +67,15 @@ class Tiles:
         keys = [(column, row) for column in columns for row in rows]
         return sorted(keys, key=lambda k: abs(k[0] - middle[0]) + abs(k[1] - middle[1]))
 
-    def prepare(self, camera: Camera, width: float, height: float, margin: int = 0) -> bool:
-        """Paint pieces that lack, as many as a frame has time for; tell whether more lack."""
-        until = time.perf_counter() + (_AHEAD_S if margin else _BUDGET_S)
+    def prepare(
+        self, camera: Camera, width: float, height: float, margin: int = 0, *, moving: bool = True
+    ) -> bool:
+        """Paint pieces that lack, as many as a frame has time for; tell whether more lack.
+
+        With a margin one alone: it is not in sight yet.
+        """
+        budget = _BUDGET_S if moving else _AT_REST_S
+        until = time.perf_counter() + (0.0 if margin else budget)
         for key in self.wanted(camera, width, height, margin):
             if key not in self._pieces:
                 if time.perf_counter() > until:

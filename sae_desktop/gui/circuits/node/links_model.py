@@ -139,9 +139,10 @@ class LinksModel(QAbstractTableModel):
         return None
 
     def _where(self, node: int) -> str:
+        """Return layer and token in short; of a token, which is its name already, its number."""
         graph = self._graph
         assert graph is not None
-        token = quoted(graph.info.token_text[int(graph.position[node])])
+        position = int(graph.position[node])
         if int(graph.kind[node]) in (FEATURE, ERROR):
-            return f"{int(graph.layer[node])} · {token}"
-        return f"prompt · {token}" if int(graph.layer[node]) < 0 else "next token"
+            return f"{int(graph.layer[node])} · {quoted(graph.info.token_text[position])}"
+        return f"token {position + 1}" if int(graph.layer[node]) < 0 else "next"

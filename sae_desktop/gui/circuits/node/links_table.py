@@ -50,6 +50,7 @@ class LinksTable(QTableView):
         head.setSortIndicatorClearable(True)
         self.doubleClicked.connect(lambda index: self._choose(index.row()))
         self.selectionModel().currentRowChanged.connect(self._on_row)
+        self.links.modelReset.connect(self._share_room)
 
     def _on_row(self, index: object, _before: object) -> None:
         del index
@@ -76,7 +77,8 @@ class LinksTable(QTableView):
         weight = metrics.horizontalAdvance("−0.00123") + _ROOM
         share = metrics.horizontalAdvance("100.0%") + _ROOM
         left = max(whole - weight - share, 80)
-        place = min(metrics.horizontalAdvance("25 · representation"), round(left * 0.38))
+        told = max(self.sizeHintForColumn(PLACE), metrics.horizontalAdvance("Where") + _ROOM)
+        place = min(told, left // 2)
         widths = {NAME: left - place, PLACE: place, WEIGHT: weight, SHARE: share}
         for column, width in widths.items():
             self.setColumnWidth(column, width)
