@@ -6,6 +6,12 @@
 With `--states` the states of the workspaces are grabbed, too: what a store holds; folded settings,
 targets, the sweep, the plots of a sweep, all curves, the evaluation; features side by side, the
 tabs of Labels; a graph, a node of it, the lens; a scan.
+
+
+With `--states` the states of the Harvest, Training, Explore, Steer and Circuits workspaces are
+grabbed, too: what a store holds; folded settings, targets, the sweep, the plots of a sweep, all
+curves, the evaluation; features side by side, the tabs of Labels; conditions and monitors; a graph,
+a node of it, the lens.
 The pictures of the README are `--size 1440x900` of the demonstration.
 """
 
@@ -23,11 +29,13 @@ from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.frame.snapshots import grab, open_for_pictures, show_settled, wait
 from sae_desktop.gui.state.compared import Compared
+from sae_desktop.steering.gate_config import Gate
 from sae_desktop.words.training_catalogue import STREAM
 
 SIZES = ("1280x720", "2560x1440")
 _SETTLE_S = 1.5
 _TRACE_S = 20.0
+_TEXTS_S = 10.0
 
 
 def _training(window: MainWindow):
@@ -181,6 +189,21 @@ def _changes(window: MainWindow, kind: str = "", tab: int = 0) -> None:
         place.page.tabs.setCurrentIndex(shown[tab])
 
 
+def _conditions(window: MainWindow) -> None:
+    """Steer under a condition, stop under another, with the monitors reading along."""
+    panel, session = window.workspace("steer").main, window.session
+    if session.index is None or session.project is None:
+        return
+    rack = panel.rack
+    for entry in rack.rack[:1]:
+        top = float(session.index.columns["max_activation"][entry.feature or 0])
+        rack.set_condition(entry.key, Gate(feature=entry.feature, above=0.1 * top, since=True))
+        rack.add_stop(Gate(feature=entry.feature, above=100 * top, where="output"))
+    panel.monitors.choose(session.project.monitors())
+    panel.generate()
+    wait(_TEXTS_S)
+
+
 HARVEST_STATES: dict[str, Callable[[MainWindow], None]] = {
     "store": lambda window: _harvest(window, 1),
 }
@@ -221,10 +244,14 @@ SAFETY_STATES: dict[str, Callable[[MainWindow], None]] = {
     "watch": lambda window: _changes(window, "watch"),
     "calibration": lambda window: _changes(window, "calibration"),
 }
+STEER_STATES: dict[str, Callable[[MainWindow], None]] = {
+    "conditions": _conditions,
+}
 STATES = {
     "harvest": HARVEST_STATES,
     "train": TRAINING_STATES,
     "explore": EXPLORE_STATES,
+    "steer": STEER_STATES,
     "circuits": CIRCUIT_STATES,
     "safety": SAFETY_STATES,
 }

@@ -109,6 +109,10 @@ def steer(
     watch: Annotated[
         list[str], typer.Option(help="With --sweep: follow this token's probability.")
     ] = _NO_TEXTS,
+    monitor: Annotated[
+        list[str],
+        typer.Option("--monitor", help="Monitor of the project that reads along; may be repeated."),
+    ] = _NO_TEXTS,
     preset: Annotated[
         str, typer.Option(help="Steer with a preset of the project, all its settings included.")
     ] = "",
@@ -169,7 +173,7 @@ def steer(
     )  # fmt: skip
     asked = SteerConfig(
         project=str(project), index=index, prompt=prompt, variants=variants, sampling=sampling,
-        chat=chat, device=device,
+        chat=chat, monitors=monitor, device=device,
     )  # fmt: skip
     if preset:
         asked = _of_preset(asked, preset)

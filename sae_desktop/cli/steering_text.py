@@ -16,6 +16,7 @@ from sae_desktop.steering.config import (
 from sae_desktop.steering.effect_config import OutputEffectResult
 from sae_desktop.steering.export_config import ExportSteeringResult
 from sae_desktop.steering.figures_text import figures_text
+from sae_desktop.words.condition_text import open_text, watched_text
 from sae_desktop.words.steering_verdict import plain_beside, verdict_of
 from sae_desktop.words.strength_words import effects_text
 
@@ -34,6 +35,7 @@ def steer(
         plain = plain_beside(asked.variants, result.variants, found)
         verdict = verdict_of(variant.interventions, found, plain, strength)
         told = [] if verdict is None else [verdict.sentence]
+        told += filter(None, [open_text(variant, found), *map(watched_text, found.watched)])
         parts.append("\n".join([_heading(found), f"{found.prompt}{found.text}", *told]))
     names = tuple(v.name for v in result.variants)
     rows = [

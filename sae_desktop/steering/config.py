@@ -163,6 +163,8 @@ class SteerConfig(msgspec.Struct, frozen=True, kw_only=True, tag="steer"):
     ] = False
     compare: bool = True
     """Read every continuation with the plain model, too: its probabilities beside the steered."""
+    monitors: list[str] = []
+    """Of the project: they read along, as the model is steered, and change nothing."""
     device: str = "auto"
 
 
@@ -205,6 +207,23 @@ class OutputToken(msgspec.Struct, frozen=True, kw_only=True):
     plain_log_probability: float
     kl: float
     """Of the steered from the plain next-token distribution, in nats."""
+    open: bool = False
+    """A condition was open on it: what works under it worked there, or ended the text."""
+
+
+class WatchedText(msgspec.Struct, frozen=True, kw_only=True):
+    """What a monitor says of a prompt and what was written after it, token by token."""
+
+    monitor: str
+    threshold: float
+    scores: list[float]
+    """One a token, of the prompt first, without special tokens: of the token by itself, or where
+    it pools by the mean, of all up to it."""
+    prompt: int
+    """How many of them are of the prompt."""
+    hits: list[int]
+    """Tokens above the threshold; of a maximum over several features, that at which it rises above
+    it too."""
 
 
 class VariantResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -229,6 +248,10 @@ class VariantResult(msgspec.Struct, frozen=True, kw_only=True):
     written, where the prompt was left alone; None where nothing was changed."""
     stopped: bool = False
     """A gate of `Variant.stop` fired and ended it."""
+    prompt_open: list[int] = []
+    """Tokens of the prompt on which a condition was open, as positions count."""
+    watched: list[WatchedText] = []
+    """One a monitor; of the prompt alone where nothing was compared."""
 
 
 class SteerResult(msgspec.Struct, frozen=True, kw_only=True):

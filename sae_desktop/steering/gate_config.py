@@ -56,17 +56,17 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def gate_text(gate: Gate) -> str:
-    """Return a condition in words, such as “when #12 > 3” or “from when “m” fires on”."""
+    """Return a condition in words: “when #12 > 3”, “from the first time “m” fires”."""
+    above = f"{gate.above or 0:g}".replace("-", "−")
     if gate.monitor:
-        fires = "" if gate.above is None else f" above {gate.above:g}"
-        what = f"“{gate.monitor}” fires{fires}"
+        what = f"“{gate.monitor}” fires" + ("" if gate.above is None else f" above {above}")
     elif gate.feature is not None:
         of = f" of {gate.index}" if gate.index else ""
-        what = f"#{gate.feature}{of} > {gate.above or 0:g}"
+        what = f"#{gate.feature}{of} > {above}"
     else:
-        what = f"a random direction > {gate.above or 0:g}"
+        what = f"random direction {(gate.seed or 0) + 1} > {above}"
     where = "" if gate.where == "all" else f" on the {gate.where}"
-    return f"from when {what}{where} on" if gate.since else f"when {what}{where}"
+    return f"{'from the first time' if gate.since else 'when'} {what}{where}"
 
 
 class GateSource(msgspec.Struct, frozen=True, kw_only=True):

@@ -75,6 +75,11 @@ class Positions:
         self._begin = column
 
     @property
+    def specials(self) -> int:
+        """Tokens before the prompt that are none of the text's."""
+        return self._specials
+
+    @property
     def column(self) -> int:
         """Which column of the whole sequence the forward pass begins with."""
         return self._begin

@@ -17,11 +17,10 @@ from sae_desktop.language_model.text.chat_template import TemplateRefusedError, 
 from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.steering.breaking import CRITERION, breaking, repetition
-from sae_desktop.steering.compare import compare, perplexity
+from sae_desktop.steering.compare import Compared, compare, perplexity
 from sae_desktop.steering.config import (
     MOST_VARIANTS,
     NextToken,
-    OutputToken,
     Sampling,
     SteerConfig,
     SteeredToken,
@@ -31,6 +30,7 @@ from sae_desktop.steering.config import (
     SweepStrengthsResult,
     Variant,
     VariantResult,
+    WatchedText,
     scaled,
 )
 from sae_desktop.steering.generate import PaddedTokens, continuations
@@ -39,6 +39,7 @@ from sae_desktop.steering.own_share import OwnShares
 from sae_desktop.steering.passes import Steering
 from sae_desktop.steering.prepare import Preparer
 from sae_desktop.steering.token_stream import TokenStream
+from sae_desktop.steering.watching import Watching
 
 NEXT_TOKENS = 10
 
@@ -124,7 +125,8 @@ class _Run:
                          for v in config.variants]  # fmt: skip
         plans = [preparer.plan(v.interventions) for v in config.variants]
         stops = [[preparer.gate(gate) for gate in v.stop] for v in config.variants]
-        self._steering = Steering(preparer, plans, stops)
+        self._watching = Watching(preparer, config.monitors)
+        self._steering = Steering(preparer, plans, stops, self._watching.gates)
         self._positions = Positions(
             PaddedTokens.of(self._prompts).pads, len(opened.bos),
             [len(p) - len(opened.bos) for p in self._prompts],
@@ -137,6 +139,7 @@ class _Run:
         """Rows that a gate ended."""
         self.first_probabilities: list[Tensor] = []
         """(V,) of each variant, after the prompt, at temperature 1."""
+        self._on_prompts: list[list[WatchedText]] = [[] for _ in self._prompts]
 
     def generate(self, context: JobContext) -> SteerResult:
         lm, config = self._opened.lm, self._config
@@ -155,6 +158,7 @@ class _Run:
             if step.position == 0:
                 self._writing = True
                 next_tokens = self._likeliest(step.logits_BV, names)
+                self._on_prompts = self._watch_prompts()
             texts = []
             rows = zip(streams, outputs, step.ids, strict=True)
             for row, (stream, output, token) in enumerate(rows):
@@ -169,11 +173,13 @@ class _Run:
             context.progress(step.position + 1, room, "tokens")
             if last:
                 break
-        compared: list[list[OutputToken]] = [[] for _ in outputs]
+        compared = [Compared([], [], watched) for watched in self._on_prompts]
         own = OwnShares(self._preparer, config.variants)
         if config.compare:
-            looks = own.transforms()
-            compared = compare(lm, self._prompts, outputs, self._steering, self._positions, looks)
+            compared = compare(
+                lm, self._prompts, outputs, self._steering, self._positions, own.transforms(),
+                self._watching,
+            )  # fmt: skip
         results = [
             self._result(number, streams[number].text, outputs[number], compared[number])
             for number in range(len(outputs))
@@ -214,6 +220,15 @@ class _Run:
         self._stopped |= {row for row, stops in enumerate(now) if stops} - self._ended
         return now
 
+    def _watch_prompts(self) -> list[list[WatchedText]]:
+        """Return what the monitors say of each row's prompt, after the pass that read it."""
+        specials, width = self._positions.specials, max(map(len, self._prompts))
+        found = []
+        for row, prompt in enumerate(self._prompts):
+            own = slice(width - len(prompt) + specials, width)
+            found.append(self._watching.texts(self._steering, row, own, len(prompt) - specials))
+        return found
+
     def _own_prompt(self) -> list[int]:
         """Return the tokens of the prompt of all, without the special ones before it."""
         own = next((n for n, v in enumerate(self._config.variants) if not v.prompt), None)
@@ -235,10 +250,8 @@ class _Run:
             for i in best
         ]
 
-    def _result(
-        self, row: int, text: str, ids: Sequence[int], tokens: list[OutputToken]
-    ) -> VariantResult:
-        variant = self._config.variants[row]
+    def _result(self, row: int, text: str, ids: Sequence[int], compared: Compared) -> VariantResult:
+        variant, tokens = self._config.variants[row], compared.tokens
         added = self._added[0].get(row) or self._added[1].get(row)
         strength = None
         if added:
@@ -253,6 +266,8 @@ class _Run:
             repetition=repetition(ids),
             typical_strength=strength,
             stopped=row in self._stopped,
+            prompt_open=compared.prompt_open,
+            watched=compared.watched,
         )
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import torch
+from torch import Tensor
+
 from sae_desktop.language_model.sites.resolve import Site
 from sae_desktop.language_model.sites.site_names import HOOKS, uncentred
 from sae_desktop.steering.gating import Gates
@@ -34,6 +37,10 @@ class Steering:
         changes = [c for plan in plans for changes in plan.values() for c in changes]
         self._asked = [*watched, *(c.gate for c in changes if c.gate is not None)]
         self._stops = stops
+        self._gated = [
+            [c for changes in plan.values() for c in changes if c.gate is not None]
+            for plan in plans
+        ]
         self.gates: Gates | None = None
         """Of the transforms made last."""
         self._parts: dict[Target, SteeredSite] = {}
@@ -82,6 +89,20 @@ class Steering:
         }
         beside = {t: part for t, part in self._parts.items() if t.reads_all and part.reads}
         return ReadBefore(transforms, self._reading(beside)) if beside else transforms
+
+    def open_tokens(self, positions: Positions, row: int, count: int) -> Tensor:
+        """Return (S,) bool: on which tokens of the pass made last a condition let a row change.
+
+        Or ended its text. `positions`: where the rows of that pass stand.
+        """
+        assert self.gates is not None
+        found_S = torch.zeros(count, dtype=torch.bool)
+        for change in self._gated[row] if self._gated else ():
+            assert change.gate is not None
+            found_S |= positions.mask(change, row, count) & self.gates.open(change.gate, row).cpu()
+        for gate in self._stops[row] if self._stops else ():
+            found_S |= self.gates.open(gate, row).cpu()
+        return found_S
 
     def _reading(self, parts: dict[Target, SteeredSite]) -> Callable[[PaddedTokens, int], None]:
         """Return what reads for parts whose features' activations are those of the plain models."""

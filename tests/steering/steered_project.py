@@ -30,7 +30,7 @@ def run(
     context: RecordingContext | None = None,
     **rest: Any,
 ) -> SteerResult:
-    own = {k: rest.pop(k) for k in ("prompt", "chat", "compare") if k in rest}
+    own = {k: rest.pop(k) for k in ("prompt", "chat", "compare", "monitors") if k in rest}
     sampling = Sampling(**{"max_new_tokens": 12} | rest)
     config = SteerConfig(
         project=str(project.path), index="i", variants=variants, sampling=sampling,

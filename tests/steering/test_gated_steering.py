@@ -172,3 +172,41 @@ def test_condition_that_reads_later__is_refused(project: Project, opened: Opened
         Preparer(str(project.path), opened).plan([late])
     with pytest.raises(UserError, match="neither a monitor nor a feature"):
         Preparer(str(project.path), opened).gate(Gate())
+
+
+def test_result__says_on_which_tokens_a_condition_was_open(
+    project: Project, opened: OpenedIndex
+) -> None:
+    acts_SF = opened.encode_text(OTHER)[1]
+    fires = int((acts_SF > 0).sum(0).argmax())
+    above = float(acts_SF[acts_SF[:, fires] > 0, fires].median()) - 1e-4
+    gate = Gate(feature=fires, above=above)
+    gated = Variant(
+        name="gated", interventions=[Intervention(direction=RandomDirection(), unit="norm",
+                                                  mode="add", strength=0.1, when=gate)],
+    )  # fmt: skip
+    plain, found = run(project, [PLAIN, gated], prompt=OTHER).variants
+    assert not plain.prompt_open
+    assert not any(token.open for token in plain.tokens)
+    # By the reading of the text as it was steered: what comes before decides about each token.
+    prompt = ids_of(opened, OTHER)
+    steering = Steering(preparer := Preparer(str(project.path), opened),
+                        [preparer.plan(gated.interventions)])  # fmt: skip
+    positions = positions_of(opened, [prompt])
+    seen: list[bool] = []
+    steps = continuations(
+        opened.lm, [prompt], transforms := steering.transforms(positions), positions,
+        Sampling(max_new_tokens=12), stopped=lambda: [False],
+    )  # fmt: skip
+    assert transforms
+    ready = next(c.gate for c in steering._gated[0])
+    assert ready is not None
+    for _ in steps:
+        assert steering.gates is not None
+        seen += steering.gates.open(ready, 0).tolist()
+    own = seen[len(opened.bos) :]
+    count = len(prompt) - len(opened.bos)
+    assert any(own)
+    assert not all(own)
+    told = [n in found.prompt_open for n in range(count)] + [token.open for token in found.tokens]
+    assert told[: len(own)] == own

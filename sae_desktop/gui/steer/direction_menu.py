@@ -1,4 +1,4 @@
-"""Directions that are no feature's: chosen from a menu, some in a dialog."""
+"""What is added to the rack beside features: chosen from a menu, some in a dialog."""
 
 from __future__ import annotations
 
@@ -30,21 +30,27 @@ _NONE_ELSE = "There is no other in this project."
 
 
 class DirectionButton(QPushButton):
-    """Opens a menu of directions to add, and hands on the one chosen."""
+    """Opens a menu of what can be added, and hands on what is chosen."""
 
     def __init__(
         self,
         session: Session,
         chosen: Callable[[Direction], None],
         chosen_elsewhere: Callable[[str, int], None],
+        ask_stop: Callable[[], None],
     ) -> None:
-        """`chosen_elsewhere` gets another index of the project and a number of its features."""
+        """`chosen_elsewhere` gets another index of the project and a number of its features.
+
+        `ask_stop` asks where the text is to end.
+        """
         super().__init__()
         self._session, self._chosen = session, chosen
         self._chosen_elsewhere = chosen_elsewhere
         icons.set_icon(self, "compass")
         self.setProperty("flat", "true")
-        self.setToolTip("Add a direction that is not a feature of this dictionary")
+        self.setToolTip(
+            "Add a direction that is not a feature of this dictionary, or end the text early"
+        )
         self.setAccessibleName("Add a direction")
         menu = QMenu(self)
         menu.addAction("Random direction", self.add_random)
@@ -52,6 +58,8 @@ class DirectionButton(QPushButton):
         menu.addAction("Direction of a feature of another dictionary…", self._ask_feature)
         menu.addSeparator()
         menu.addAction("Feature of another index…", self._ask_elsewhere)
+        menu.addSeparator()
+        menu.addAction("Stop the text under a condition…", ask_stop)
         self.setMenu(menu)
 
     def add_random(self) -> None:

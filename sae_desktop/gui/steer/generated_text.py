@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
@@ -17,9 +16,12 @@ from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.parts.theme import rgb
 from sae_desktop.gui.steer.kl_strip import KLStrip
-from sae_desktop.language_model.text.token_text import visible_token
-from sae_desktop.steering.config import OutputToken, VariantResult
+from sae_desktop.gui.steer.text_pieces import Piece, pieces_of
+from sae_desktop.gui.steer.watch_view import PromiseOf, WatchView
+from sae_desktop.steering.config import SteerConfig, Variant, VariantResult
 from sae_desktop.steering.figures_text import figures_text
+from sae_desktop.steering.presets import Preset
+from sae_desktop.words.condition_text import open_text
 from sae_desktop.words.steering_verdict import SteeringVerdict
 
 _MOST_CHANGE = 6.0
@@ -29,12 +31,11 @@ HEADING_HEIGHT = 30
 """Of the line above a text, so that texts side by side begin level."""
 
 
-def token_tip(token: OutputToken) -> str:
-    """Return what is told of a token under the pointer."""
-    return (
-        f"{visible_token(token.text)}\nprobability {math.exp(token.log_probability):.3g}, plain "
-        f"{math.exp(token.plain_log_probability):.3g}\nKL here {token.kl:.2f} nats"
-    )
+def made_of(variant: Variant, asked: SteerConfig | Preset) -> object:
+    """Return all that what is shown of a variant depends on."""
+    watched = asked.monitors if isinstance(asked, SteerConfig) else []
+    prompt = variant.prompt or asked.prompt
+    return variant.interventions, variant.stop, prompt, asked.sampling, asked.chat, watched
 
 
 class GeneratedText(QWidget):
@@ -46,12 +47,16 @@ class GeneratedText(QWidget):
     factorChosen = Signal(float)
     """By which the strengths are to be multiplied."""
 
-    def __init__(self, title: str, *buttons: QPushButton) -> None:
-        """`buttons` stand in the line of the heading, after the one that copies."""
+    def __init__(self, title: str, promise_of: PromiseOf, *buttons: QPushButton) -> None:
+        """`buttons` stand in the line of the heading, after the one that copies.
+
+        `promise_of` tells of the monitors that read along.
+        """
         super().__init__()
         self._prompt = ""
         self._continuation = ""
-        self._tokens: Sequence[OutputToken] = ()
+        self._pieces: list[Piece] = []
+        """Of prompt and continuation; none: what is known of them is their text."""
         self.proposes = False
         """Whether what its verdict proposes can be tried: of the text of the sliders alone."""
         self.made: object = None
@@ -70,6 +75,10 @@ class GeneratedText(QWidget):
         self.figures = label("", "small", wrap=True)
         self.figures.hide()
         explain(self.figures, "Typical norm", "Perplexity", "KL", "Repetition")
+        self.opened = label("", "small", wrap=True)
+        explain(self.opened, "Condition")
+        self.opened.hide()
+        self.watched = WatchView(promise_of)
         self.verdict = label("", wrap=True)
         self.next_button = push_button("", self._on_next, tip="Set the strength and generate again")
         self._verdict: SteeringVerdict | None = None
@@ -92,6 +101,8 @@ class GeneratedText(QWidget):
         column.addLayout(top)
         column.addWidget(self.view, 1)
         column.addWidget(self.earlier)
+        column.addWidget(self.opened)
+        column.addWidget(self.watched)
         column.addWidget(self.strip)
         judged = QHBoxLayout()
         judged.setSpacing(8)
@@ -141,8 +152,11 @@ class GeneratedText(QWidget):
     def take(self, other: GeneratedText) -> None:
         """Show what another one shows."""
         self._prompt, self._continuation = other._prompt, other._continuation
-        self._tokens, self.made = other._tokens, other.made
+        self._pieces, self.made = other._pieces, other.made
         self._show_all()
+        self.opened.setText(other.opened.text())
+        self.opened.setVisible(not other.opened.isHidden())
+        self.watched.take(other.watched)
         self.strip.set_tokens(other.strip.tokens)
         self.strip.setVisible(not other.strip.isHidden())
         self.set_verdict(other._verdict)
@@ -151,12 +165,13 @@ class GeneratedText(QWidget):
 
     def begin(self, prompt: str, made: object = None) -> None:
         """Start again after a prompt; `made`: with which settings."""
-        self._prompt, self._continuation, self._tokens = prompt, "", ()
+        self._prompt, self._continuation, self._pieces = prompt, "", []
         self.made = made
         self.earlier.hide()
         self.set_verdict(None)
-        self.strip.hide()
-        self.figures.hide()
+        self.watched.show_watched([])
+        for part in (self.opened, self.strip, self.figures):
+            part.hide()
         self._show_all()
 
     def add(self, text: str) -> None:
@@ -164,17 +179,27 @@ class GeneratedText(QWidget):
         self._continuation += text
         bar = self.view.verticalScrollBar()
         at_end = bar.value() >= bar.maximum() - 4
-        self._insert(text, quiet=False)
+        self._insert(Piece(text))
         if at_end:
             bar.setValue(bar.maximum())
         self.copy_button.setEnabled(bool(self._prompt or self._continuation))
 
-    def set_result(self, result: VariantResult) -> None:
-        """Show the whole continuation, its tokens coloured by what steering did to each."""
+    def set_result(
+        self,
+        result: VariantResult,
+        asked: Variant | None = None,
+        prompt_tokens: Sequence[str] = (),
+    ) -> None:
+        """Show the whole continuation, its tokens coloured by what steering did to each.
+
+        `asked`: what was done, and `prompt_tokens` of the prompt, where these are known.
+        """
         self._prompt, self._continuation = result.prompt, result.text
-        # A character cut into several tokens is shown whole, and then without colours.
-        whole = "".join(token.text for token in result.tokens) == result.text
-        self._tokens = result.tokens if whole else ()
+        self._pieces = pieces_of(result, prompt_tokens)
+        self.opened.setText("" if asked is None else open_text(asked, result, "underlined"))
+        self.opened.setVisible(bool(self.opened.text()))
+        texts = [*prompt_tokens, *(token.text for token in result.tokens)]
+        self.watched.show_watched(result.watched, texts)
         self._show_all()
         self.strip.set_tokens(result.tokens)
         self.strip.setVisible(bool(result.tokens) and result.typical_strength is not None)
@@ -192,26 +217,26 @@ class GeneratedText(QWidget):
 
     def _show_all(self) -> None:
         self.view.clear()
-        self._insert(self._prompt, quiet=True)
-        if self._tokens:
-            for token in self._tokens:
-                self._insert(token.text, quiet=False, token=token)
-        else:
-            self._insert(self._continuation, quiet=False)
+        pieces = self._pieces or [Piece(self._prompt, of_prompt=True), Piece(self._continuation)]
+        for piece in pieces:
+            self._insert(piece)
         self.copy_button.setEnabled(bool(self._prompt or self._continuation))
 
-    def _insert(self, text: str, *, quiet: bool, token: OutputToken | None = None) -> None:
+    def _insert(self, piece: Piece) -> None:
         colours = theme.palette()
         style = QTextCharFormat()
-        style.setForeground(colours.muted_text if quiet else colours.text)
-        if token is not None:
-            change = token.log_probability - token.plain_log_probability
+        style.setForeground(colours.muted_text if piece.of_prompt else colours.text)
+        if piece.token is not None:
+            change = piece.token.log_probability - piece.token.plain_log_probability
             ground, less, more = map(rgb, (colours.surface, colours.negative, colours.positive))
             shade = diverging(change, _MOST_CHANGE, ground, less, more)
             if abs(change) >= _LEAST_CHANGE:
                 style.setBackground(QColor(*shade))
                 style.setForeground(QColor(*readable_on(shade, rgb(colours.text))))
-            style.setToolTip(plain_tip(token_tip(token)))
+        style.setFontUnderline(piece.is_open)
+        style.setFontOverline(piece.is_hit)
+        if piece.tip:
+            style.setToolTip(plain_tip(piece.tip))
         cursor = QTextCursor(self.view.document())
         cursor.movePosition(QTextCursor.MoveOperation.End)
-        cursor.insertText(text, style)
+        cursor.insertText(piece.text, style)

@@ -12,6 +12,7 @@ from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.generated_text import GeneratedText
 from sae_desktop.gui.steer.last_run import LastRun
+from sae_desktop.gui.steer.monitor_choice import MonitorChoice
 from sae_desktop.gui.steer.rack import RackEntry
 from sae_desktop.gui.steer.rack_panel import SteeringRack
 from sae_desktop.gui.steer.steering_outputs import SteeringOutputs
@@ -23,12 +24,16 @@ class Steered(Protocol):
     """What is asked of the panel; it is the owner of what is kept, too."""
 
     form: SteeringPrompt
+    monitors: MonitorChoice
     rack: SteeringRack
     outputs: SteeringOutputs
     last: LastRun
 
     def texts(self) -> list[GeneratedText]: ...
     def made_with(self, variant: Variant, asked: SteerConfig) -> object: ...
+    def show_result(
+        self, texts: list[GeneratedText], asked: SteerConfig, result: SteerResult
+    ) -> None: ...
     def show_verdicts(
         self, texts: list[GeneratedText], asked: SteerConfig, result: SteerResult
     ) -> None: ...
@@ -47,6 +52,7 @@ def keep_steering(session: Session, owner: QObject, panel: Steered) -> None:
     keep_fields(session, owner, fields, part="form")
     for part, keep, give in (
         ("chat", _kept_chat, _give_chat),
+        ("monitors", _kept_monitors, _give_monitors),
         ("sliders", _kept_sliders, _give_sliders),
         ("texts", _kept_texts, _give_texts),
     ):
@@ -62,6 +68,14 @@ def _give_chat(panel: Steered, kept: dict[str, Any]) -> None:
     panel.form.chat.setChecked(bool(kept["chat"]))
     # Or what is found out of the model decides about the template again.
     panel.form.preset_taken = True
+
+
+def _kept_monitors(panel: Steered) -> dict[str, Any]:
+    return {"chosen": panel.monitors.chosen}
+
+
+def _give_monitors(panel: Steered, kept: dict[str, Any]) -> None:
+    panel.monitors.choose(kept["chosen"])
 
 
 def _kept_sliders(panel: Steered) -> dict[str, Any]:
@@ -94,7 +108,8 @@ def _give_texts(panel: Steered, kept: dict[str, Any]) -> None:
     asked = msgspec.convert(kept["asked"], SteerConfig)
     result = msgspec.convert(kept["result"], SteerResult)
     panel.last.return_to(asked, result)
-    for text, variant, written in zip(panel.texts(), asked.variants, result.variants, strict=False):
-        text.set_result(written)
+    texts = panel.texts()
+    panel.show_result(texts, asked, result)
+    for text, variant in zip(texts, asked.variants, strict=False):
         text.made = panel.made_with(variant, asked)
-    panel.show_verdicts(panel.texts(), asked, result)
+    panel.show_verdicts(texts, asked, result)

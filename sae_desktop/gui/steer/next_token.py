@@ -59,6 +59,8 @@ class NextTokenBars(QWidget):
     def _on_answer(self, result: SteerResult) -> None:
         self.answered.emit(result)
         self._show(result.next_tokens)
+        if any(variant.stopped for variant in result.variants[1:]):
+            self._state.setText("A condition is met on the prompt: steered, no text is written.")
 
     def _show(self, tokens: list[NextToken]) -> None:
         self.bars.set_tokens(

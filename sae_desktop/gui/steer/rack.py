@@ -17,7 +17,7 @@ from sae_desktop.steering.config import (
     RandomDirection,
     Where,
 )
-from sae_desktop.steering.gate_config import gate_text
+from sae_desktop.steering.gate_config import Gate, gate_text
 from sae_desktop.words.amounts import elide_middle
 
 LIMIT = 10.0
@@ -36,7 +36,10 @@ _MOST_NUMBERS = 10_000
 
 
 class RackEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One slider: a feature, or a direction. Off, it is left alone; on at 0, held at nothing."""
+    """One slider: a feature, or a direction. Off, it is left alone; on at 0, held at nothing.
+
+    With `stop` it has no strength: while it is on, it ends the text.
+    """
 
     feature: int | None = None
     index: str = ""
@@ -47,9 +50,15 @@ class RackEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Where there is no feature."""
     strength: float = 0.0
     on: bool = False
+    when: Gate | None = None
+    """It works only on tokens on which this is open; None: on all."""
+    stop: Gate | None = None
+    """The text ends where this fires."""
 
     @property
     def key(self) -> Key:
+        if self.stop is not None:
+            return f"stop:{self.stop!r}"
         if self.feature is None:
             return repr(self.direction)
         return f"{self.index}:{self.feature}" if self.index else self.feature
@@ -110,10 +119,31 @@ def reset(rack: Rack, key: Key) -> Rack:
     return _changed(rack, key, strength=0.0, on=False)
 
 
+def conditioned(rack: Rack, key: Key, gate: Gate | None) -> Rack:
+    """Return the rack with a slider that works under a condition; None: at every token.
+
+    Of what ends the text, the condition under which it does. The same rack where there is one that
+    ends it there already.
+    """
+    stops = any(entry.key == key and entry.stop is not None for entry in rack)
+    if not stops:
+        return _changed(rack, key, when=gate)
+    changed = _changed(rack, key, stop=gate)
+    return changed if gate is not None and len({e.key for e in changed}) == len(rack) else rack
+
+
 def soloed(rack: Rack, key: Key) -> Rack:
-    """Return the rack with this slider alone on; with all on where it was alone already."""
-    alone = [entry.key for entry in rack if entry.on] == [key]
-    return tuple(msgspec.structs.replace(entry, on=alone or entry.key == key) for entry in rack)
+    """Return the rack with this slider alone on; with all on where it was alone already.
+
+    What ends the text stays as it is.
+    """
+    alone = [entry.key for entry in rack if entry.on and entry.stop is None] == [key]
+    return tuple(
+        entry
+        if entry.stop is not None
+        else msgspec.structs.replace(entry, on=alone or entry.key == key)
+        for entry in rack
+    )
 
 
 def _changed(rack: Rack, key: Key, **changes: object) -> Rack:
@@ -124,7 +154,7 @@ def _changed(rack: Rack, key: Key, **changes: object) -> Rack:
 
 # ---------------------------------------------------------------- to and from interventions
 def interventions(rack: Sequence[RackEntry], how: How) -> list[Intervention]:
-    """Return what the engine is told: the sliders that are on; none where no token is chosen."""
+    """Return what is changed: by the sliders that are on; nothing where no token is chosen."""
     chosen = how.place == "tokens"
     if chosen and not how.tokens:
         return []
@@ -143,16 +173,25 @@ def interventions(rack: Sequence[RackEntry], how: How) -> list[Intervention]:
             # They are named after the open index's site.
             sites=list(how.sites) if how.mode == "add" and not entry.index else [],
             output="" if entry.index else how.output,
+            when=entry.when,
         )
         for entry in rack
-        if entry.on
+        if entry.on and entry.stop is None
     ]
 
 
-def from_interventions(acts: Sequence[Intervention]) -> tuple[Rack, How]:
+def stops(rack: Sequence[RackEntry]) -> list[Gate]:
+    """Return where the text ends: the conditions of what is on."""
+    return [entry.stop for entry in rack if entry.on and entry.stop is not None]
+
+
+def from_interventions(
+    acts: Sequence[Intervention], gates: Sequence[Gate] = ()
+) -> tuple[Rack, How]:
     """Return the rack that asks for what was asked, as far as sliders can.
 
-    `interventions` of it equals `acts` where they can show all of it.
+    `gates`: those that end the text. `interventions` of it equals `acts` where they can show all
+    of it.
     """
     rack = tuple(
         RackEntry(
@@ -162,9 +201,10 @@ def from_interventions(acts: Sequence[Intervention]) -> tuple[Rack, How]:
             direction=act.direction if act.feature is None else None,
             strength=act.strength,
             on=True,
+            when=act.when,
         )
         for act in acts
-    )
+    ) + tuple(RackEntry(stop=gate, on=True) for gate in gates)
     if not acts:
         return rack, How()
     first = acts[0]
@@ -190,10 +230,14 @@ def direction_title(direction: Direction) -> str:
             return f"#{feature} of {dictionary}"
 
 
-def acts_title(acts: Sequence[Intervention]) -> str:
-    """Return what is done to a model in a line: “clamp #158 2×, #3 −1×”."""
+def acts_title(acts: Sequence[Intervention], gates: Sequence[Gate] = ()) -> str:
+    """Return what is done to a model in a line: “clamp #158 2×, #3 −1×”.
+
+    `gates`: those that end the text.
+    """
+    ends = [f"stop {gate_text(gate)}" for gate in gates]
     if not acts:
-        return "plain"
+        return ", ".join(ends) or "plain"
     parts = []
     for act in acts:
         name = direction_title(act.direction) if act.direction is not None else ""
@@ -201,9 +245,10 @@ def acts_title(acts: Sequence[Intervention]) -> str:
         if act.feature is not None and act.index:
             what += f" of {act.index}"
         unit = "×" if act.unit == "maximum" or act.mode == "multiply" else " norms"
-        told = what if act.mode == "ablate" else f"{what} {act.strength:g}{unit}"
+        strength = f"{act.strength:g}".replace("-", "−")
+        told = what if act.mode == "ablate" else f"{what} {strength}{unit}"
         parts.append(told if act.when is None else f"{told} {gate_text(act.when)}")
-    return f"{acts[0].mode} {', '.join(parts)}".replace("-", "−")
+    return f"{acts[0].mode} {', '.join([*parts, *ends])}"
 
 
 def parsed_numbers(text: str) -> tuple[int, ...]:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from PySide6.QtCore import QStringListModel, Qt, QTimer, Signal
-from PySide6.QtWidgets import (
-    QCompleter,
-    QHBoxLayout,
-    QLineEdit,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QCompleter, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from sae_desktop.errors import UserError
 from sae_desktop.gui.parts.labels import label, push_button
@@ -21,6 +14,8 @@ from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.name_finder import NameFinder
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer import rack as racks
+from sae_desktop.gui.steer.card_column import CardColumn
+from sae_desktop.gui.steer.condition_dialog import NEVER, Chosen, ConditionDialog
 from sae_desktop.gui.steer.direction_menu import DirectionButton
 from sae_desktop.gui.steer.how_fields import HowFields
 from sae_desktop.gui.steer.known_strengths import UNKNOWN, KnownStrengths, first_strength
@@ -29,8 +24,9 @@ from sae_desktop.gui.steer.rack_change import ChangeRack
 from sae_desktop.gui.steer.slider_card import SliderCard
 from sae_desktop.language_model.sites.site_names import Site, parse_site
 from sae_desktop.project import existing
-from sae_desktop.steering.config import Direction, Intervention
-from sae_desktop.training.run_folder import read_summary
+from sae_desktop.steering.config import Direction, Intervention, Variant
+from sae_desktop.steering.gate_config import Gate
+from sae_desktop.training.run_folder import DictionarySummary, read_summary
 from sae_desktop.words.steered_sites import steered_outputs, steered_sites_text
 
 _NAMES = 2000
@@ -54,8 +50,12 @@ class SteeringRack(QWidget):
         self._typical_norm = 0.0
         self._dictionary = self._notes.dictionary
         self._written = ""
-        self._sliders: dict[Key, SliderCard] = {}
+        self._summary: DictionarySummary | None = None
+        """Of the open index's dictionary, where it is there."""
         self.strengths = KnownStrengths(session, self)
+        self.cards = CardColumn(session, self.strengths)
+        self.dialog: ConditionDialog | None = None
+        """That which asked for a condition last."""
         self._unset: set[int] = set()
         """Features whose sliders wait at their first strength for the one that works."""
         self._names = QStringListModel(self)
@@ -63,22 +63,15 @@ class SteeringRack(QWidget):
         self.add_field.setPlaceholderText("Name or number")
         self.add_field.setAccessibleName("Add a feature by its name or number")
         self.add_direction = DirectionButton(
-            session, self.add_direction_entry, self.add_feature_elsewhere
+            session, self.add_direction_entry, self.add_feature_elsewhere, self.ask_stop
         )
         self.all_off = push_button(
             "All off", self.switch_all_off, flat=True, tip="Switch every feature off"
         )
-        self.hint = label(
-            "No features yet. Add one by its number or name, or press Steer on a feature’s page.",
-            "muted",
-            wrap=True,
-        )
-        self.choose = push_button(
-            "Choose a feature", lambda: session.show_workspace("explore"), icon="magnifying-glass"
-        )
         self.form = HowFields()
         self.form.changed.connect(self._on_how_chosen)
         self.form.range.activated.connect(lambda _index: self._show())
+        self._connect_cards()
         self.sites_line = label("", "small", wrap=True)
         self._build()
         self.add_field.returnPressed.connect(self._on_add_entered)
@@ -103,37 +96,43 @@ class SteeringRack(QWidget):
         top.addWidget(self.add_field, 1)
         top.addWidget(self.add_direction)
         top.addWidget(self.all_off)
-        inner = QWidget()
-        self._column = QVBoxLayout(inner)
-        self._column.setContentsMargins(0, 0, 4, 0)
-        self._column.setSpacing(8)
-        self._column.addWidget(self.hint)
-        self._column.addWidget(self.choose, 0, Qt.AlignmentFlag.AlignLeft)
-        self._column.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidget(inner)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 4, 4, 8)
         column.setSpacing(8)
         column.addLayout(top)
-        column.addWidget(scroll, 1)
+        column.addWidget(self.cards, 1)
         column.addWidget(self.form)
         column.addWidget(self.sites_line)
+
+    def _connect_cards(self) -> None:
+        cards = self.cards
+        cards.strengthChosen.connect(self._on_strength_chosen)
+        cards.switched.connect(self._on_switched)
+        cards.resetChosen.connect(self._on_reset_chosen)
+        cards.removeChosen.connect(self._on_remove_chosen)
+        cards.soloChosen.connect(self._on_solo_chosen)
+        cards.conditionAsked.connect(self._on_condition_asked)
 
     def interventions(self) -> list[Intervention]:
         """Return what the sliders that are on do."""
         return racks.interventions(self.rack, self.how())
 
+    def variant(self) -> Variant:
+        """Return what is done to the model, and where its text ends."""
+        return Variant(
+            name="steered", interventions=self.interventions(), stop=racks.stops(self.rack)
+        )
+
     def how(self) -> How:
         """Return what all sliders do, and where; what cannot be read counts as not given."""
         return self.form.how(self._sites())
 
-    def take(self, acts: Sequence[Intervention]) -> None:
-        """Set the sliders to what was kept, as far as they can show it."""
-        rack, how = racks.from_interventions(acts)
+    def take(self, acts: Sequence[Intervention], gates: Sequence[Gate] = ()) -> None:
+        """Set the sliders to what was kept, as far as they can show it.
+
+        `gates`: those that end the text.
+        """
+        rack, how = racks.from_interventions(acts, gates)
         self._push(rack, "apply a preset")
         if acts:
             self.form.take(how)
@@ -150,8 +149,7 @@ class SteeringRack(QWidget):
     def _show_norms(self) -> None:
         # A factor is of the activation there is, an ablation takes that: neither has a length.
         meant = self.form.mode.currentData() in ("clamp", "add")
-        for slider in self._sliders.values():
-            slider.set_typical_norm(self._typical_norm if meant else 0.0)
+        self.cards.set_typical_norm(self._typical_norm if meant else 0.0)
 
     def set_strengths(self, acts: Sequence[Intervention]) -> None:
         """Set the sliders of these features and directions to what was steered with."""
@@ -173,19 +171,21 @@ class SteeringRack(QWidget):
     def _show_sites(self) -> None:
         """Say of other than plain dictionaries where features are read, and what sliders change."""
         index, project = self._session.index, self._session.project
-        self._written, told = "", ""
+        self._written, self._summary = "", None
         outputs: tuple[str, ...] = ()
         if index is not None and project is not None:
             with suppress(UserError):  # a dictionary that is gone: the job says so
                 summary = read_summary(project.dictionary_path(index.info.dictionary))
-                self._written, told = summary.site_out, steered_sites_text(summary)
+                self._written, self._summary = summary.site_out, summary
                 outputs = tuple(end.site for end in steered_outputs(summary))
-        self.sites_line.setVisible(bool(told))
-        self.sites_line.setText(told)
         self.form.allow_more_layers(len(outputs) < 2)
         self.form.offer_outputs(outputs)
 
     def _on_how_chosen(self) -> None:
+        output = self.form.output.currentData() or ""
+        told = "" if self._summary is None else steered_sites_text(self._summary, output)
+        self.sites_line.setVisible(bool(told))
+        self.sites_line.setText(told)
         self._show_norms()
         self.rackChanged.emit()
 
@@ -207,11 +207,11 @@ class SteeringRack(QWidget):
         known = self.strengths.of(feature)
         entry = RackEntry(feature=feature, strength=first_strength(known), on=True)
         self._push(racks.added(self.rack, entry), f"add feature {feature}")
-        self._sliders[feature].slider.setFocus()
+        self.slider(feature).slider.setFocus()
         if known is None:
             self._unset.add(feature)
             self.strengths.ask(feature)
-            self._show_known(feature)
+            self.cards.show_known()
 
     def scale(self, factor: float) -> None:
         """Multiply the strengths of the sliders that are on."""
@@ -223,7 +223,7 @@ class SteeringRack(QWidget):
         self._push(rack, "strengths that were proposed")
 
     def _on_strength_found(self, feature: int) -> None:
-        self._show_known(feature)
+        self.cards.show_known()
         entry = next((entry for entry in self.rack if entry.key == feature), None)
         waited = feature in self._unset
         self._unset.discard(feature)
@@ -241,19 +241,13 @@ class SteeringRack(QWidget):
         return feature not in self._unset or not self.strengths.asking(feature)
 
     def _on_column_made(self, _name: str) -> None:
-        for key in self._sliders:
-            self._show_known(key)
-
-    def _show_known(self, key: Key) -> None:
-        if isinstance(key, int) and key in self._sliders:
-            known = self.strengths.of(key)
-            self._sliders[key].show_known(known, asking=self.strengths.asking(key))
+        self.cards.show_known()
 
     def add_direction_entry(self, direction: Direction) -> None:
         """Put a direction in the rack, off."""
         entry = RackEntry(direction=direction)
         self._push(racks.added(self.rack, entry), f"add {racks.direction_title(direction)}")
-        self._sliders[entry.key].slider.setFocus()
+        self.slider(entry.key).slider.setFocus()
 
     def add_feature_elsewhere(self, name: str, feature: int) -> None:
         """Put a feature of another index in the rack, off."""
@@ -271,7 +265,7 @@ class SteeringRack(QWidget):
             return
         entry = RackEntry(feature=feature, index=name, index_hash=index.info.dictionary_hash)
         self._push(racks.added(self.rack, entry), f"add {entry.title}")
-        self._sliders[entry.key].slider.setFocus()
+        self.slider(entry.key).slider.setFocus()
 
     def switch_all_off(self) -> None:
         """Switch every slider off; their clamps stay."""
@@ -323,6 +317,36 @@ class SteeringRack(QWidget):
     def _on_remove_chosen(self, key: Key) -> None:
         self._push(racks.removed(self.rack, key), f"remove {_name(key)}")
 
+    # ------------------------------------------------------------------ conditions
+    def ask_stop(self) -> None:
+        """Ask under which condition the text ends."""
+        self._ask(None, lambda gate: isinstance(gate, Gate) and self.add_stop(gate), stop=True)
+
+    def add_stop(self, gate: Gate) -> None:
+        """Put into the rack that the text ends where a condition is met, on."""
+        entry = RackEntry(stop=gate, on=True)
+        self._push(racks.added(self.rack, entry), "stop of the text")
+
+    def set_condition(self, key: Key, gate: Gate | None) -> None:
+        """Let a slider work only under a condition, or at every token."""
+        self._push(racks.conditioned(self.rack, key, gate), f"condition of {_name(key)}")
+
+    def _on_condition_asked(self, key: Key) -> None:
+        entry = next(entry for entry in self.rack if entry.key == key)
+        stop = entry.stop is not None
+
+        def take(chosen: Chosen) -> None:
+            if chosen == NEVER:
+                self._on_switched(key, False)
+            else:
+                self.set_condition(key, chosen)
+
+        self._ask(entry.stop if stop else entry.when, take, stop=stop)
+
+    def _ask(self, gate: Gate | None, take: Callable[[Chosen], object], *, stop: bool) -> None:
+        self.dialog = ConditionDialog(self, self._session, gate, take, stop=stop)
+        self.dialog.open()
+
     def _push(self, rack: Rack, text: str, *, moved: Key | None = None) -> None:
         if rack != self.rack:
             self._session.undo_stack.push(ChangeRack(self._change, self.rack, rack, text, moved))
@@ -338,42 +362,17 @@ class SteeringRack(QWidget):
     def _show(self) -> None:
         limit = racks.limit_for(self.rack, self.form.range.currentData())
         self.form.range.setCurrentIndex(racks.LIMITS.index(limit))
-        wanted = {entry.key for entry in self.rack}
-        for key in set(self._sliders) - wanted:
-            slider = self._sliders.pop(key)
-            slider.strengthChosen.disconnect()  # of what is typed in it as it goes
-            self._column.removeWidget(slider)
-            slider.hide()
-            slider.deleteLater()
-        for place, entry in enumerate(self.rack):
-            if entry.key not in self._sliders:
-                self._sliders[entry.key] = self._make(entry)
-                self._column.insertWidget(2 + place, self._sliders[entry.key])
-            self._sliders[entry.key].set_limit(limit)
-            self._sliders[entry.key].set_entry(entry)
+        self.cards.show_rack(self.rack, limit)
         self._show_norms()
-        self.hint.setVisible(not self.rack)
-        self.choose.setVisible(not self.rack)
         self.all_off.setEnabled(any(entry.on for entry in self.rack))
         self.rackChanged.emit()
 
-    def _make(self, entry: RackEntry) -> SliderCard:
-        used = {slider.colour for slider in self._sliders.values()}
-        colour = next(number for number in range(len(used) + 1) if number not in used)
-        slider = SliderCard(self._session, entry, colour)
-        slider.strengthChosen.connect(self._on_strength_chosen)
-        slider.switched.connect(self._on_switched)
-        slider.resetChosen.connect(self._on_reset_chosen)
-        slider.removeChosen.connect(self._on_remove_chosen)
-        slider.soloChosen.connect(self._on_solo_chosen)
-        if slider.feature is not None:
-            known, asking = self.strengths.of(slider.feature), self.strengths.asking(slider.feature)
-            slider.show_known(known, asking=asking)
-        return slider
-
     def slider(self, key: Key) -> SliderCard:
         """Return the slider of a feature or a direction. Raises KeyError without one."""
-        return self._sliders[key]
+        card = self.cards.card(key)
+        if not isinstance(card, SliderCard):
+            raise KeyError(key)
+        return card
 
     def _labels_for(self, text: str) -> dict[int, str]:
         return self._notes.labels(self._notes.found_features(text)[:_NAMES])

@@ -14,9 +14,11 @@ from sae_desktop.gui.parts.number_fields import NumberField
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.steer.condition_line import ConditionLine
 from sae_desktop.gui.steer.rack import LIMIT, RackEntry
 from sae_desktop.gui.steer.strength_slider import StrengthSlider, slider_colour
 from sae_desktop.language_model.text.token_text import visible_token
+from sae_desktop.steering.gate_config import gate_text
 from sae_desktop.words.amounts import signed_text
 from sae_desktop.words.strength_words import known_text, safe_text
 
@@ -39,6 +41,7 @@ class SliderCard(QFrame):
     resetChosen = Signal(object)
     removeChosen = Signal(object)
     soloChosen = Signal(object)
+    conditionAsked = Signal(object)
 
     def __init__(self, session: Session, entry: RackEntry, colour: int) -> None:
         super().__init__()
@@ -71,6 +74,11 @@ class SliderCard(QFrame):
             "", lambda: self.soloChosen.emit(self.key), icon="headphones", flat=True,
             tip="Solo: only this one; press again for all",
         )  # fmt: skip
+        self.when = push_button(
+            "", self._on_condition, icon="funnel", flat=True,
+            tip="Let it work only where a feature or a monitor fires",
+        )  # fmt: skip
+        self.condition = ConditionLine(session, self._on_condition)
         self.slider = StrengthSlider(colour)
         self.slider.setToolTip(plain_tip(_KEYS))
         self.number = NumberField()
@@ -96,7 +104,7 @@ class SliderCard(QFrame):
             top.addStretch()
         else:
             top.addWidget(self.label, 1)
-        for button in (self.solo, self.reset, self.remove):
+        for button in (self.when, self.solo, self.reset, self.remove):
             button.setFixedWidth(_BUTTON)
             top.addWidget(button)
         bottom = QHBoxLayout()
@@ -110,6 +118,7 @@ class SliderCard(QFrame):
         column.addLayout(top)
         if self.feature is not None:  # beside number and buttons a name had no room
             column.addWidget(self.label)
+        column.addWidget(self.condition)
         column.addLayout(bottom)
         beneath = QHBoxLayout()
         beneath.setSpacing(8)
@@ -135,9 +144,14 @@ class SliderCard(QFrame):
             self.number.setValue(entry.strength)
             self.check.setChecked(entry.on)
         self.slider.set_on(entry.on)
+        self.condition.set_gate(entry.when)
+        self.when.setVisible(entry.when is None)
         set_property(self.label, "role", "" if entry.on else "muted")
         unit = "times its maximum" if self._in_maxima else "typical norms"
-        self.setAccessibleDescription(f"{entry.strength:+.1f} {unit}" if entry.on else "off")
+        told = f"{entry.strength:+.1f} {unit}" if entry.on else "off"
+        self.setAccessibleDescription(
+            told if entry.when is None else f"{told}, {gate_text(entry.when)}"
+        )
         self._show_in_norms()
 
     def show_known(self, known: KnownStrength | None, *, asking: bool) -> None:
@@ -193,6 +207,7 @@ class SliderCard(QFrame):
         self.check.setToolTip("Switch steering with it on or off")
         self.solo.setAccessibleName(f"Steer with {what} only")
         self.reset.setAccessibleName(f"Reset {what}")
+        self.when.setAccessibleName(f"Condition of {what}")
         self.remove.setAccessibleName(f"Remove {what}")
 
     def _maximum(self, feature: int) -> float:
@@ -221,6 +236,9 @@ class SliderCard(QFrame):
     def _on_note_changed(self, feature: int) -> None:
         if feature == self.feature:
             self._show_name()
+
+    def _on_condition(self) -> None:
+        self.conditionAsked.emit(self.key)
 
     def _on_type(self) -> None:
         self.number.setFocus()

@@ -20,9 +20,10 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.asked_controls import asked_controls
 from sae_desktop.gui.steer.chat_choice import ChatChoice
 from sae_desktop.gui.steer.first_text import FirstText, show_verdicts
-from sae_desktop.gui.steer.generated_text import GeneratedText
+from sae_desktop.gui.steer.generated_text import GeneratedText, made_of
 from sae_desktop.gui.steer.kept_steering import keep_steering
 from sae_desktop.gui.steer.last_run import LastRun
+from sae_desktop.gui.steer.monitor_choice import MonitorChoice
 from sae_desktop.gui.steer.next_token import NextTokenBars
 from sae_desktop.gui.steer.preset_button import PresetButton
 from sae_desktop.gui.steer.rack_panel import SteeringRack
@@ -64,11 +65,14 @@ class SteeringPanel(QWidget):
         )
         self.stop_button = push_button("Stop", self.stop, icon="stop", tip="Stop (Esc)")
         self.presets = PresetButton(session, self.asked, self.take_preset, self.take_run)
-        self.form = SteeringPrompt(self.presets, self.generate_button, self.stop_button)
+        self.monitors = MonitorChoice(session)
+        self.form = SteeringPrompt(
+            self.presets, self.generate_button, self.stop_button, self.monitors
+        )
         self.engine = EngineOffer(
             session, "The texts stay as they are; the model is needed to continue a prompt."
         )
-        self.outputs = SteeringOutputs()
+        self.outputs = SteeringOutputs(self.monitors.promise)
         self.next_token = NextTokenBars(session)
         self._chat = ChatChoice(session, self.form)
         self.sweep = StrengthSweepPanel(session, self.asked)
@@ -126,6 +130,7 @@ class SteeringPanel(QWidget):
         self.form.prompt.refused.connect(session.show_error)
         self.form.controlsChanged.connect(self._show_controls)
         self.form.samplingChanged.connect(self._mark_earlier)
+        self.monitors.changed.connect(self._on_monitors_changed)
         self.form.picker.picked.connect(self.rack.form.choose_tokens)
         self.outputs.keepAsked.connect(self.keep)
         self.outputs.keptChanged.connect(self._show_controls)
@@ -167,20 +172,22 @@ class SteeringPanel(QWidget):
             sampling=sampling,
             chat=self.form.uses_chat(),
             compare=not only_next,
+            monitors=self.monitors.chosen,
         )
 
     def asked(self) -> SteerConfig | None:
-        """Return what Generate would ask for; None without a prompt or a feature that is on."""
+        """Return what Generate would ask for; None without a prompt or anything that is on."""
         ready = self._session.index is not None and self.form.prompt.toPlainText().strip()
-        if not ready or not self.rack.interventions():
+        if not ready or not self._steers():
             return None
         return self._config(self.variants())
 
     def take_preset(self, preset: Preset) -> None:
         """Set prompt, sliders, what is kept, controls and sampling as a preset has them."""
-        steered = [v for v in preset.variants if v.interventions and v.name not in CONTROLS]
+        changed = [v for v in preset.variants if v.interventions or v.stop]
+        steered = [v for v in changed if v.name not in CONTROLS]
         acts = steered[0].interventions if steered else []
-        self.rack.take(acts)
+        self.rack.take(acts, steered[0].stop if steered else [])
         self.form.take(preset)
         self.outputs.drop_all()
         for variant in steered[1:]:
@@ -193,7 +200,12 @@ class SteeringPanel(QWidget):
 
     def can_keep(self) -> bool:
         """Return whether something is steered, and there is room for one text more."""
-        return bool(self.rack.interventions()) and len(self.variants()) < MOST_SHOWN
+        return self._steers() and len(self.variants()) < MOST_SHOWN
+
+    def _steers(self) -> bool:
+        """Return whether anything is done to the model, or its text ends early."""
+        variant = self.rack.variant()
+        return bool(variant.interventions or variant.stop)
 
     def keep(self) -> None:
         """Keep what the sliders do now beside what they will do."""
@@ -209,7 +221,7 @@ class SteeringPanel(QWidget):
         return [*self._pair(), *kept, *(variant for _, variant in self._asked_controls())]
 
     def _pair(self) -> list[Variant]:
-        return [PLAIN, Variant(name="steered", interventions=self.rack.interventions())]
+        return [PLAIN, self.rack.variant()]
 
     def _asked_controls(self) -> list[tuple[GeneratedText, Variant]]:
         found = asked_controls(
@@ -223,11 +235,7 @@ class SteeringPanel(QWidget):
 
     def made_with(self, variant: Variant, asked: SteerConfig | Preset | None = None) -> object:
         """Return all that a variant's text depends on; without `asked`, as it is set now."""
-        form = self.form
-        prompt = form.prompt.toPlainText() if asked is None else asked.prompt
-        sampling = form.sampling() if asked is None else asked.sampling
-        chat = form.uses_chat() if asked is None else asked.chat
-        return variant.interventions, variant.prompt or prompt, sampling, chat
+        return made_of(variant, self._config([variant]) if asked is None else asked)
 
     def _mark_earlier(self) -> None:
         """Mark the texts that were generated with other settings than those set now."""
@@ -279,6 +287,7 @@ class SteeringPanel(QWidget):
         """Ask how the next token's probabilities are now, once the hand pauses."""
         if self._session.index is None or not self.form.prompt.toPlainText().strip():
             self.next_token.forget("Type a prompt to see the most likely next tokens.")
+            self.form.watched.show_watched([])
         else:
             self.next_token.ask(self._config(self._pair(), only_next=True))
 
@@ -291,13 +300,19 @@ class SteeringPanel(QWidget):
             self.next_token.show_written(token.next_tokens)
 
     def _on_finished(self, result: SteerResult) -> None:
-        for text, variant in zip(self._texts, result.variants, strict=True):
-            text.set_result(variant)
         if self._running_config is not None:
+            self.show_result(self._texts, self._running_config, result)
             self.last.keep(self._running_config, result)
             self.show_verdicts(self._texts, self._running_config, result)
         self._on_ended()
         self._first.take_verdict(self.outputs.steered)
+
+    def show_result(
+        self, texts: list[GeneratedText], asked: SteerConfig, result: SteerResult
+    ) -> None:
+        """Show what was written, and where what was asked for worked."""
+        for text, variant, found in zip(texts, asked.variants, result.variants, strict=False):
+            text.set_result(found, variant, () if variant.prompt else result.prompt_tokens)
 
     def show_verdicts(
         self, texts: list[GeneratedText], asked: SteerConfig, result: SteerResult
@@ -334,10 +349,15 @@ class SteeringPanel(QWidget):
         self.rack.set_typical_norm(result.typical_norm)
         self.form.picker.set_tokens(result.prompt_tokens)
         self.form.picker.choose(self.rack.how().tokens)
+        self.form.watched.show_watched(result.variants[-1].watched, result.prompt_tokens)
 
     # ------------------------------------------------------------------ state
     def _on_prompt_changed(self) -> None:
         self._show_running()
+        self._mark_earlier()
+        self.ask_next_token()
+
+    def _on_monitors_changed(self) -> None:
         self._mark_earlier()
         self.ask_next_token()
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QSplitter
 
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.steer.generated_text import GeneratedText
 from sae_desktop.gui.steer.rack import acts_title
+from sae_desktop.gui.steer.watch_view import PromiseOf
 from sae_desktop.steering.config import Variant
 
 CONTROLS = ("Random direction", "Difference of means", "Asked for")
@@ -26,17 +28,19 @@ class SteeringOutputs(QSplitter):
     keptChanged = Signal()
     keepAsked = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, promise_of: PromiseOf) -> None:
+        """`promise_of` tells of the monitors that read along."""
         super().__init__(Qt.Orientation.Vertical)
+        self._promise_of = promise_of
         self._dress(self)
         self.keep_button = push_button(
             "", self.keepAsked.emit, icon="push-pin", flat=True,
             tip="Keep this steering to compare with the next one",
         )  # fmt: skip
-        self.plain = GeneratedText("Plain")
-        self.steered = GeneratedText("Steered", self.keep_button)
+        self.plain = GeneratedText("Plain", promise_of)
+        self.steered = GeneratedText("Steered", promise_of, self.keep_button)
         self.steered.proposes = True
-        self.controls = {name: GeneratedText(name) for name in CONTROLS}
+        self.controls = {name: GeneratedText(name, promise_of) for name in CONTROLS}
         self.kept: list[tuple[Variant, GeneratedText]] = []
         self._rows = [QSplitter(), QSplitter()]
         for row in self._rows:
@@ -53,11 +57,11 @@ class SteeringOutputs(QSplitter):
         """Keep what a variant does beside the others, under a name that says it."""
         number = len(self.kept)
         drop = push_button("", lambda: self.drop(text), icon="x", flat=True, tip="Stop keeping it")
-        title = acts_title(variant.interventions)
-        text = GeneratedText(title, drop)
+        title = acts_title(variant.interventions, variant.stop)
+        text = GeneratedText(title, self._promise_of, drop)
         text.view.setAccessibleName(f"Kept text: {title}")
-        self.kept.append((Variant(name=f"kept {number + 1}: {title}",
-                                  interventions=variant.interventions), text))  # fmt: skip
+        name = f"kept {number + 1}: {title}"
+        self.kept.append((msgspec.structs.replace(variant, name=name), text))
         self.keptChanged.emit()
         return text
 

@@ -24,8 +24,10 @@ from sae_desktop.gui.parts.number_fields import NumberField, WholeField
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.text_box import TextBox
 from sae_desktop.gui.steer.generated_text import HEADING_HEIGHT
+from sae_desktop.gui.steer.monitor_choice import MonitorChoice
 from sae_desktop.gui.steer.steering_outputs import CONTROLS
 from sae_desktop.gui.steer.token_picker import TokenPicker
+from sae_desktop.gui.steer.watch_view import WatchView
 from sae_desktop.steering.config import Sampling, SteerConfig
 from sae_desktop.steering.presets import Preset
 
@@ -55,8 +57,12 @@ class SteeringPrompt(QWidget):
     controlsChanged = Signal()
     samplingChanged = Signal()
 
-    def __init__(self, presets: QPushButton, generate: QPushButton, stop: QPushButton) -> None:
+    def __init__(
+        self, presets: QPushButton, generate: QPushButton, stop: QPushButton, watch: MonitorChoice
+    ) -> None:
         super().__init__()
+        self.monitors = watch
+        self.watched = WatchView(watch.promise, "On the prompt: ")
         self.prompt = TextBox()
         self.prompt.setPlaceholderText("A prompt for the model to continue")
         self.prompt.setAccessibleName("Prompt")
@@ -107,6 +113,7 @@ class SteeringPrompt(QWidget):
             form.addRow(told.title, field)
         for title, control in (
             ("", self.chat), ("Compare with", self.random), ("", self.means), ("", self.asking),
+            ("Watch with", self.monitors),
         ):  # fmt: skip
             form.addRow(title, control)
         buttons = QHBoxLayout()
@@ -124,6 +131,7 @@ class SteeringPrompt(QWidget):
         inner.setSpacing(4)
         inner.addWidget(self.prompt, 100)
         inner.addWidget(self.picker, 60)
+        inner.addWidget(self.watched)
         inner.addWidget(self._examples())
         inner.addLayout(form)
         inner.addStretch(1)

@@ -29,7 +29,6 @@ from sae_desktop.steering.config import (
     SteerConfig,
     SweepStrengthsConfig,
     SweepStrengthsResult,
-    Variant,
     scaled,
 )
 
@@ -115,7 +114,7 @@ class StrengthSweepPanel(QWidget):
     def run(self) -> None:
         """Steer at every strength."""
         asked = self._asked()
-        if asked is None:
+        if asked is None or not asked.variants[1].interventions:
             self._say("Type a prompt and turn a feature up or down first.")
             return
         try:
@@ -129,9 +128,8 @@ class StrengthSweepPanel(QWidget):
         self.latest.ask(
             SweepStrengthsConfig(
                 project=asked.project, index=asked.index, prompt=asked.prompt,
-                variant=Variant(name="steered", interventions=self._swept),
-                strengths=strengths, watched=self._watched, sampling=asked.sampling,
-                chat=asked.chat,
+                variant=asked.variants[1], strengths=strengths, watched=self._watched,
+                sampling=asked.sampling, chat=asked.chat,
             )
         )  # fmt: skip
 

@@ -13,7 +13,7 @@ MONITOR_TERMS = (
         "activations. Its threshold is calibrated on ordinary text to a promised rate of false "
         "positives, and the cheap ways of watching are calibrated beside it: one that catches "
         "fewer texts of the concept than the difference of means is not worth its features.",
-        "sae-desktop monitor",
+        "Safety, Monitors; Steer, Watch with; sae-desktop monitor",
         ("False-positive rate", "Power", "Drift"),
         ("Monitors",),
     ),
@@ -60,10 +60,10 @@ MONITOR_TERMS = (
         "Condition",
         "When an intervention works: only on tokens on which a monitor fires or a feature is above "
         "a number.",
-        "“When #12 > 3” clamps, removes or adds only there; with “since”, from the first such "
-        "token on; a condition can also end the text. What it reads is what the model computes as "
-        "it runs, at the site before anything is changed there.",
-        "Presets, sae-desktop mitigate",
+        "“When #12 > 3” clamps, removes or adds only there; “from the first time” also on all "
+        "tokens after the first such one. A condition can also end the text. What it reads is what "
+        "the model computes as it runs, at the site before anything is changed there.",
+        "Steer, on a slider’s funnel; sae-desktop mitigate",
         ("Steering", "Monitor"),
         ("Conditions",),
     ),

@@ -37,11 +37,11 @@ BARS = [TokenProbability(t.token, *t.probabilities) for t in NEXT]
 
 # ---------------------------------------------------------------- rack
 def test_empty_rack__leads_to_the_features(panel: SteeringPanel, session: Session, heard) -> None:
-    assert panel.rack.choose.isVisible()
-    panel.rack.choose.click()
+    assert panel.rack.cards.choose.isVisible()
+    panel.rack.cards.choose.click()
     assert heard.workspaces == ["explore"]
     session.steerRequested.emit(3)
-    assert not panel.rack.choose.isVisible()
+    assert not panel.rack.cards.choose.isVisible()
 
 
 def test_steer_action__puts_a_slider_in_the_rack(panel: SteeringPanel, session: Session) -> None:

@@ -28,7 +28,7 @@ def test_condition__that_is_neither_is_refused() -> None:
     with pytest.raises(typer.BadParameter, match="neither a monitor nor a feature"):
         condition("twelve > 3")
     assert gate_text(Gate(monitor="m", since=True, where="output")) == (
-        "from when “m” fires on the output on"
+        "from the first time “m” fires on the output"
     )
 
 
