@@ -11,7 +11,7 @@ tabs of Labels; a graph, a node of it, the lens; a scan.
 With `--states` the states of the Harvest, Training, Explore, Steer and Circuits workspaces are
 grabbed, too: what a store holds; folded settings, targets, the sweep, the plots of a sweep, all
 curves, the evaluation; features side by side, the tabs of Labels; conditions and monitors; a graph,
-a node of it, the lens.
+a node of it, the lens, patching, attribution.
 The pictures of the README are `--size 1440x900` of the demonstration.
 """
 
@@ -189,6 +189,20 @@ def _changes(window: MainWindow, kind: str = "", tab: int = 0) -> None:
         place.page.tabs.setCurrentIndex(shown[tab])
 
 
+def _patching(window: MainWindow) -> None:
+    panel = window.workspace("circuits").main
+    panel.places.show_place("patching")
+    panel.patching.patch()
+    wait(_TEXTS_S)
+
+
+def _attribution(window: MainWindow) -> None:
+    panel = window.workspace("circuits").main
+    panel.places.show_place("attribution")
+    panel.attribution.attribute()
+    wait(_TEXTS_S)
+
+
 def _conditions(window: MainWindow) -> None:
     """Steer under a condition, stop under another, with the monitors reading along."""
     panel, session = window.workspace("steer").main, window.session
@@ -231,6 +245,8 @@ CIRCUIT_STATES: dict[str, Callable[[MainWindow], None]] = {
     "graph": _graph,
     "node": _node,
     "lens": _lens,
+    "patching": _patching,
+    "attribution": _attribution,
 }
 SAFETY_STATES: dict[str, Callable[[MainWindow], None]] = {
     "scan": lambda window: _safety(window, "scan"),

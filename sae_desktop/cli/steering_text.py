@@ -16,7 +16,7 @@ from sae_desktop.steering.config import (
 from sae_desktop.steering.effect_config import OutputEffectResult
 from sae_desktop.steering.export_config import ExportSteeringResult
 from sae_desktop.steering.figures_text import figures_text
-from sae_desktop.words.condition_text import open_text, watched_text
+from sae_desktop.words.condition_text import open_text, score_text, watched_text
 from sae_desktop.words.steering_verdict import plain_beside, verdict_of
 from sae_desktop.words.strength_words import effects_text
 
@@ -35,7 +35,8 @@ def steer(
         plain = plain_beside(asked.variants, result.variants, found)
         verdict = verdict_of(variant.interventions, found, plain, strength)
         told = [] if verdict is None else [verdict.sentence]
-        told += filter(None, [open_text(variant, found), *map(watched_text, found.watched)])
+        watched = [f"{watched_text(one)} {score_text(one)}" for one in found.watched]
+        told += filter(None, [open_text(variant, found), *watched])
         parts.append("\n".join([_heading(found), f"{found.prompt}{found.text}", *told]))
     names = tuple(v.name for v in result.variants)
     rows = [

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary
+from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex
 from sae_desktop.features.asking.places import Place, Places
@@ -60,13 +61,24 @@ class Reader:
 
 
 def feature_reader(readout: Readout, opened: OpenedIndex) -> Reader:
-    """Make a readout of features ready. Raises UserError for a feature that is not there."""
+    """Make a readout of features ready. Raises UserError for a feature that is not there.
+
+    Features of one layer of a cross-layer transcoder read that layer alone.
+    """
     for feature in readout.features:
         opened.index.check_feature(feature)
-    chosen = torch.tensor(readout.features, device=opened.dictionary.device)
+    dictionary, places, first = opened.dictionary, opened.reads, 0
+    if isinstance(dictionary, CrossLayerDictionary):
+        size = dictionary.blocks[0].features
+        blocks = {feature // size for feature in readout.features}
+        if len(blocks) == 1:
+            block = blocks.pop()
+            dictionary, first = dictionary.blocks[block], block * size
+            places = (opened.reads[block],)
+    chosen = torch.tensor(readout.features, device=opened.dictionary.device) - first
     return Reader(
-        opened.reads, _weights(readout, len(readout.features)), readout.bias, readout.pool,
-        opened.dictionary, chosen, torch.zeros(0),
+        places, _weights(readout, len(readout.features)), readout.bias, readout.pool,
+        dictionary, chosen, torch.zeros(0),
     )  # fmt: skip
 
 

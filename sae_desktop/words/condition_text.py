@@ -21,7 +21,7 @@ def open_text(asked: Variant, found: VariantResult, mark: str = "") -> str:
             else "A condition is met on the prompt, so nothing is written."
         )
     elif asked.stop:
-        sentences.append("No token met the condition that ends the text.")
+        sentences.append("No condition ended the text.")
     return " ".join(sentences)
 
 
@@ -33,18 +33,24 @@ def _opened(asked: Variant, found: VariantResult, mark: str) -> str:
         told = ": the text is the plain model’s" if same else ""
         return f"No token met the condition{told}."
     parts = [f"{prompt:,} of the prompt"] * bool(prompt)
-    parts += [f"{written:,} of the {len(found.tokens):,} written"] * bool(found.tokens)
-    counts = " and ".join(parts)
-    if mark:
-        return f"The condition was open on the {mark} tokens: {counts}."
-    return f"The condition was open on {counts} tokens."
+    parts += [f"{written:,} of {len(found.tokens):,} written"] * bool(found.tokens)
+    before = f"{mark}: t" if mark else "T"
+    return f"{before}he condition was open ({', '.join(parts)})."
 
 
 def watched_text(found: WatchedText, mark: str = "") -> str:
-    """Return what a monitor says of a text, in a sentence; `mark`: how hits are marked."""
+    """Return on how many tokens a monitor fires, in a short line.
+
+    `mark`: how they are marked, such as “Bold”.
+    """
+    hits, tokens = len(found.hits), len(found.scores)
+    if not hits:
+        return f"“{found.monitor}” fires on none of {tokens:,} tokens."
+    before = f"{mark}: " if mark else ""
+    return f"{before}“{found.monitor}” fires on {hits:,} of {tokens:,} tokens."
+
+
+def score_text(found: WatchedText) -> str:
+    """Return how high a monitor's score goes, and from where on it fires."""
     highest = f"{max(found.scores):.3g}" if found.scores else "none"
-    count = len(found.hits)
-    told = f" ({mark})" if mark else ""
-    fires = f"fires on {count:,} {'token' if count == 1 else 'tokens'}{told}"
-    said = fires if count else "does not fire"
-    return f"“{found.monitor}” {said}; highest {highest}, threshold {found.threshold:.3g}."
+    return f"Its highest score is {highest}; it fires above {found.threshold:.3g}."

@@ -15,6 +15,7 @@ from steered_project import OTHER, PROMPT, ids_of, positions_of
 from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary
+from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.language_model.sites.site_names import parse_site
 from sae_desktop.project import Project
@@ -28,8 +29,10 @@ from sae_desktop.steering.readers import ReadyGate, feature_reader
 FEATURES = 24
 STEPS = 5
 EXACT = {"rtol": 0.0, "atol": 1e-9}
-GATES = ["plain", "transcoder", "skip transcoder", "crosscoder of sites"]
-"""What a gate reads: block 1, what enters and leaves its MLP, or blocks 1 and 2 together."""
+GATES = [
+    "plain", "transcoder", "skip transcoder", "crosscoder of sites", "cross-layer transcoder",
+]  # fmt: skip
+"""What a gate reads: block 1, what enters its MLP, blocks 1 and 2 together, or one of all MLPs."""
 
 
 @dataclass
@@ -59,6 +62,9 @@ def _in_double(norm: Any) -> Callable[[Tensor], Tensor]:
 
 def _double(own: Dictionary) -> Dictionary:
     found = copy.copy(own)
+    if isinstance(found, CrossLayerDictionary):
+        found.blocks = [_double(block) for block in found.blocks]
+        return found
     for name in ("W_enc", "b_enc", "W_dec", "b_dec", "threshold", "W_skip"):
         value = getattr(own, name)
         if value is not None:
@@ -127,8 +133,8 @@ def _by_hand(
     def steer(module: Any, args: Any, output: Any) -> Any:
         x = output[0] if isinstance(output, tuple) else output
         read = {
-            "blocks.1.hook_resid_post": seen["resid"], "blocks.1.mlp.hook_in": seen["mlp"],
-            "blocks.2.hook_resid_post": x[0],
+            "blocks.1.hook_resid_post": seen["resid"], "blocks.2.hook_resid_post": x[0],
+            **{f"blocks.{layer}.mlp.hook_in": seen[f"mlp {layer}"] for layer in range(3)},
         }  # fmt: skip
         values = torch.cat([read[str(place.site)] for place in exact.gate.reads], dim=-1)
         is_open_S = opens(exact.gate.dictionary.encode(values[own]))
@@ -140,7 +146,7 @@ def _by_hand(
 
     handles = [
         layers[1].register_forward_hook(see("resid")),
-        layers[1].mlp.register_forward_pre_hook(see("mlp")),
+        *(layers[n].mlp.register_forward_pre_hook(see(f"mlp {n}")) for n in range(3)),
         layers[2].register_forward_hook(steer),
     ]
     found, ids = [], list(exact.prompts[row])
@@ -195,6 +201,8 @@ def test_gate_of_any_kind__equals_a_hook_written_by_hand_in_float64(
 
     gate = Gate(feature=gated, index="gate", above=above, since=since)
     asked = Intervention(feature=feature, strength=3.0, when=gate)
+    ready = case.preparer.gate(gate)
+    assert len(ready.reader.places) == (2 if name.startswith("crosscoder") else 1)
     plan = case.preparer.plan([asked])
     found = _by_program(case, Steering(case.preparer, [plan, plan]), written)
     always = case.preparer.plan([replace_gate(asked)])

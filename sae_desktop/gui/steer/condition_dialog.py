@@ -121,7 +121,7 @@ class ConditionDialog(QDialog):
             field.setFixedWidth(_FIELD)
 
     def _build(self, stop: bool) -> None:
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setSpacing(8)
         told = (
             "The text ends after the first token that meets the condition."
@@ -260,9 +260,8 @@ class ConditionDialog(QDialog):
 
     def _fit(self) -> None:
         """Be as high as what is shown needs."""
-        layout = self.layout()
-        layout.activate()
-        high = layout.totalHeightForWidth(self.width())
+        self._column.activate()
+        high = self._column.totalHeightForWidth(self.width())
         self.resize(self.width(), high if high > 0 else self.sizeHint().height())
 
     def showEvent(self, event: QShowEvent) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QGuiApplication, QTextCharFormat, QTextCursor
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts import theme
@@ -78,7 +78,7 @@ class GeneratedText(QWidget):
         self.opened = label("", "small", wrap=True)
         explain(self.opened, "Condition")
         self.opened.hide()
-        self.watched = WatchView(promise_of)
+        self.watched = WatchView(promise_of, "Bold")
         self.verdict = label("", wrap=True)
         self.next_button = push_button("", self._on_next, tip="Set the strength and generate again")
         self._verdict: SteeringVerdict | None = None
@@ -196,7 +196,7 @@ class GeneratedText(QWidget):
         """
         self._prompt, self._continuation = result.prompt, result.text
         self._pieces = pieces_of(result, prompt_tokens)
-        self.opened.setText("" if asked is None else open_text(asked, result, "underlined"))
+        self.opened.setText("" if asked is None else open_text(asked, result, "Underlined"))
         self.opened.setVisible(bool(self.opened.text()))
         texts = [*prompt_tokens, *(token.text for token in result.tokens)]
         self.watched.show_watched(result.watched, texts)
@@ -234,7 +234,8 @@ class GeneratedText(QWidget):
                 style.setBackground(QColor(*shade))
                 style.setForeground(QColor(*readable_on(shade, rgb(colours.text))))
         style.setFontUnderline(piece.is_open)
-        style.setFontOverline(piece.is_hit)
+        if piece.is_hit:
+            style.setFontWeight(QFont.Weight.Bold)
         if piece.tip:
             style.setToolTip(plain_tip(piece.tip))
         cursor = QTextCursor(self.view.document())

@@ -320,12 +320,13 @@ class SteeringRack(QWidget):
     # ------------------------------------------------------------------ conditions
     def ask_stop(self) -> None:
         """Ask under which condition the text ends."""
-        self._ask(None, lambda gate: isinstance(gate, Gate) and self.add_stop(gate), stop=True)
+        self._ask(None, self.add_stop, stop=True)
 
-    def add_stop(self, gate: Gate) -> None:
+    def add_stop(self, chosen: Chosen) -> None:
         """Put into the rack that the text ends where a condition is met, on."""
-        entry = RackEntry(stop=gate, on=True)
-        self._push(racks.added(self.rack, entry), "stop of the text")
+        if isinstance(chosen, Gate):
+            entry = RackEntry(stop=chosen, on=True)
+            self._push(racks.added(self.rack, entry), "stop of the text")
 
     def set_condition(self, key: Key, gate: Gate | None) -> None:
         """Let a slider work only under a condition, or at every token."""

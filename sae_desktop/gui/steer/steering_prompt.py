@@ -62,7 +62,7 @@ class SteeringPrompt(QWidget):
     ) -> None:
         super().__init__()
         self.monitors = watch
-        self.watched = WatchView(watch.promise, "On the prompt: ")
+        self.watched = WatchView(watch.promise)
         self.prompt = TextBox()
         self.prompt.setPlaceholderText("A prompt for the model to continue")
         self.prompt.setAccessibleName("Prompt")

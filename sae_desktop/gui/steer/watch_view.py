@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, QLineF, QRectF, QSize, Qt
 from PySide6.QtGui import QHelpEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.plain_text import plain_tip, show_tip
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.steering.config import WatchedText
-from sae_desktop.words.condition_text import watched_text
+from sae_desktop.words.condition_text import score_text, watched_text
 
 _HEIGHT = 26
 _WIDEST = 14.0
@@ -95,14 +95,15 @@ class WatchStrip(QWidget):
 class WatchView(QWidget):
     """A strip and a sentence for each monitor; nothing without one."""
 
-    def __init__(self, promise_of: PromiseOf, before: str = "") -> None:
-        """`before`: what the sentences begin with."""
+    def __init__(self, promise_of: PromiseOf, mark: str = "") -> None:
+        """`mark`: how tokens on which a monitor fires are marked in the text beside."""
         super().__init__()
-        self._promise_of, self._before = promise_of, before
+        self._promise_of, self._mark = promise_of, mark
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(2)
         self.strips: list[WatchStrip] = []
+        self._sentences: list[QLabel] = []
         self._watched: Sequence[WatchedText] = ()
         self._tokens: Sequence[str] = ()
         self.hide()
@@ -112,17 +113,18 @@ class WatchView(QWidget):
         if (list(watched), list(tokens)) == (list(self._watched), list(self._tokens)):
             return
         self._watched, self._tokens = watched, tokens
-        while self._column.count():
-            widget = self._column.takeAt(0).widget()
+        for widget in (*self.strips, *self._sentences):
+            self._column.removeWidget(widget)
             widget.hide()
             widget.deleteLater()
-        self.strips = []
+        self.strips, self._sentences = [], []
         for one in watched:
             promise = self._promise_of(one.monitor)
             strip = WatchStrip(one, tokens, promise)
-            told = label(self._before + watched_text(one, "overlined"), "small", wrap=True)
-            told.setToolTip(plain_tip(promise))
+            told = label(watched_text(one, self._mark), "small", wrap=True)
+            told.setToolTip(plain_tip("\n".join(filter(None, [score_text(one), promise]))))
             self.strips.append(strip)
+            self._sentences.append(told)
             self._column.addWidget(strip)
             self._column.addWidget(told)
         self.setVisible(bool(watched))

@@ -160,7 +160,13 @@ def _underlined(panel: SteeringPanel) -> list[str]:
 @pytest.mark.parametrize(
     ("prompt_open", "opened", "stopped", "lined", "said"),
     [
-        ([1], [False, True], False, list("he sea"), "1 of the prompt and 1 of the 2 written"),
+        (
+            [1],
+            [False, True],
+            False,
+            list("he sea"),
+            "Underlined: the condition was open (1 of the prompt, 1 of 2 written).",
+        ),
         ([], [False, False], False, [], "the text is the plain model’s"),
         ([], [False, True], True, list(" sea"), "A condition ended the text here."),
     ],

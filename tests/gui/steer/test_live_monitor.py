@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from PySide6.QtGui import QTextCursor
+from PySide6.QtGui import QFont, QTextCursor
 from pytestqt.qtbot import QtBot
 from steer_results import NEXT, steer, steered
 
@@ -99,9 +99,9 @@ def test_scores__are_drawn_with_hits_and_the_promise(
     assert "at most 5.00% fire" in tip
     cursor = QTextCursor(text.view.document())
     cursor.setPosition(2)  # within “he”, of the prompt
-    assert cursor.charFormat().fontOverline()
+    assert cursor.charFormat().fontWeight() == QFont.Weight.Bold
     assert "“m”: 3, fires (threshold 2)" in cursor.charFormat().toolTip()
-    assert "does not fire" in panel.outputs.plain.watched.strips[0].accessibleDescription()
+    assert "fires on none of 4" in panel.outputs.plain.watched.strips[0].accessibleDescription()
     panel.keep()
     assert len(panel.outputs.kept[0][1].watched.strips) == 1
     panel.generate()
