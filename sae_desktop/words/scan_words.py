@@ -223,6 +223,14 @@ def scan_estimate(sets: int, dictionaries: int, texts: int, seconds_each: float)
     return f"{done} At the pace of the last scan in this project it takes {whole}."
 
 
+def kept_text(kept: int) -> str:
+    """Return what is said of sets that an unfinished scan of the same name has kept."""
+    if not kept:
+        return ""
+    sets = "1 finished set" if kept == 1 else f"{exact_count(kept)} finished sets"
+    return f"An unfinished scan of this name has kept {sets}: they are used if nothing else is set."
+
+
 def _counted(scans: Sequence[SetScan]) -> str:
     several = len({one.index for one in scans}) > 1
     noun = "sets on dictionaries" if several else "sets"

@@ -40,7 +40,7 @@ def scan_card(item: ScanItem, now: datetime.datetime) -> Card:
     figures = (
         ("Concept sets", exact_count(len(item.sets))),
         ("Indexes", ", ".join(item.indexes)),
-        ("Features that separate", f"{item.significant:,} of {item.candidates:,} after correction"),
+        ("Separate after correction", f"{item.significant:,} of {item.candidates:,} features"),
     )
     warning = ""
     if item.found < item.wanted:

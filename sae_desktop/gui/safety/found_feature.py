@@ -9,6 +9,7 @@ from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.passages import Heading, Passage
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.token_text import TokenTextView
 from sae_desktop.gui.safety.scan_rows import parted
 from sae_desktop.safety.scan.config import FoundFeature
@@ -79,7 +80,7 @@ class FoundFeatureView(QWidget):
             button.setVisible(row is not None)
             button.setEnabled(not reachable)
             if reachable:
-                button.setToolTip(reachable)
+                button.setToolTip(plain_tip(reachable))
         self.acts.setVisible(row is not None)
         self.texts.setVisible(row is not None)
         if row is None:

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.described import default, setting
-from sae_desktop.gui.forms.job_forms import JobForm, free_name
+from sae_desktop.gui.forms.job_forms import JobForm, free_name, name_problem
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import NumberField, WholeField
@@ -24,8 +24,9 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.safety.listed_sets import listed_sets
 from sae_desktop.safety.scan.config import ScanConfig
 from sae_desktop.safety.scan.items import scan_items
+from sae_desktop.safety.scan.kept_folder import kept_count
 from sae_desktop.words.inventory import IndexItem
-from sae_desktop.words.scan_words import scan_estimate
+from sae_desktop.words.scan_words import kept_text, scan_estimate
 
 _EXPLAINED = (
     "A scan looks for the features that tell the texts of a concept from near misses. It chooses "
@@ -64,6 +65,7 @@ class ScanForm(JobForm):
         self.add_below(self.estimate)
         self._list_sets(chosen)
         self._list_indexes()
+        self.name.textChanged.connect(self._check)
         self.sets.itemChanged.connect(self._check)
         self.indexes.itemChanged.connect(self._check)
         self._check()
@@ -128,9 +130,15 @@ class ScanForm(JobForm):
         project = self.session.project
         known = [] if project is None else scan_items(project)
         each = next((item.seconds_each for item in known if item.seconds_each), 0.0)
-        self.estimate.setText(
-            scan_estimate(len(chosen), len(indexes), texts, each) if chosen and indexes else ""
-        )
+        told = scan_estimate(len(chosen), len(indexes), texts, each) if chosen and indexes else ""
+        self.estimate.setText(f"{told} {self._kept()}".strip())
+
+    def _kept(self) -> str:
+        """Say what an unfinished scan of the name has kept."""
+        project, name = self.session.project, self.name.text().strip()
+        if project is None or name_problem(name, self._taken()):
+            return ""
+        return kept_text(kept_count(project.scan_path(name)))
 
     def config(self) -> ScanConfig:
         rare: dict[str, Any] = {name: field.value() for name, field in self.rare.items()}

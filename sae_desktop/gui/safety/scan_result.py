@@ -15,6 +15,7 @@ from sae_desktop.gui.safety.found_feature import FoundFeatureView
 from sae_desktop.gui.safety.scan_rows import FEATURE_HEADS, feature_rows, set_heads, set_rows
 from sae_desktop.gui.state.monitor_draft import MonitorDraft
 from sae_desktop.gui.state.session import Session
+from sae_desktop.safety.listed_sets import listed_sets
 from sae_desktop.safety.scan.config import FoundFeature, SetScan
 from sae_desktop.safety.scan.scan_file import Scan
 from sae_desktop.words.scan_words import (
@@ -29,6 +30,8 @@ _READ = (
     "tick. The line is the 95% interval for other templates, orange where it lies above chance. "
     "Bold is the best of a set."
 )
+
+_CHANGED = " The texts of the set have changed since: scan again for their figures."
 
 
 class ScanResult(QWidget):
@@ -118,6 +121,7 @@ class ScanResult(QWidget):
         whole = sum(self.splitter.sizes())
         if whole:
             self.splitter.setSizes([min(needed, whole // 2), whole - min(needed, whole // 2)])
+            self.sets.scrollTo(self.sets.currentIndex())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -147,9 +151,18 @@ class ScanResult(QWidget):
         self._set = one
         title = next((s.title for s in self.scan.info.sets if s.name == one.set), one.set)
         cut = f" {one.cut} texts were cut to what the model reads at once." if one.cut else ""
-        self.about_set.setText(f"{title} · {one.index}. {set_sentence(one)}{cut}")
+        changed = _CHANGED if self._changed_since(one.set) else ""
+        self.about_set.setText(f"{title} · {one.index}. {set_sentence(one)}{cut}{changed}")
         self.features.show_rows(FEATURE_HEADS, feature_rows(one.features))
         self._refresh_feature()
+
+    def _changed_since(self, name: str) -> bool:
+        """Tell whether the texts of a set are others than those that were scanned."""
+        told = next((s for s in self.scan.info.sets if s.name == name), None) if self.scan else None
+        now = next((one for one in listed_sets(self._session.project) if one.name == name), None)
+        if told is None or now is None or now.found is None:
+            return False
+        return now.found.digest != told.digest
 
     def _on_feature(self, _number: int) -> None:
         self._refresh_feature()

@@ -130,7 +130,9 @@ class SetsPlace(QWidget):
 
     def _on_read(self, answer: tuple[object, tuple[list[ListedSet], list[ScanItem]]]) -> None:
         project = self._session.project
-        if project is None or answer[0] != project.path or answer[1] == (self.listed, self._scans):
+        if project is None or answer[0] != project.path:
+            return
+        if answer[1] == (self.listed, self._scans) and not self._wanted:
             return
         shown = self._wanted or (self.page.listed.name if self.page.listed is not None else "")
         self.listed, self._scans = answer[1]

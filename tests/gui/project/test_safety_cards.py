@@ -36,7 +36,7 @@ def found(project: Project) -> dict[str, list[Card]]:
 
 def test_scan_and_own_set__have_cards_and_damaged_ones_say_so(project: Project) -> None:
     (scan,) = found(project)["Scans"]
-    assert scan.figures[2] == ("Features that separate", "2 of 4 after correction")
+    assert scan.figures[2] == ("Separate after correction", "2 of 4 features")
     assert "2 of 3 sets" in scan.warning
     assert scan.actions == ("scan", "reveal", "delete")
     (own,) = found(project)["Concept sets"]

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.engine.protocol import JobCancelled
+from sae_desktop.gui.forms.grow_set_form import GrowSetForm
 from sae_desktop.gui.safety.area_delegate import AREA_ROLE
 from sae_desktop.gui.safety.cell_table import CellTable
 from sae_desktop.gui.safety.scan_place import ScanPlace
@@ -61,6 +62,7 @@ def test_scan__shows_every_set_with_all_ways_and_who_is_ahead(place: ScanPlace) 
     assert result.set.set == "scams"  # of which the dictionary tells most
     result.sets.choose(0)
     assert "the cheap rival is ahead" in result.about_set.text()
+    assert "have changed since" in result.about_set.text()  # the scan is of no such texts
     result.sets.sortByColumn(5, Qt.SortOrder.AscendingOrder)
     assert column(result.sets, 5) == [".71", ".80", ".95"]
     assert result.set.set == "deception"  # sorting chooses no other
@@ -131,6 +133,17 @@ def test_form__asks_for_what_is_checked_and_the_scan_is_followed(
     job.receive(JobCancelled(job_id=job.id))
     assert not place.running.isVisible()
     assert "1 finished set is kept" in heard.notices[-1]
+    again = place.start()
+    assert again is not None
+    assert "has kept 1 finished set" in again.estimate.text()
+    again.reject()
+
+
+def test_text_of_a_feature__is_offered_to_a_concept_set(place: ScanPlace) -> None:
+    place.result.feature.texts.textKept.emit("a river bank in spring")
+    (form,) = place.findChildren(GrowSetForm)
+    assert form.text.toPlainText() == "a river bank in spring"
+    form.reject()
 
 
 def test_page__is_saved_and_shown_and_the_scan_deleted_and_restored(
