@@ -66,7 +66,8 @@ def _token(token: OutputToken) -> dict[str, Any]:
     return {
         "text": token.text,
         "told": f"probability {math.exp(token.log_probability):.3g}, plain "
-        f"{math.exp(token.plain_log_probability):.3g}, KL {token.kl:.2f} nats",
+        f"{math.exp(token.plain_log_probability):.3g}, KL {token.kl:.2f} nats"
+        + (", a condition was open" if token.open else ""),
         "likelier": change > 0,
         "share": f"{share:.2f}" if abs(change) >= _LEAST_CHANGE else "",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,17 @@ def skipping(tmp_path_factory: pytest.TempPathFactory) -> World:
     return make_world(tmp_path_factory.mktemp("skip"), SKIP)
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, toy_model_folder: Path) -> Project:
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, toy_model_folder: Path) -> Project:
     return make_toy_index(tmp_path_factory.mktemp("steer"), toy_model_folder)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, trained: Project) -> Project:
+    """A copy of its own for each module: what one writes into it, no other finds."""
+    path = tmp_path_factory.mktemp("steered") / "p"
+    shutil.copytree(trained.path, path)
+    return Project.open(str(path))
 
 
 @pytest.fixture

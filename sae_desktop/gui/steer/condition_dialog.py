@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
@@ -30,6 +30,9 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.safety.monitors.file import read_monitor
 from sae_desktop.steering.gate_config import Gate, Where
 from sae_desktop.words.monitor_text import promise_text
+
+if TYPE_CHECKING:
+    from sae_desktop.features.reading.reader import FeatureIndex
 
 NEVER: Literal["never"] = "never"
 Chosen = Gate | Literal["never"] | None
@@ -67,6 +70,7 @@ class ConditionDialog(QDialog):
         self.setWindowTitle("End the text" if stop else "When the slider works")
         self._session, self._take = session, take
         self._notes = FeatureNotes.of(session)
+        self._others: dict[str, FeatureIndex] = {}
         self.always = QRadioButton("At every token")
         self.by_feature = QRadioButton("When a feature is above a number")
         self.by_monitor = QRadioButton("When a monitor fires")
@@ -223,8 +227,8 @@ class ConditionDialog(QDialog):
             return Gate(seed=int(self.seed.value()) - 1, above=self.random_above.value(),
                         index=index, where=where, since=since)  # fmt: skip
         feature, index = int(self.feature.value()), self.index.currentData()
-        same = known is not None and (known.feature, known.index) == (feature, index)
-        known_hash = known.index_hash if same and known is not None else ""
+        other = self._other(index) if index else None
+        known_hash = "" if other is None else other.info.dictionary_hash
         return Gate(feature=feature, index=index, index_hash=known_hash,
                     above=self.above.value(), where=where, since=since)  # fmt: skip
 
@@ -270,20 +274,29 @@ class ConditionDialog(QDialog):
 
     def _name_feature(self) -> str:
         """Say which feature it is; return why there is none."""
-        index, feature = self._session.index, int(self.feature.value())
-        if index is None or self.index.currentData():
-            self.named.setText("")
-            return ""
+        name, feature = self.index.currentData(), int(self.feature.value())
         try:
+            index = self._other(name) if name else self._session.index
+            if index is None:
+                return ""
             index.check_feature(feature)
         except UserError as error:
             self.named.setText(str(error))
             return str(error)
+        said = "" if name else self._notes.said(feature, _NAME)[0]
         top = float(index.columns["max_activation"][feature])
-        said = self._notes.said(feature, _NAME)[0]
         told = f"Its maximum on the indexed text is {top:.3g}." if top > 0 else ""
         self.named.setText("\n".join(filter(None, [said, told])))
         return ""
+
+    def _other(self, name: str) -> FeatureIndex:
+        """Return another index of the project. Raises UserError for one that cannot be read."""
+        from sae_desktop.features.reading.reader import FeatureIndex  # h5py: not before the show
+
+        if name not in self._others:
+            assert self._session.project is not None
+            self._others[name] = FeatureIndex(self._session.project.index_path(name))
+        return self._others[name]
 
     def _name_monitor(self) -> str:
         project = self._session.project

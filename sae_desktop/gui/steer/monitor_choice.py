@@ -13,6 +13,7 @@ from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.state.session import Session
+from sae_desktop.language_model.names import same_name
 from sae_desktop.safety.monitors.file import read_monitor
 from sae_desktop.words.amounts import elide_middle
 from sae_desktop.words.monitor_text import promise_text
@@ -54,6 +55,7 @@ class MonitorChoice(QWidget):
         row.addStretch()
         session.projectChanged.connect(self._on_project_changed)
         session.contentsChanged.connect(self.look)
+        session.indexOpened.connect(lambda _index: self.look())
         self.look()
 
     @property
@@ -62,9 +64,9 @@ class MonitorChoice(QWidget):
         return list(self._chosen)
 
     def choose(self, names: Sequence[str]) -> None:
-        """Let others read along; those that are not there are left out."""
+        """Let others read along; those that are not there, or of another model, are left out."""
         there = self._there()
-        chosen = [name for name in names if name in there][:MOST]
+        chosen = [name for name in names if name in there and self._fits(name)][:MOST]
         changed, self._chosen = chosen != self._chosen, chosen
         self._show()
         if changed:
@@ -86,6 +88,16 @@ class MonitorChoice(QWidget):
         project = self._session.project
         return [] if project is None else project.monitors()
 
+    def _fits(self, name: str) -> bool:
+        """Return whether a monitor is of the open index's model."""
+        project, index = self._session.project, self._session.index
+        if project is None or index is None:
+            return project is not None
+        with suppress(UserError):
+            model = read_monitor(project, name).model
+            return not model or same_name(model, index.info.model)
+        return False
+
     def _show(self) -> None:
         some = bool(self._there())
         self.button.setVisible(some)
@@ -101,10 +113,11 @@ class MonitorChoice(QWidget):
         menu = self.button.menu()
         menu.clear()
         for name in self._there():
-            action = menu.addAction(name.replace("&", "&&"))
+            fits, shown = self._fits(name), name.replace("&", "&&")
+            action = menu.addAction(shown if fits else f"{shown} (of another model)")
             action.setCheckable(True)
             action.setChecked(name in self._chosen)
-            action.setEnabled(name in self._chosen or len(self._chosen) < MOST)
+            action.setEnabled(fits and (name in self._chosen or len(self._chosen) < MOST))
             action.triggered.connect(lambda on, name=name: self._switch(name, on))
 
     def _switch(self, name: str, on: bool) -> None:

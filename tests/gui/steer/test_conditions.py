@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import msgspec
 import pytest
 from PySide6.QtGui import QTextCursor
@@ -74,7 +76,7 @@ def test_condition__is_asked_for_said_on_the_card_and_undone(
     dialog.use_button.click()
     assert panel.rack.interventions() == [Intervention(feature=3, strength=2.0, when=GATE)]
     assert panel.next_token._job is not None
-    assert card.condition.button.words == "from the first time #5 > 3"
+    assert card.condition.told.text().startswith("From the first time #5 > 3 (never fired")
     assert not card.condition.isHidden()
     assert "from the first time" in card.accessibleDescription()
     card.condition.button.click()
@@ -116,7 +118,7 @@ def test_stop__is_a_card_and_asked_for_alone(
     dialog.use_button.click()
     card = panel.rack.cards.card(panel.rack.rack[0].key)
     assert isinstance(card, StopCard)
-    assert card.condition.button.words == "when #6 > 0.5 on the output"
+    assert card.condition.told.text().startswith("When #6 > 0.5 on the output (")
     asked = panel.asked()
     assert asked is not None
     assert asked.variants == [PLAIN, Variant(name="steered", stop=[STOP])]
@@ -197,3 +199,22 @@ def test_text__is_underlined_where_its_condition_was_open(
     assert panel.outputs.steered.earlier.isVisible()
     run = msgspec.to_builtins(panel.last.run[1])
     assert msgspec.convert(run, SteerResult) == answer
+
+
+def test_condition_by_another_index__knows_its_dictionary(
+    panel: SteeringPanel, session: Session
+) -> None:
+    assert session.project is not None
+    assert session.index is not None
+    shutil.copy(session.project.index_path("main"), session.project.index_path("later"))
+    panel.rack.ask_stop()
+    dialog = panel.rack.dialog
+    assert dialog is not None
+    dialog.index.setCurrentIndex(dialog.index.findData("later"))
+    dialog.feature.setValue(10**6)
+    assert not dialog.use_button.isEnabled()
+    dialog.feature.setValue(3)
+    assert "maximum on the indexed text" in dialog.named.text()
+    known = session.index.info.dictionary_hash
+    assert dialog.chosen() == Gate(feature=3, index="later", index_hash=known, above=0.0)
+    dialog.reject()

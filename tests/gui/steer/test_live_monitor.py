@@ -21,13 +21,13 @@ PROMISE = Promise(
 )  # fmt: skip
 
 
-def _make(session: Session, *names: str) -> None:
+def _make(session: Session, *names: str, model: str = "") -> None:
     assert session.project is not None
     for name in names:
         monitor = Monitor(
             name=name, readout=Readout(index="main", features=[3], pool="max"), threshold=2.0,
             made="feature 3", places=["blocks.0.hook_resid_post"], promise=PROMISE, corpus="c",
-            corpus_digest="", context_size=64, bos=True, settings="{}", created="",
+            model=model, corpus_digest="", context_size=64, bos=True, settings="{}", created="",
         )  # fmt: skip
         path = session.project.monitor_path(name)
         path.parent.mkdir(exist_ok=True)
@@ -68,6 +68,15 @@ def test_chosen_monitors__read_along_and_are_forgotten_with_their_files(
     session.project.monitor_path("other").unlink()
     session.contentsChanged.emit()
     assert panel.monitors.chosen == ["m", "third"]
+
+
+def test_monitor_of_another_model__is_not_offered(panel: SteeringPanel, session: Session) -> None:
+    _make(session, "m", model="another/model")
+    panel.monitors.choose(["m"])
+    assert panel.monitors.chosen == []
+    panel.monitors._fill()
+    (action,) = panel.monitors.button.menu().actions()
+    assert (action.text(), action.isEnabled()) == ("m (of another model)", False)
 
 
 def test_scores__are_drawn_with_hits_and_the_promise(
