@@ -40,6 +40,7 @@ KINDS = (
     "scan",
     "lens",
     SET_FILE,
+    "monitor",
 )
 _OF = {"lens": "of "}
 """Before the name of what is called after something else."""
@@ -78,6 +79,7 @@ def item_path(project: Project, kind: str, name: str) -> Path:
         "scan": project.scan_path,
         "lens": project.lens_path,
         SET_FILE: project.concept_file,
+        "monitor": project.monitor_path,
     }
     return paths[kind](name)
 
@@ -98,6 +100,7 @@ def deletion_question(project: Project, kind: str, name: str) -> str:
         "scan": "its figures; the dictionaries and concept sets stay",
         "lens": "the averaged Jacobians of the model, which can be measured again",
         SET_FILE: "its texts; scans that have looked for it stay",
+        "monitor": "what it reads, its threshold and its promise; hits stay",
     }[kind]
     called = f"{_OF.get(kind, '')}“{_called(project, kind, name)}”"
     return (
@@ -128,6 +131,11 @@ def _paths(project: Project, kind: str, name: str) -> list[Path]:
         return [path, view_path(path)]
     if kind == "scan":
         return [path, kept_folder(path)]
+    if kind == "monitor":
+        # numpy: the window is shown before it is there
+        from sae_desktop.safety.monitors.file import tensors_of
+
+        return [path, *tensors_of(path)]
     if kind != "index":
         return [path]
     return [path, firings_folder(path), unfinished_folder(path), *beside_index(path)]

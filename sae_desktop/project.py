@@ -60,7 +60,7 @@ class Project:
     presets/<name>.json           steering kept under a name
     monitors/<name>.json          what is watched, above which score it fires, what was promised;
                                   <name>.<digest>.safetensors: a direction, scores of calibration
-    hits/<name>.jsonl             where monitors fired
+    hits/<name>.jsonl, .json      where monitors fired, and what became of the run
     steering.jsonl                every steered run
     notes.sqlite                  labels and notes
     requests.sqlite               what was asked of models, and their answers

@@ -16,7 +16,7 @@ from sae_desktop.safety.monitors.config import (
 )
 from sae_desktop.safety.monitors.file import Monitor
 from sae_desktop.words.amounts import share_text
-from sae_desktop.words.monitor_text import promise_text
+from sae_desktop.words.monitor_text import promise_text, searched_text, winner_text
 from sae_desktop.words.store_text import plural
 
 _SHOWN = 20
@@ -30,7 +30,7 @@ def calibrated(result: CalibrateMonitorResult) -> str:
         *result.notes,
     ]
     if result.power:
-        lines += ["", _power(result.power), f"{result.best} caught most."]
+        lines += ["", _power(result.power), winner_text(result.power)]
     return "\n".join(lines)
 
 
@@ -95,7 +95,7 @@ def _monitor(one: Monitor) -> str:
         promise_text(one.promise),
         f"Calibrated on {one.corpus} ({one.corpus_digest[:12]}), {one.created}.",
     ]
-    return "\n".join(lines + ([_power(one.power)] if one.power else []))
+    return "\n".join(lines + ([_power(one.power), winner_text(one.power)] if one.power else []))
 
 
 def exported(result: ExportMonitorResult) -> str:
@@ -118,23 +118,21 @@ def mitigated(result: MitigateResult) -> str:
     ]
     heads = ("steering", "shown", "removed", "loss added", "of the loss", "KL", "refused", "works")
     lines = [table(heads, rows, left={0}), f"Plain loss: {result.plain_loss:.3f} nats per token."]
-    if result.attacks:
-        low, high = result.won_share
-        lines.append(
-            f"Searched prompts won the behaviour back in {result.won} of {len(result.attacks)} "
-            f"({low:.0%}–{high:.0%})."
-        )
+    for searched in result.searched:
+        lines.append(searched_text(searched))
         lines += [
             f"  {one.prompt[:60]}: {one.by or 'not won back'} after {one.tries} tries"
             + (f" ({visible_token(one.found)})" if one.won else "")
-            for one in result.attacks
+            for one in searched.attacks
         ]
     return "\n".join([*lines, *result.notes])
 
 
 def _figure(one: Figure) -> str:
-    return f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
+    ends = "" if one.low is None else f" ({one.low:.3f} to {one.high:.3f})"
+    return f"{one.value:.3f}{ends}"
 
 
 def _shares(one: Figure) -> str:
-    return f"{one.value:.1%} ({one.low:.1%} to {one.high:.1%})"
+    ends = "" if one.low is None else f" ({one.low:.1%} to {one.high:.1%})"
+    return f"{one.value:.1%}{ends}"

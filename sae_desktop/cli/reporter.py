@@ -39,6 +39,9 @@ class Reporter(Protocol):
     def stage(self, title: str) -> None:
         """Show that another job of the same command begins."""
 
+    def heard(self, data: msgspec.Struct) -> None:
+        """Hand over what happened while a command runs, for programs alone."""
+
     def result(self, result: Any, render: Render) -> None:
         """Show the result; `render` turns it into text for a person."""
 
@@ -83,6 +86,9 @@ class JsonReporter:
 
     def stage(self, title: str) -> None:
         self._line({"stage": title})
+
+    def heard(self, data: msgspec.Struct) -> None:
+        self._line({"output": data})
 
     def result(self, result: Any, render: Render) -> None:
         del render
@@ -140,6 +146,9 @@ class TextReporter:
     def stage(self, title: str) -> None:
         self._title, self._task = visible(title), None
         self.note(title)
+
+    def heard(self, data: msgspec.Struct) -> None:
+        del data
 
     def result(self, result: Any, render: Render) -> None:
         self.close()

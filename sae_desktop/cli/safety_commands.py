@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from sae_desktop.cli import EXIT_FAILED, monitor_text
@@ -13,9 +15,11 @@ from sae_desktop.cli.config_options import Choice, Settings, option, with_option
 from sae_desktop.cli.console import say
 from sae_desktop.cli.monitor_commands import texts_of
 from sae_desktop.cli.options import DeviceOption, IndexOption, JsonOption, ProjectArgument
+from sae_desktop.cli.reporter import make_reporter
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.described import default
 from sae_desktop.engine.environment import prepare_environment
+from sae_desktop.engine.explain import explain
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.project import Project, existing
@@ -27,6 +31,7 @@ from sae_desktop.steering.presets import check_preset, read_preset
 
 _NO_NUMBERS: list[int] = []
 _NO_TEXTS: list[str] = []
+_READ = 4096
 _COST = ("corpus", "subset", "split", "text_column", "seed", "documents", "tries", "attacked")
 
 
@@ -166,8 +171,20 @@ def serve(
     ),
     at_once: Annotated[int, option(ServeConfig, "at_once")] = default(ServeConfig, "at_once"),
     device: DeviceOption = "auto",
+    until_input_ends: Annotated[
+        bool,
+        typer.Option(
+            "--until-input-ends",
+            help="End when standard input does, which another program keeps open.",
+        ),
+    ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Say where it answers as one line of JSON.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Say where it answers as one line of JSON; each request is a line on standard "
+            "error.",
+        ),
     ] = False,
 ) -> None:
     """Serve a model, steered and watched, to programs that speak as to OpenAI’s servers.
@@ -182,12 +199,23 @@ def serve(
         project=str(project or ""), model=model, preset=steering, index=index, monitors=monitor,
         host=host, port=port, at_once=at_once, device=device,
     )  # fmt: skip
+    reporter = make_reporter("", as_json=as_json)
     try:
-        found = ServedModel(config)
-    except UserError as error:
-        say(error)
+        found = ServedModel(config, reporter.heard)
+    except Exception as error:
+        reporter.error(explain(error, None))
         raise typer.Exit(EXIT_FAILED) from None
-    typer.echo(
-        msgspec.json.encode(found.served).decode() if as_json else spoken(found.served, host)
-    )
-    found.run()
+    reporter.result(found.served, lambda served: spoken(served, host))
+    found.run(_end_with_input if until_input_ends else None)
+
+
+def _end_with_input(end: Callable[[], None]) -> None:
+    """Have `end` called once nobody holds standard input open any more."""
+
+    def wait() -> None:
+        # Not through sys.stdin, whose lock would be held when the interpreter ends.
+        while os.read(0, _READ):
+            pass
+        end()
+
+    threading.Thread(target=wait, name="standard input", daemon=True).start()

@@ -42,6 +42,7 @@ class Deletable(StrEnum):
     CALIBRATION = "calibration"
     SCAN = "scan"
     LENS = "lens"
+    MONITOR = "monitor"
 
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
@@ -76,6 +77,7 @@ def deleted(project: Project, kind: str, name: str, *, yes: bool) -> dict[str, A
         "calibration": project.calibrations,
         "scan": project.scans,
         "lens": project.lenses,
+        "monitor": project.monitors,
     }
     existing("activation store" if kind == "store" else kind, name, there[kind]())
     confirm(deletion_question(project, kind, name), f"The {kind} “{name}” was not deleted.", yes)

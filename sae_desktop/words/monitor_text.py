@@ -2,20 +2,145 @@
 
 from __future__ import annotations
 
-from sae_desktop.safety.monitors.config import Promise
+import math
+from collections.abc import Sequence
+
+from sae_desktop.safety.mitigation.config import Searched
+from sae_desktop.safety.monitors.config import Made, Method, Power, Promise, Unit
+from sae_desktop.safety.monitors.guarantee import least_blocks, most_single
+from sae_desktop.words.amounts import exact_count
+
+UNITS: dict[Unit, str] = {
+    "token": "tokens", "message": "messages", "conversation": "conversations",
+}  # fmt: skip
+MADE: dict[Made, str] = {
+    "features": "Features of a dictionary",
+    "classifier": "A sparse classifier on features",
+    "difference": "A difference of means of raw activations",
+    "probe": "A probe on raw activations",
+}
+_PLACES = 6
+
+
+def rate_words(rate: float) -> str:
+    """Return a rate without idle zeros: “1%”, “0.25%”."""
+    return f"{round(100 * rate, _PLACES):g}%"
 
 
 def promise_text(promise: Promise) -> str:
     """Return what a threshold keeps, and on how much text that rests, in sentences."""
-    units = {"token": "tokens", "message": "messages", "conversation": "conversations"}
     role = f" of the role {promise.role}" if promise.role else ""
     if promise.method == "conformal":
         sure = "on average over calibration texts"
     else:
         sure = f"with a confidence of {promise.confidence:.0%}"
     return (
-        f"Of ordinary {units[promise.unit]}{role}, at most {promise.rate:.2%} fire, {sure}, as "
+        f"Of ordinary {UNITS[promise.unit]}{role}, at most {promise.rate:.2%} fire, {sure}, as "
         f"far as they are such as the {promise.blocks:,} documents or chats of calibration; each "
         f"counts once, whatever its length, since what lies in one depends on one another. "
         f"{promise.firing:.4g} of them fired, for which the bound is {promise.bound:.2%}."
+    )
+
+
+def promise_line(promise: Promise) -> str:
+    """Return a promise in a few words: “at most 1% of messages”."""
+    role = f" of the role {promise.role}" if promise.role else ""
+    return f"at most {rate_words(promise.rate)} of {UNITS[promise.unit]}{role}"
+
+
+def needed_text(
+    rate: float, confidence: float, method: Method, unit: Unit, documents: int, most: int = 0
+) -> tuple[str, bool]:
+    """Return how much text a promise takes beside how much there is, and whether that is enough.
+
+    `documents`: of the corpus; below 0: not counted. `most`: read at most; 0: all.
+    """
+    needed = least_blocks(rate, 1 - confidence, method)
+    sure = "" if method == "conformal" else f" with a confidence of {confidence:.0%}"
+    takes = (
+        f"At most {rate_words(rate)} per {unit}{sure} takes at least "
+        f"{exact_count(needed)} documents or chats"
+    )
+    if documents < 0:
+        return f"{takes}. How many this text has is not counted before it is read.", True
+    read = min(documents, most) if most else documents
+    has = f"this text has {exact_count(documents)}"
+    if read < documents:
+        has += f", of which {exact_count(read)} are read"
+    if read >= needed:
+        told = f"{takes}; {has}."
+        if unit != "token" and method == "bound":
+            firing = most_single(read, rate, 1 - confidence)
+            told += (
+                f" If each has one {unit}, up to {firing} may fire: the more there are, the lower "
+                "the threshold can be."
+            )
+        return told, True
+    backed = _backed(read, confidence, method)
+    return f"{takes}; {has}, which can back {rate_words(backed)} at least.", False
+
+
+def _backed(documents: int, confidence: float, method: Method) -> float:
+    """Return the least rate that so many documents can back, in steps of 0.01%."""
+    found = max(documents, 1)
+    if method == "conformal":
+        least = 1 / (found + 1)
+    else:
+        least = -math.expm1(math.log(1 - confidence) / found)
+    return min(math.ceil(least * 10_000) / 10_000, 1.0)
+
+
+def power_line(power: Sequence[Power]) -> str:
+    """Return what a monitor catches, in a few words; nothing where it was not measured."""
+    if not power:
+        return "power not measured"
+    own = power[0]
+    low, high = own.exact
+    return f"catches {own.caught} of {own.of} ({low:.0%}–{high:.0%})"
+
+
+def winner_text(power: Sequence[Power]) -> str:
+    """Return who caught most on the same texts, in a sentence, also where a cheap way did."""
+    if not power:
+        return (
+            "Power was not measured: there were no texts of the concept. Calibrate it with a "
+            "concept set, or with texts of your own."
+        )
+    own, rivals = power[0], power[1:]
+    top = max(rivals, key=lambda one: (one.caught, -one.near_misses), default=None)
+    catches = f"It catches {own.caught} of {own.of} texts of the concept"
+    if top is None:
+        return f"{catches}. Nothing cheaper was tried beside it."
+    other = f"{_beginning_lower(top.what)} catches {top.caught}"
+    overlap = own.exact[0] <= top.exact[1] and top.exact[0] <= own.exact[1]
+    unsure = " With so few texts the two intervals overlap: the order may be chance." * overlap
+    if top.caught > own.caught:
+        return (
+            f"The cheaper way wins: {other}, this monitor {own.caught} of {own.of}, at the same "
+            f"promise on the same texts.{unsure}"
+        )
+    if top.caught == own.caught:
+        return f"{catches}, and {other}: as many at the same promise, on the same texts."
+    return f"{catches}; the best cheap way, {other}, at the same promise.{unsure}"
+
+
+def _beginning_lower(what: str) -> str:
+    return what[:1].lower() + what[1:]
+
+
+def searched_text(searched: Searched) -> str:
+    """Return how much of what was stopped was won back, in a sentence."""
+    low, high = searched.share
+    return (
+        f"Steering {searched.way}: searched prompts won the behaviour back in {searched.won} of "
+        f"{len(searched.attacks)} ({low:.0%}–{high:.0%})."
+    )
+
+
+def set_text(on: int, off: int, positives: int, negatives: int) -> str:
+    """Return how many texts of a concept set are learnt from, and how many it is tried on."""
+    return (
+        f"{exact_count(on)} texts of the concept and {exact_count(off)} near misses to learn from; "
+        f"{exact_count(positives)} and {exact_count(negatives)} others, of other templates, to "
+        "measure power on."
     )

@@ -76,20 +76,24 @@ def mean_of_shares(one: Interval, other: Interval) -> Interval:
     return Interval(value, max(value - down, 0.0), min(value + up, 1.0))
 
 
-def bootstrap_mean(ratings: Array, most: float, seed: int = 0) -> Interval:
-    """Return the mean of ratings between 0 and `most`, with a bootstrap interval.
+def bootstrap_mean(ratings: Array, most: float | None = None, seed: int = 0) -> Interval:
+    """Return the mean of values with a bootstrap interval.
 
-    A percentile bootstrap is too narrow for a few items, and has no width where they are all
-    alike. So the quantiles are those of Student's t, scaled as Hesterberg (2015) does, and each
-    resample has one item more at either end of the scale, half a vote each.
+    `most`: the values lie between 0 and it; None: they have no bounds. A percentile bootstrap is
+    too narrow for a few items, and has no width where they are all alike. So the quantiles are
+    those of Student's t, scaled as Hesterberg (2015) does, and with bounds each resample has one
+    item more at either end of the scale, half a vote each. Of a single value without bounds
+    nothing is known but itself: its interval is without end.
     """
     n = len(ratings)
     if n == 0:
         return NONE
+    if n == 1 and most is None:
+        return Interval(float(ratings[0]), -math.inf, math.inf)
     rng = np.random.default_rng(seed)
-    drawn = rng.choice(ratings, (RESAMPLES, n)).sum(1)
-    ends = rng.integers(0, 2, RESAMPLES) * most
-    means = (drawn + ends) / (n + 1)
+    sums = rng.choice(ratings, (RESAMPLES, n)).sum(1)
+    count, ends = (n, 0.0) if most is None else (n + 1, rng.integers(0, 2, RESAMPLES) * most)
+    means = (sums + ends) / count
     low, high = np.quantile(means, tails(n))
     value = float(ratings.mean())
     return Interval(value, min(float(low), value), max(float(high), value))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from sae_desktop.jobs import JobContext
+from sae_desktop.labels.judging.measures import bootstrap_mean
 from sae_desktop.safety.mitigation.config import Figure
 from sae_desktop.safety.mitigation.ways import Ways
-from sae_desktop.safety.monitors.intervals import bootstrap
 from sae_desktop.steering.config import PLAIN, Variant
 
 
@@ -51,6 +53,7 @@ def costs(
 
 
 def figure(values: Sequence[float], seed: int) -> Figure:
-    """Return a mean over documents with its interval."""
-    low, high = bootstrap(values, seed)
-    return Figure(value=sum(values) / max(len(values), 1), low=low, high=high)
+    """Return a mean over documents with its interval; a single document has none."""
+    mean, low, high = bootstrap_mean(np.asarray(values, np.float64), seed=seed)
+    ends = (low, high) if math.isfinite(low) and math.isfinite(high) else (None, None)
+    return Figure(value=mean, low=ends[0], high=ends[1])

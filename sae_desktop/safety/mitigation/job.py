@@ -14,13 +14,21 @@ from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project
 from sae_desktop.safety.mitigation.adaptive import WORDINGS, Attacked, attack
 from sae_desktop.safety.mitigation.behaviour import Shows, Written, refuses, shows_target, write
-from sae_desktop.safety.mitigation.config import MitigateConfig, MitigateResult, Outcome, WonBack
+from sae_desktop.safety.mitigation.config import (
+    REFUSALS_TOLD,
+    Figure,
+    MitigateConfig,
+    MitigateResult,
+    Outcome,
+    Searched,
+)
 from sae_desktop.safety.mitigation.cost import Cost, costs, figure
-from sae_desktop.safety.mitigation.ways import Ways, all_ways, gates_of
+from sae_desktop.safety.mitigation.ways import GATED, UNGATED, Ways, all_ways, gates_of
 from sae_desktop.safety.monitors.file import read_monitor
 from sae_desktop.safety.monitors.intervals import wilson
 from sae_desktop.safety.monitors.scoring import Scorer, unit_scores
 from sae_desktop.safety.monitors.texts import Documents, ReadText, Watched
+from sae_desktop.steering.config import Variant
 from sae_desktop.steering.job import prompt_ids
 from sae_desktop.steering.prepare import Preparer
 from sae_desktop.steering.ready_gates import monitor_reader
@@ -87,13 +95,16 @@ class _Test:
                           open_on[variant.name])
             for n, variant in enumerate(variants)
         ]  # fmt: skip
-        attacks = self._attacks(written, shown)
-        won = sum(one.won for one in attacks)
+        searched = [
+            self._searched(variant, written[0], shown[0], shown[n])
+            for n, variant in enumerate(variants)
+            if config.tries and variant.name in (GATED, UNGATED)
+        ]
         pairs = zip(config.prompts, written[0], written[1], strict=True)
         return MitigateResult(
             outcomes=outcomes,
             plain_loss=sum(found[0].loss) / len(found[0].loss),
-            attacks=attacks, won=won, won_share=wilson(won, len(attacks)),
+            searched=[one for one in searched if one.attacks],
             examples=[(p, a.text, b.text) for p, a, b in pairs if a.text != b.text][:_EXAMPLES],
             notes=self._notes(shown[0]),
         )  # fmt: skip
@@ -134,36 +145,39 @@ class _Test:
         refused: int, open_share: float,
     ) -> Outcome:  # fmt: skip
         seed = self._config.seed
-        gone = [float(not now) for now, then in zip(shown, before, strict=True) if then]
+        gone = [not now for now, then in zip(shown, before, strict=True) if then]
         added = [a - b for a, b in zip(cost.loss, plain.loss, strict=True)]
         mean = max(sum(plain.loss) / len(plain.loss), 1e-12)
         return Outcome(
             name=name, shown=sum(shown), of=len(shown), share=wilson(sum(shown), len(shown)),
-            removed=figure(gone, seed) if gone else None, loss=figure(added, seed),
+            removed=_share(gone) if gone else None, loss=figure(added, seed),
             loss_share=figure([one / mean for one in added], seed), kl=figure(cost.kl, seed),
             refused=refused, harmless=len(self._harmless), open_share=open_share,
         )  # fmt: skip
 
     # ------------------------------------------------------------------ won back
-    def _attacks(
-        self, written: Sequence[Sequence[Written]], shown: Sequence[Sequence[bool]]
-    ) -> list[WonBack]:
+    def _searched(
+        self, variant: Variant, plain: Sequence[Written], before: Sequence[bool],
+        after: Sequence[bool],
+    ) -> Searched:  # fmt: skip
+        """Search prompts whose behaviour a variant stopped, what it has as conditions included."""
         config = self._config
-        stopped = [n for n, (a, b) in enumerate(zip(shown[0], shown[1], strict=True))
-                   if a and not b and written[0][n].ids]  # fmt: skip
-        chosen = stopped[: config.attacked] if config.tries else []
+        stopped = [n for n, (a, b) in enumerate(zip(before, after, strict=True))
+                   if a and not b and plain[n].ids]  # fmt: skip
+        chosen = stopped[: config.attacked]
         found = []
         for number, n in enumerate(chosen):
             self._context.progress(number, len(chosen), "prompts", "Trying to win it back")
             text, ids = config.prompts[n], self._prompts[n]
             asked = Attacked(text, ids, self._wordings(text), self._place(text, ids))
             found.append(attack(
-                self._ways, config.variant, asked, written[0][n].ids,
+                self._ways, variant, asked, plain[n].ids,
                 self._shows, config.sampling, config.tries, config.seed + n, self._context,
             ))  # fmt: skip
         if chosen:
             self._context.progress(len(chosen), len(chosen), "prompts", "Trying to win it back")
-        return found
+        won = sum(one.won for one in found)
+        return Searched(way=variant.name, attacks=found, won=won, share=wilson(won, len(found)))
 
     def _wordings(self, text: str) -> list[tuple[str, list[int]]]:
         """Return a prompt in other words, those that leave room for what is written."""
@@ -188,7 +202,14 @@ class _Test:
                          "nothing is there to be stopped.")  # fmt: skip
         if not self._config.tries:
             notes.append("No prompt was searched: nothing is said of how it is won back.")
+        if self._harmless:
+            notes.append(REFUSALS_TOLD)
         return notes
+
+
+def _share(gone: Sequence[bool]) -> Figure:
+    low, high = wilson(sum(gone), len(gone))
+    return Figure(value=sum(gone) / len(gone), low=low, high=high)
 
 
 def _check(config: MitigateConfig) -> None:

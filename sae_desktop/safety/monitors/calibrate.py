@@ -24,7 +24,14 @@ from sae_desktop.safety.monitors.config import (
     Power,
     Promise,
 )
-from sae_desktop.safety.monitors.file import SCORES, Monitor, read_monitor, save_monitor
+from sae_desktop.safety.monitors.file import (
+    NEGATIVES,
+    POSITIVES,
+    SCORES,
+    Monitor,
+    read_monitor,
+    save_monitor,
+)
 from sae_desktop.safety.monitors.fitting import Learnt, Texts, learn, rivals
 from sae_desktop.safety.monitors.guarantee import Threshold, TooShortError, choose
 from sae_desktop.safety.monitors.intervals import exact, wilson
@@ -73,6 +80,7 @@ class _Calibration:
         self._around = plan.prefix, plan.suffix, size
         self._sides = checked_sides(project, config)
         self._notes: list[str] = []
+        self._tried: dict[str, list[float]] = {}
         pool: Pool = "token" if config.unit == "token" else config.pool
         self._base = Readout(index=config.index, site=config.site, pool=pool)
         self._watched = Watched(config.unit, config.role)
@@ -205,6 +213,7 @@ class _Calibration:
                 for own, of_way in zip(best, group, strict=True):
                     own.extend(float(s.max()) for s in of_way if len(s))
             found.append(best)
+        self._tried = {POSITIVES: found[0][0], NEGATIVES: found[1][0]}
         return [
             _power(way.what, threshold.value, found[0][number], found[1][number])
             for number, (way, threshold) in enumerate(zip(ways, thresholds, strict=True))
@@ -233,6 +242,7 @@ class _Calibration:
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
         tensors = {SCORES: np.array([b.max() for b in blocks if len(b)], np.float32)}
+        tensors |= {side: np.array(own, np.float32) for side, own in self._tried.items()}
         if way.direction_I is not None:
             tensors[DIRECTION] = way.direction_I.float().cpu().numpy()
         save_monitor(self._project, monitor, tensors)

@@ -196,6 +196,9 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     before: str
     text: str
     after: str
+    tokens: list[str] = []
+    """The same tokens one by one; `scores` are their own."""
+    scores: list[float] = []
     at: str = ""
     """When it was, of what was served (ISO 8601)."""
 

@@ -27,6 +27,8 @@ SCHEMA_VERSION = 1
 _DIGITS = 12
 SCORES = "calibration_scores"
 """(n,) float32: the highest score of each block of calibration; of drift, what is compared."""
+POSITIVES, NEGATIVES = "positive_scores", "near_miss_scores"
+"""(n,) float32: the highest score of each text that power was measured on."""
 
 
 class Monitor(GateSource, frozen=True, kw_only=True):
@@ -70,13 +72,13 @@ def save_monitor(project: Project, monitor: Monitor, tensors: dict[str, Array]) 
         write_bytes(path.with_name(own), data)
         told = msgspec.structs.replace(monitor, tensors=own)
         write_bytes(path, msgspec.json.format(msgspec.json.encode(told)))
-        for other in _tensors_of(path):
+        for other in tensors_of(path):
             if other.name != own:
                 other.unlink()
     return path
 
 
-def _tensors_of(path: Path) -> list[Path]:
+def tensors_of(path: Path) -> list[Path]:
     """Return the files of tensors of a monitor: one, but after a process was killed."""
     form = re.compile(re.escape(path.stem) + rf"\.[0-9a-f]{{{_DIGITS}}}\.safetensors")
     return [file for file in path.parent.iterdir() if form.fullmatch(file.name)]
@@ -104,14 +106,20 @@ def read_monitor(project: Project, name: str) -> Monitor:
 
 def calibration_scores(project: Project, monitor: Monitor) -> Array:
     """Return the highest score of each block of a monitor's calibration; none where it has none."""
+    return kept_scores(project, monitor)[SCORES]
+
+
+def kept_scores(project: Project, monitor: Monitor) -> dict[str, Array]:
+    """Return the highest score of each text of SCORES, POSITIVES and NEGATIVES; none: empty."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
         found = load_file(project.monitor_path(monitor.name).with_name(monitor.tensors))
     except (OSError, ValueError, SafetensorError):
-        return np.zeros(0, np.float32)
-    return found.get(SCORES, np.zeros(0, np.float32))
+        found = {}
+    none = np.zeros(0, np.float32)
+    return {name: found.get(name, none) for name in (SCORES, POSITIVES, NEGATIVES)}
 
 
 class _Version(msgspec.Struct):

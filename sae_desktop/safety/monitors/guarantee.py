@@ -65,6 +65,21 @@ def least_blocks(rate: float, delta: float, method: Method) -> int:
     return math.ceil(math.log(delta) / math.log1p(-rate) - _ROUNDING)
 
 
+def most_single(blocks: int, rate: float, delta: float) -> int:
+    """Return of how many blocks, of one unit each, it may fire; −1: there are too few of them.
+
+    The largest k with P(Bin(blocks, rate) ≤ k) ≤ delta.
+    """
+    log_rate, log_rest = math.log(rate), math.log1p(-rate)
+    below = 0.0
+    for k in range(math.floor(rate * blocks) + 1):
+        ways = math.lgamma(blocks + 1) - math.lgamma(k + 1) - math.lgamma(blocks - k + 1)
+        below += math.exp(ways + k * log_rate + (blocks - k) * log_rest)
+        if below > delta:
+            return k - 1
+    return math.floor(rate * blocks)
+
+
 def choose(
     blocks: Sequence[Array], rate: float, delta: float, method: Method = "bound"
 ) -> Threshold:
@@ -124,12 +139,9 @@ def _most_firing(count: int, rate: float, delta: float, method: Method, *, singl
     """Return up to which sum of shares the promise holds; at least 0 where there are enough."""
     if method == "conformal":
         return max(rate * (count + 1) - 1, 0.0)
-    low, high = 0.0, rate * count
     if single:
-        from scipy.stats import binom
-
-        kept = np.flatnonzero(binom.cdf(np.arange(int(high) + 1), count, rate) <= delta)
-        return float(kept[-1]) if len(kept) else 0.0
+        return float(max(most_single(count, rate, delta), 0))
+    low, high = 0.0, rate * count
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         if _chance(middle, count, rate, single=False) <= delta:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from sae_desktop.labels.judging.measures import bootstrap_mean
 from sae_desktop.labels.judging.measures import wilson as _wilson
 
 LEVEL = 0.95
-_RESAMPLES = 2000
 
 
 def wilson(right: int, of: int) -> tuple[float, float]:
@@ -31,11 +30,9 @@ def exact(right: int, of: int, level: float = LEVEL) -> tuple[float, float]:
     return low, high
 
 
-def bootstrap(values: Sequence[float], seed: int = 0, level: float = LEVEL) -> tuple[float, float]:
-    """Return the percentile interval of a mean over texts that are drawn again."""
-    held: Any = np.asarray(values, np.float64)
-    if not len(held):
-        return float("nan"), float("nan")
-    draws = np.random.default_rng(seed).integers(0, len(held), size=(_RESAMPLES, len(held)))
-    low, high = np.quantile(held[draws].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+def mean_of_shares(shares: Sequence[float]) -> tuple[float, float]:
+    """Return the interval of 95% of the mean of documents' shares, documents drawn again."""
+    if not len(shares):
+        return 0.0, 1.0
+    found = bootstrap_mean(np.asarray(shares, np.float64), 1.0)
+    return found.low, found.high

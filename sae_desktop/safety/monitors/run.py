@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,14 +21,13 @@ from sae_desktop.project import Project, checked_name
 from sae_desktop.safety.monitors.config import Hit, MonitorRun, RunMonitorsConfig, RunMonitorsResult
 from sae_desktop.safety.monitors.drift import corrected, drift_p, warning
 from sae_desktop.safety.monitors.file import Monitor, calibration_scores, read_monitor
-from sae_desktop.safety.monitors.intervals import bootstrap, exact
+from sae_desktop.safety.monitors.hits_file import RunRecord, save_run
+from sae_desktop.safety.monitors.intervals import exact, mean_of_shares
 from sae_desktop.safety.monitors.opening import model_of, open_unchanged
 from sae_desktop.safety.monitors.scoring import Scored, Scorer, unit_scores
 from sae_desktop.safety.monitors.texts import Documents, ReadText, Watched, context_of
 from sae_desktop.steering.readers import Reader
 from sae_desktop.steering.ready_gates import monitor_reader
-from sae_desktop.storage.atomic import write_bytes
-from sae_desktop.storage.faults import explained
 
 Array = npt.NDArray[Any]
 
@@ -46,10 +46,10 @@ def run_monitors(config: RunMonitorsConfig, context: JobContext) -> RunMonitorsR
     project = Project.open(config.project)
     names = list(dict.fromkeys(config.monitors))
     monitors = [read_monitor(project, name) for name in names]
-    path = project.hits_path(checked_name(config.name or names[0]))
+    name = checked_name(config.name or names[0])
     lm = model_of(project, monitors[0], config.device)
     settings = _settings(config, monitors, lm)
-    readers = [open_reader(project, name, lm, config.device) for name in names]
+    readers = [open_reader(project, one, lm, config.device) for one in names]
     watchers = [_Watcher(m, r, config.hits) for m, r in zip(monitors, readers, strict=True)]
     plan = plan_windows(lm, settings)
     scorer = Scorer(readers, plan.prefix, plan.suffix, settings.context_size)
@@ -63,14 +63,17 @@ def run_monitors(config: RunMonitorsConfig, context: JobContext) -> RunMonitorsR
         context.progress(done, max(config.documents, done), "documents", "Reading")
     context.progress(done, done, "documents", "Reading")
     hits = [hit for watcher in watchers for hit in watcher.strongest()]
-    with explained(path):
-        path.parent.mkdir(exist_ok=True)
-        write_bytes(path, b"".join(msgspec.json.encode(hit) + b"\n" for hit in hits))
     scores = [calibration_scores(project, monitor) for monitor in monitors]
     p_values = corrected([drift_p(s, w.highest) for s, w in zip(scores, watchers, strict=True)])
+    runs = [w.run(p, s) for w, p, s in zip(watchers, p_values, scores, strict=True)]
+    record = RunRecord(
+        name=name, corpus=config.corpus, corpus_digest=documents.digest, runs=runs,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        kept=len(hits),
+    )  # fmt: skip
+    path = save_run(project, record, hits)
     return RunMonitorsResult(
-        name=path.stem,
-        runs=[w.run(p, s) for w, p, s in zip(watchers, p_values, scores, strict=True)],
+        name=name, runs=runs,
         hits=sorted(hits, key=lambda hit: hit.threshold - hit.score)[:SHOWN],
         kept=len(hits), path=str(path),
     )  # fmt: skip
@@ -143,7 +146,7 @@ class _Watcher:
         promise, shares = self.monitor.promise, self._shares
         rate = float(np.mean(shares)) if shares else 0.0
         single = self.units == len(shares)
-        interval = exact(self.fired, self.units) if single else bootstrap(shares)
+        interval = exact(self.fired, self.units) if single else mean_of_shares(shares)
         return MonitorRun(
             monitor=self.monitor.name, unit=promise.unit, units=self.units, blocks=len(shares),
             fired=self.fired, blocks_fired=sum(share > 0 for share in shares), rate=rate,
@@ -156,11 +159,11 @@ class _Watcher:
         if len(self._hits) == self.most and score <= self._hits[0][0]:
             return
         part = found.parts[place]
-        before, own, after = context_of(names, text, token)
+        around = context_of(names, text, token, found.by_token_S)
         hit = Hit(
             monitor=self.monitor.name, score=score, threshold=self.monitor.threshold,
             document=text.ordinal, title=text.title, source=text.source, role=part.role,
-            message=part.message, token=token, before=before, text=own, after=after,
+            message=part.message, token=token, **around._asdict(),
         )  # fmt: skip
         self._seen += 1
         entry = (score, -self._seen, hit)  # the earlier of equal scores stays

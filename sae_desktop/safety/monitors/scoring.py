@@ -109,9 +109,13 @@ class Scorer:
 class Scored:
     """The units of one text: their scores, and the token that stands for each."""
 
-    def __init__(self, scores: Array, tokens: Array, parts: list[Part]) -> None:
-        """(n,) of n units: scores float64, tokens, and the message that each is in or begins."""
+    def __init__(self, scores: Array, tokens: Array, parts: list[Part], by_token_S: Array) -> None:
+        """(n,) of n units: scores float64, tokens, and the message that each is in or begins.
+
+        `by_token_S`: each token's own score.
+        """
         self.scores, self.tokens, self.parts = scores, tokens, parts
+        self.by_token_S = by_token_S
 
 
 def unit_scores(reader: Reader, found_SK: Tensor, text: ReadText, watched: Watched) -> Scored:
@@ -123,17 +127,17 @@ def unit_scores(reader: Reader, found_SK: Tensor, text: ReadText, watched: Watch
     by_token_S = reader.score(found_SK).double().numpy()
     empty = np.zeros(0, np.int64)
     if not messages:
-        return Scored(np.zeros(0), empty, [])
+        return Scored(np.zeros(0), empty, [], by_token_S)
     runs = [np.arange(part.first, part.last) for part in messages]
     if watched.unit == "token":
         tokens = np.concatenate(runs)
         parts = [part for part, run in zip(messages, runs, strict=True) for _ in run]
-        return Scored(by_token_S[tokens], tokens, parts)
+        return Scored(by_token_S[tokens], tokens, parts, by_token_S)
     if watched.unit == "conversation":
         runs, messages = [np.concatenate(runs)], messages[:1]
     pooled_nK = torch.stack([_pooled(reader, found_SK[torch.from_numpy(run)]) for run in runs])
     best = np.array([run[by_token_S[run].argmax()] for run in runs])
-    return Scored(reader.score(pooled_nK).double().numpy(), best, messages)
+    return Scored(reader.score(pooled_nK).double().numpy(), best, messages, by_token_S)
 
 
 def _pooled(reader: Reader, found_SK: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.text.text_reader import TextReader
 from sae_desktop.language_model.text.text_windows import document_encoder
+from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.safety.monitors.config import Unit
 
 GROUP = 32
@@ -120,10 +121,25 @@ def read_strings(
     return found
 
 
-def context_of(names: Sequence[bytes], text: ReadText, token: int, around: int = 24) -> Any:
-    """Return what stands before a token, the token, and what follows it."""
-    before = b"".join(names[i] for i in text.ids[max(token - around, 0) : token])
-    after = b"".join(names[i] for i in text.ids[token + 1 : token + 1 + around])
-    return tuple(
-        part.decode("utf-8", "replace") for part in (before, names[text.ids[token]], after)
-    )
+class HitContext(NamedTuple):
+    """What stands around a token, as text and token by token."""
+
+    before: str
+    text: str
+    after: str
+    tokens: list[str]
+    scores: list[float]
+    """Of each of `tokens` by itself."""
+
+
+def context_of(
+    names: Sequence[bytes], text: ReadText, token: int, by_token_S: Any, around: int = 24
+) -> HitContext:
+    """Return the tokens around one, with their scores; `by_token_S`: of all of the text."""
+    first, last = max(token - around, 0), min(token + 1 + around, len(text.ids))
+    parts = (text.ids[first:token], [text.ids[token]], text.ids[token + 1 : last])
+    said = [b"".join(names[i] for i in part).decode("utf-8", "replace") for part in parts]
+    return HitContext(
+        said[0], said[1], said[2], [token_text(names[i]) for i in text.ids[first:last]],
+        [float(score) for score in by_token_S[first:last]],
+    )  # fmt: skip

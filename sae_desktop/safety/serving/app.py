@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 import logging
 import math
@@ -16,6 +17,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from sae_desktop.errors import UserError
+from sae_desktop.safety.monitors.config import Hit
+from sae_desktop.safety.monitors.file import Monitor
+from sae_desktop.safety.serving.config import ServedRequest
 from sae_desktop.safety.serving.guard import error_body, user_error_body
 from sae_desktop.safety.serving.hits_log import HitsLog
 from sae_desktop.safety.serving.lab import Lab, Prompt, Writing
@@ -26,14 +30,19 @@ _LOOK_SECONDS = 0.1
 """How often a client that waits for a whole answer is looked for."""
 _GONE = 499
 """What is answered to nobody: the client hung up."""
+Heard = Callable[[ServedRequest], None]
 _log = logging.getLogger(__name__)
 
 
 class Reply:
     """One answer on its way: pieces of text, as they are written by the other thread."""
 
-    def __init__(self, writing: Writing, turns: Turns, hits: HitsLog | None, *, chat: bool) -> None:
-        self.writing, self._hits, self._chat = writing, hits, chat
+    def __init__(
+        self, writing: Writing, turns: Turns, hits: HitsLog | None, heard: Heard | None, *,
+        chat: bool,
+    ) -> None:  # fmt: skip
+        self.writing, self._hits, self._heard, self._chat = writing, hits, heard, chat
+        self._ended = False
         self._pieces: asyncio.Queue[str | Exception | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
@@ -58,14 +67,28 @@ class Reply:
                 if isinstance(piece, Exception):
                     raise piece
                 if piece is None:
+                    self._ended = True
                     return
                 if gone is not None and await gone():
                     return
                 yield piece
         finally:
             self.writing.cancelled = True
+            found = self.writing.hits()
             if self._hits is not None:
-                self._hits.add([hit for _, _, own in self.writing.hits() for hit in own])
+                self._hits.add([hit for _, _, own in found for hit in own])
+            if self._heard is not None:
+                self._heard(self._told_of(found))
+
+    def _told_of(self, found: list[tuple[Monitor, float, list[Hit]]]) -> ServedRequest:
+        return ServedRequest(
+            at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            kind="chat" if self._chat else "text", read=len(self.writing.prompt.ids),
+            written=len(self.writing.written),
+            finish=self.writing.finish if self._ended else "cancelled",
+            fired=[monitor.name for monitor, _, own in found if own],
+            hits=sum(len(own) for _, _, own in found),
+        )  # fmt: skip
 
     def usage(self) -> dict[str, int]:
         asked, written = len(self.writing.prompt.ids), len(self.writing.written)
@@ -120,8 +143,8 @@ class Reply:
         }  # fmt: skip
 
 
-def make_app(lab: Lab, turns: Turns, hits: HitsLog | None) -> FastAPI:
-    """Return the application; `Guard` stands before it."""
+def make_app(lab: Lab, turns: Turns, hits: HitsLog | None, heard: Heard | None = None) -> FastAPI:
+    """Return the application; `Guard` stands before it. `heard` is told of each request."""
     app = FastAPI(title="SAE Desktop", docs_url=None, redoc_url=None, openapi_url=None)
     began = int(time.time())
     listed = {"id": lab.name, "object": "model", "created": began, "owned_by": "sae-desktop"}
@@ -151,7 +174,7 @@ def make_app(lab: Lab, turns: Turns, hits: HitsLog | None) -> FastAPI:
 
     async def _answered(asked: Asked, prompt: Prompt, request: Request, *, chat: bool) -> Response:
         writing = lab.write(prompt, asked.sampling(lab.sampling), asked.stops())
-        reply = Reply(writing, turns, hits, chat=chat)
+        reply = Reply(writing, turns, hits, heard, chat=chat)
         if asked.stream:
             counts = asked.stream_options is not None and asked.stream_options.include_usage
             return StreamingResponse(_events(reply, counts), media_type="text/event-stream")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -42,6 +42,22 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 4
     device: str = "auto"
+
+
+class ServedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request that was answered, told when its text has ended."""
+
+    at: str
+    """ISO 8601."""
+    kind: Literal["chat", "text"]
+    read: int
+    """Tokens of the prompt."""
+    written: int
+    finish: str
+    """stop, length, content_filter where a condition ended it, or cancelled: the client hung up."""
+    fired: list[str] = []
+    """The monitors that fired."""
+    hits: int = 0
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):

@@ -224,11 +224,11 @@ class Writing:
         hits = []
         for place in (scored.scores > monitor.threshold).nonzero()[0].tolist():
             token, part = int(scored.tokens[place]), scored.parts[place]
-            before, at, after = context_of(names, text, token)
+            around = context_of(names, text, token, scored.by_token_S)
             hits.append(Hit(
                 monitor=monitor.name, score=float(scored.scores[place]),
                 threshold=monitor.threshold, document=0, role=part.role, message=part.message,
-                token=token, before=before, text=at, after=after,
+                token=token, **around._asdict(),
             ))  # fmt: skip
         highest = float(scored.scores.max()) if len(scored.scores) else float("-inf")
         return monitor, highest, hits

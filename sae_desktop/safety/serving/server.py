@@ -20,7 +20,7 @@ from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project, existing
 from sae_desktop.safety.monitors.file import Monitor, read_monitor
 from sae_desktop.safety.monitors.opening import model_of, open_unchanged
-from sae_desktop.safety.serving.app import make_app
+from sae_desktop.safety.serving.app import Heard, make_app
 from sae_desktop.safety.serving.config import LOOPBACK, TOKEN_VARIABLE, ServeConfig, Served
 from sae_desktop.safety.serving.guard import Guard
 from sae_desktop.safety.serving.hits_log import HitsLog
@@ -39,8 +39,11 @@ _TOKEN_BYTES = 24
 class ServedModel:
     """A model at an address: bound when it is made, answering while `run` lasts."""
 
-    def __init__(self, config: ServeConfig) -> None:
-        """Raises UserError for what cannot be served, and for an address that cannot be bound."""
+    def __init__(self, config: ServeConfig, heard: Heard | None = None) -> None:
+        """`heard` is told of each request that was answered.
+
+        Raises UserError for what cannot be served, and for an address that cannot be bound.
+        """
         refuse_beyond_limits(config)
         self._socket = bound(config.host, config.port)
         try:
@@ -51,7 +54,7 @@ class ServedModel:
             raise
         token = os.environ.get(TOKEN_VARIABLE) or secrets.token_urlsafe(_TOKEN_BYTES)
         self._turns = Turns(config.at_once)
-        self._app = Guard(make_app(self._lab, self._turns, hits), token)
+        self._app = Guard(make_app(self._lab, self._turns, hits, heard), token)
         host, port = self._socket.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         self.served = Served(

@@ -105,12 +105,13 @@ def test_search__tries_what_was_asked_for_and_tells_what_won(
     target = written(PLAIN, PROMPTS[0])[:2]
     assert target.casefold() not in written(strong, PROMPTS[0]).casefold()
     result = run(watched, strong, targets=[target], tries=40, attacked=1)
-    assert len(result.attacks) == 1
-    attack = result.attacks[0]
+    assert [one.way for one in result.searched] == [GATED, UNGATED]
+    assert [len(one.attacks) for one in result.searched] == [1, 1]
+    attack = result.searched[0].attacks[0]
     assert attack.prompt == PROMPTS[0]
     assert 20 <= attack.tries <= 40 or attack.won
     assert attack.won == bool(attack.by)
-    assert (result.won, attack.gain >= 0) == (int(attack.won), True)
+    assert (result.searched[0].won, attack.gain >= 0) == (int(attack.won), True)
     if attack.by == "another wording":
         assert target.casefold() in written(strong, attack.found).casefold()
 
