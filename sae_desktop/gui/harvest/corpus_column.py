@@ -12,8 +12,8 @@ from sae_desktop.corpus.config import CorpusDescription, CorpusSettings, Describ
 from sae_desktop.corpus.names import ENDINGS
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.exchange.recognise import dialog_filter
+from sae_desktop.gui.forms.source_choice import SourceChoice, SourceOption
 from sae_desktop.gui.harvest.corpus_fields import CorpusFields
-from sae_desktop.gui.harvest.source_choice import SourceChoice, SourceOption
 from sae_desktop.gui.harvest.window_preview import WindowPreviews
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button, set_property

@@ -11,9 +11,9 @@ from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.exchange.recognise import dialog_filter
 from sae_desktop.file_kinds import FILE_KINDS
+from sae_desktop.gui.forms.source_choice import SourceChoice, SourceOption
 from sae_desktop.gui.harvest.meter import Meter
 from sae_desktop.gui.harvest.model_code import ModelCode
-from sae_desktop.gui.harvest.source_choice import SourceChoice, SourceOption
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button, set_property

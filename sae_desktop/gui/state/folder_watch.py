@@ -19,6 +19,8 @@ _FOLDERS = (
     "changes",
     "scans",
     "lenses",
+    "monitors",
+    "hits",
 )
 _SETTLE_MS = 1_000
 """A folder that has just changed is still being synced: looking into it at once would wait."""

@@ -13,11 +13,11 @@ from pytestqt.qtbot import QtBot
 
 from sae_desktop.errors import UserError
 from sae_desktop.gui.explore.signed_bars import SignedBars
+from sae_desktop.gui.forms.source_choice import SourceChoice, SourceOption
 from sae_desktop.gui.frame.app import make_application
 from sae_desktop.gui.harvest.labelled_field import LabelledField
 from sae_desktop.gui.harvest.meter import Meter
 from sae_desktop.gui.harvest.norm_histogram import NormHistogram
-from sae_desktop.gui.harvest.source_choice import SourceChoice, SourceOption
 from sae_desktop.gui.harvest.throughput_plot import ThroughputPlot
 from sae_desktop.gui.harvest.window_preview import WindowPreviews
 from sae_desktop.gui.parts import theme
