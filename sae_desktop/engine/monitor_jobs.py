@@ -42,8 +42,7 @@ MONITOR_JOBS: dict[type[msgspec.Struct], JobKind] = {
     MitigateConfig: JobKind(
         "sae_desktop.safety.mitigation.job:mitigate",
         MitigateResult,
-        "Test the steering",
+        "Test steering under a condition",
         "",
-        quiet=True,
     ),
 }

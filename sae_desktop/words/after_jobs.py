@@ -50,6 +50,7 @@ from sae_desktop.safety.change.config import (
     CompareCheckpointsConfig,
     WatchConfig,
 )
+from sae_desktop.safety.mitigation.config import MitigateConfig
 from sae_desktop.safety.monitors.config import (
     CalibrateMonitorConfig,
     ExportMonitorConfig,
@@ -148,6 +149,7 @@ NO_STEP: dict[type[msgspec.Struct], str] = {
     CalibrateMonitorConfig: "Its answer says what was promised and what is caught.",
     RunMonitorsConfig: "Its answer holds the hits.",
     ExportMonitorConfig: "Its answer names the folder.",
+    MitigateConfig: "Its answer is all there is: what it stops, what it costs, what wins it back.",
 }
 """Kind of job → why nothing is offered after it."""
 

@@ -6,9 +6,21 @@ import math
 from collections.abc import Sequence
 
 from sae_desktop.safety.mitigation.config import Searched
-from sae_desktop.safety.monitors.config import Made, Method, Power, Promise, Unit
+from sae_desktop.safety.monitors.config import (
+    Hit,
+    Made,
+    Method,
+    MonitorRun,
+    Power,
+    Promise,
+    Unit,
+)
+from sae_desktop.safety.monitors.file import Monitor
 from sae_desktop.safety.monitors.guarantee import least_blocks, most_single
-from sae_desktop.words.amounts import exact_count
+from sae_desktop.safety.monitors.hits_file import RunRecord
+from sae_desktop.safety.monitors.listing import MonitorItem
+from sae_desktop.words.amounts import MINUS, exact_count, share_text
+from sae_desktop.words.source_titles import corpus_title, model_title
 
 UNITS: dict[Unit, str] = {
     "token": "tokens", "message": "messages", "conversation": "conversations",
@@ -144,3 +156,102 @@ def set_text(on: int, off: int, positives: int, negatives: int) -> str:
         f"{exact_count(positives)} and {exact_count(negatives)} others, of other templates, to "
         "measure power on."
     )
+
+
+POWER_HEADS = (
+    ("Watched by", "This monitor, and cheaper ways that were calibrated on the same text."),
+    ("Threshold", "Each has one of its own, for the same promise."),
+    ("Caught", "Of the texts of the concept, how many fire."),
+    ("95%", "Interval of the share caught (Clopper–Pearson)."),
+    (
+        "Near misses",
+        "Of the texts that only look like the concept, how many fire: fewer is better.",
+    ),
+    ("AUROC", ""),
+)
+"""Heads of the table of power, and what they mean."""
+
+
+def power_rows(power: Sequence[Power]) -> tuple[list[list[str]], int]:
+    """Return the cells of the table of power, and which row caught most; −1: not one alone."""
+    rows = [
+        [
+            one.what if number else f"This monitor: {_beginning_lower(one.what)}",
+            f"{one.threshold:.4g}".replace("-", MINUS),
+            f"{one.caught} of {one.of}",
+            f"{one.exact[0]:.0%}–{one.exact[1]:.0%}",
+            f"{one.near_misses} of {one.near_of}",
+            "–" if one.auroc is None else f"{one.auroc:.3f}",
+        ]
+        for number, one in enumerate(power)
+    ]
+    most = max((one.caught for one in power), default=0)
+    best = [number for number, one in enumerate(power) if one.caught == most]
+    return rows, best[0] if len(best) == 1 else -1
+
+
+def plain_promise(promise: Promise, threshold: float) -> str:
+    """Return what a monitor promises in one plain sentence."""
+    role = f" of the role {promise.role}" if promise.role else ""
+    if promise.method == "conformal":
+        sure = "on average over texts of calibration"
+    else:
+        sure = f"we are {promise.confidence:.0%} sure of that"
+    shown = f"{threshold:.4g}".replace("-", MINUS)
+    return (
+        f"It fires above {shown}, and on at most {rate_words(promise.rate)} of ordinary "
+        f"{UNITS[promise.unit]}{role}: {sure}, for text like the "
+        f"{exact_count(promise.blocks)} documents it was calibrated on, and for no other."
+    )
+
+
+def run_text(run: MonitorRun) -> str:
+    """Return what became of a run over a text, in a sentence."""
+    interval = ""
+    if run.rate_interval is not None:
+        low, high = run.rate_interval
+        interval = f" (95%: {share_text(low, 2)} to {share_text(high, 2)})"
+    documents = "" if run.blocks == run.units else f" in {exact_count(run.blocks)} documents"
+    return (
+        f"Of {exact_count(run.units)} {UNITS[run.unit]}{documents}, {exact_count(run.fired)} "
+        f"fired: a rate of {share_text(run.rate, 2)}{interval}. On ordinary text at most "
+        f"{rate_words(run.promised)} was promised; what fires beyond that may be the concept."
+    )
+
+
+def hit_heading(hit: Hit) -> tuple[str, str]:
+    """Return where a hit is, and how high it scored."""
+    where = hit.title or corpus_title(hit.source) or "Document"
+    parts = [f"{where}, document {hit.document + 1}" if hit.at == "" else f"Request at {hit.at}"]
+    if hit.role:
+        parts.append(f"{hit.role}, message {hit.message + 1}")
+    score = f"{hit.score:.4g}".replace("-", MINUS)
+    return " · ".join(parts), f"score {score}"
+
+
+def run_name(record: RunRecord) -> str:
+    """Return what a run is called in a list: its text and when it was."""
+    when = record.created.replace("T", " ")[:16]
+    return f"{corpus_title(record.corpus)}, {when} (UTC)"
+
+
+def reads_text(monitor: Monitor) -> str:
+    """Return what a monitor reads and where, in a line."""
+    made = monitor.made[:1].upper() + monitor.made[1:]
+    of = f" of “{monitor.dictionary}”" if monitor.readout.features and monitor.dictionary else ""
+    where = f" at {', '.join(monitor.places)}" if monitor.places else ""
+    when = f", calibrated on {corpus_title(monitor.corpus)}" if monitor.corpus else ""
+    day = f", {monitor.created[:10]}" if monitor.created else ""
+    return f"{made}{of}{where} of {model_title(monitor.model)}{when}{day}"
+
+
+def item_lines(item: MonitorItem) -> list[str]:
+    """Return what a list says of a monitor: its name, its promise, what it catches, what is up."""
+    if item.monitor is None:
+        return [item.name, "cannot be read"]
+    lines = [item.name, promise_line(item.monitor.promise), power_line(item.monitor.power)]
+    if item.trouble:
+        lines[2] = "what it reads has changed"
+    elif item.last is not None and item.last[1].drift:
+        lines[2] = "the last text has drifted"
+    return lines

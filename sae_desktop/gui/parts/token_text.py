@@ -54,6 +54,8 @@ class TokenTextView(QWidget):
         super().__init__()
         self.ground = "surface"
         """The palette's colour beneath the view, at which the highlight begins."""
+        self.quantity = "activation"
+        """What a token's number is, in its tooltip."""
         self._blocks: list[Block] = []
         self._scale = ColourScale(1.0)
         self._laid_out = (0, "")
@@ -354,7 +356,7 @@ class TokenTextView(QWidget):
     def _show_tooltip(self, point: QPoint, at: QPoint) -> None:
         token = self._described(self._token_at(QPointF(point)))
         if token is not None:
-            show_tip(at, f"{token.text}\nactivation {token.activation:.3f}", self)
+            show_tip(at, f"{token.text}\n{self.quantity} {token.activation:.3f}", self)
             return
         for block in self._blocks:
             inside = block.top <= point.y() < block.top + block.height

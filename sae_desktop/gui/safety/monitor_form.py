@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFormLayout,
     QHBoxLayout,
@@ -33,7 +34,7 @@ from sae_desktop.gui.parts.text_box import TextBox
 from sae_desktop.gui.safety.concept_choice import ConceptChoice
 from sae_desktop.gui.state.asked_job import AskedJob
 from sae_desktop.gui.state.session import Session
-from sae_desktop.safety.monitors.config import CalibrateMonitorConfig, CalibrateMonitorResult
+from sae_desktop.safety.monitors.config import CalibrateMonitorConfig, Made
 from sae_desktop.safety.monitors.file import Monitor
 from sae_desktop.words.job_text import progress_text
 from sae_desktop.words.monitor_text import MADE, needed_text, set_text
@@ -65,7 +66,7 @@ class MonitorForm(QScrollArea):
         self.features = QLineEdit()
         self.concept = ConceptChoice(session, "None")
         self.own = _OwnTexts()
-        self.own_check = push_button("Use texts of my own", flat=True)
+        self.own_check = QCheckBox("My own texts")
         self.rate = NumberField(1.0, 0.01, 50.0)
         self.unit, self.pool = QComboBox(), QComboBox()
         self.text = TextSource(session, "Ordinary text")
@@ -99,10 +100,10 @@ class MonitorForm(QScrollArea):
         self.role.setPlaceholderText("All messages; or a role, such as assistant")
         self.rate.setSuffix("%")
         self.confidence.setSuffix("%")
-        self.own_check.setCheckable(True)
+        self.own_check.setToolTip("Give the texts yourself, in place of a concept set")
         form = QFormLayout()
         form.setSpacing(8)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._form = form
         self._row("Name", self.name, "Its name in the project")
         self._row("It reads", self.kind, setting(_CONFIG, "made").description)
@@ -175,7 +176,7 @@ class MonitorForm(QScrollArea):
         rare = QFormLayout(self._rare)
         rare.setContentsMargins(0, 0, 0, 0)
         rare.setSpacing(8)
-        rare.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        rare.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for field, name in (
             (self.method, "method"), (self.confidence, "confidence"), (self.role, "role"),
             (self.documents, "documents"),
@@ -308,7 +309,7 @@ class MonitorForm(QScrollArea):
 
     def _concept_words(self) -> str:
         if self.own_check.isChecked():
-            return "A third of your texts is held out to measure power on; likenesses stay together."
+            return "A third of your texts is held out to measure power on; like ones together."
         found = self.concept.texts
         if found is not None:
             return set_text(found.on, found.off, len(found.positives), len(found.negatives))
@@ -337,7 +338,7 @@ class MonitorForm(QScrollArea):
         """Return what is to be run."""
         own = self.own_check.isChecked()
         on, off = self.own.texts() if own else ([], [])
-        made = "features" if self._like else self.kind.currentData()
+        made: Made = "features" if self._like else self.kind.currentData()
         return CalibrateMonitorConfig(
             project=self._session.project_path, name=self.name.text(), made=made,
             index="" if self._like else self.index.currentText(), like=self._like,

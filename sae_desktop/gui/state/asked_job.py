@@ -58,7 +58,9 @@ class AskedJob(QObject):
         self.answered.emit(result)
 
     def _on_failed(self, error: ErrorInfo) -> None:
+        job = self.job
         self._end()
-        if self._session.client.state != "crashed":  # of that the window tells once for all
+        # The session tells why a job of the list failed; of a crash the window tells once for all.
+        if job is not None and job.quiet and self._session.client.state != "crashed":
             self._session.show_error(error)
         self.failed.emit(error)

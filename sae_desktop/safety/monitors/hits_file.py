@@ -5,12 +5,13 @@ Free of torch and Qt.
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from sae_desktop.project import Project
+from sae_desktop.project import LONGEST_NAME, Project
 from sae_desktop.safety.monitors.config import Hit, MonitorRun
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
@@ -82,3 +83,12 @@ def last_run(records: list[RunRecord], monitor: str) -> tuple[RunRecord, Monitor
 
 def _record_path(path: Path) -> Path:
     return path.with_suffix(".json")
+
+
+def run_file_name(monitor: str, corpus: str) -> str:
+    """Return a name for the hits of a monitor in a text: another run over the same replaces it."""
+    last = corpus.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1]
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in last)
+    told = hashlib.blake2b(corpus.encode(), digest_size=3).hexdigest()
+    room = LONGEST_NAME - len(told) - 1
+    return f"{monitor} {plain}"[:room].rstrip() + f"-{told}"

@@ -67,4 +67,15 @@ MONITOR_TERMS = (
         ("Steering", "Monitor"),
         ("Conditions",),
     ),
+    Entry(
+        "Adaptive test",
+        "A search for prompts that win back a behaviour which steering has stopped.",
+        "First other wordings of a prompt are tried, then tokens put in before it, one exchanged "
+        "at a time for what makes the behaviour more likely. It attacks the steering under its "
+        "condition and, beside it, the same steering at every token. A search in vain does not "
+        "prove that there is no such prompt.",
+        "Safety › Monitors › When it fires, sae-desktop mitigate",
+        ("Condition", "Monitor"),
+        ("Won back",),
+    ),
 )
