@@ -23,39 +23,68 @@ _TITLES = {
     "at every token": "Always, at every token",
     "on a random condition": "On a random condition",
 }
+_SHORT = {
+    "plain": "As it is",
+    "under the condition": "When it fires",
+    "at every token": "Always",
+    "on a random condition": "Random condition",
+}
 """What the outcomes are called in the window."""
-HEADS = (
-    ("Steered", "The same steering under the condition, without it, and on a random direction that "
-                "is true on as many ordinary tokens."),
-    ("Behaviour", "After how many prompts it occurs."),
+_FIGURES = (
+    ("Behaviour shown", "After how many prompts it occurs."),
     ("Removed", "Share of what the model showed before that is gone, with its interval of 95%."),
-    ("Loss", "Added on ordinary text, as a share of the plain loss, with its interval of 95%."),
+    ("Loss added", "On ordinary text, as a share of the plain loss, with its interval of 95%."),
     ("KL", ""),
     ("Refused", f"Harmless prompts that are refused, or whose text a condition ended. "
                 f"{REFUSALS_TOLD}"),
     ("Works on", "Share of the tokens of ordinary text on which it does something."),
 )  # fmt: skip
-"""Heads of the table of outcomes, and what they mean."""
+"""What is told of each way, and what it means; empty: what the glossary says."""
+_WAYS_TOLD = (
+    "The same steering under the condition, without it, and on a random direction that is true on "
+    "as many ordinary tokens."
+)
 
 
 def way_title(name: str) -> str:
     return _TITLES.get(name, name)
 
 
-def outcome_rows(outcomes: Sequence[Outcome]) -> list[list[str]]:
-    """Return the cells of the table of outcomes."""
-    return [
-        [
-            way_title(one.name),
-            f"{one.shown} of {one.of}",
-            "–" if one.removed is None or one.name == PLAIN_WAY else _shares(one.removed),
-            "–" if one.name == PLAIN_WAY else _shares(one.loss_share),
-            "–" if one.name == PLAIN_WAY else _figure(one.kl),
-            f"{one.refused} of {one.harmless}" if one.harmless else "–",
-            share_text(one.open_share),
-        ]
-        for one in outcomes
+class OutcomeTable(NamedTuple):
+    """Figures beneath each other, a column a way."""
+
+    heads: list[tuple[str, str]]
+    """A title and what it means."""
+    rows: list[list[str]]
+    tips: list[str]
+    """What each row means; empty: what the glossary says."""
+
+
+def outcome_table(outcomes: Sequence[Outcome]) -> OutcomeTable:
+    """Return the ways of steering beside each other."""
+    columns = [_column(one) for one in outcomes]
+    rows = [
+        [title, *(column[number] for column in columns)]
+        for number, (title, _) in enumerate(_FIGURES)
     ]
+    heads = [("", ""), *((_short_title(one.name), _WAYS_TOLD) for one in outcomes)]
+    return OutcomeTable(heads, rows, [tip for _, tip in _FIGURES])
+
+
+def _column(one: Outcome) -> list[str]:
+    plain = one.name == PLAIN_WAY
+    return [
+        f"{one.shown} of {one.of}",
+        "–" if one.removed is None or plain else _shares(one.removed),
+        "–" if plain else _shares(one.loss_share),
+        "–" if plain else _figure(one.kl),
+        f"{one.refused} of {one.harmless}" if one.harmless else "–",
+        "–" if plain else share_text(one.open_share),
+    ]
+
+
+def _short_title(name: str) -> str:
+    return _SHORT.get(name, name)
 
 
 def verdict_text(result: MitigateResult) -> str:

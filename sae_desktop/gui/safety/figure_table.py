@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QHeaderView,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableWidget,
@@ -37,21 +36,13 @@ class _Cells(QStyledItemDelegate):
 class FigureTable(QTableWidget):
     """As tall as its rows; the first column takes what room there is. Ctrl+C copies all."""
 
-    def __init__(self, name: str, heads: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, name: str, heads: Sequence[tuple[str, str]] = ()) -> None:
         """`heads`: a title, and what it means; empty: what the glossary says."""
-        super().__init__(0, len(heads))
-        self._heads = [title for title, _ in heads]
-        for column, (title, tip) in enumerate(heads):
-            item = QTableWidgetItem(title)
-            item.setToolTip(plain_tip(tip or tip_of(title)))
-            side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
-            item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
-            self.setHorizontalHeaderItem(column, item)
+        super().__init__(0, 0)
+        self._heads: list[str] = []
         self.verticalHeader().hide()
-        header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setHighlightSections(False)
+        self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setStretchLastSection(False)
         self.setItemDelegate(_Cells(self))
         self.setShowGrid(False)
         self.setWordWrap(False)
@@ -59,27 +50,61 @@ class FigureTable(QTableWidget):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setTabKeyNavigation(False)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(name)
+        self.set_heads(heads)
 
-    def set_rows(self, rows: Sequence[Sequence[str]], strong: int = -1) -> None:
-        """Show rows of cells; that of number `strong` in bold."""
+    def set_heads(self, heads: Sequence[tuple[str, str]]) -> None:
+        """Show other columns, without rows."""
+        self._heads = [title for title, _ in heads]
+        self.setRowCount(0)
+        self.setColumnCount(len(heads))
+        for column, (title, tip) in enumerate(heads):
+            item = QTableWidgetItem(title)
+            item.setToolTip(plain_tip(tip or tip_of(title)))
+            item.setTextAlignment(_side(column))
+            self.setHorizontalHeaderItem(column, item)
+
+    def set_rows(
+        self,
+        rows: Sequence[Sequence[str]],
+        strong_row: int = -1,
+        strong_column: int = -1,
+        tips: Sequence[str] = (),
+    ) -> None:
+        """Show rows of cells, one row or column of them in bold; `tips` say what a row means."""
         self.setRowCount(len(rows))
         for number, row in enumerate(rows):
             for column, text in enumerate(row):
                 item = QTableWidgetItem(text)
-                side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
-                item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
-                item.setToolTip(plain_tip(text))
-                if number == strong:
+                item.setTextAlignment(_side(column))
+                tip = tips[number] or tip_of(row[0]) if tips and not column else text
+                item.setToolTip(plain_tip(tip))
+                if number == strong_row or column == strong_column:
                     font = item.font()
                     font.setBold(True)
                     item.setFont(font)
                 self.setItem(number, column, item)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Give the columns their room, the first one the rest, and the table its height."""
+        self.resizeColumnsToContents()
+        others = sum(self.columnWidth(column) for column in range(1, self.columnCount()))
+        room = self.width() - 2 * self.frameWidth() - others
+        scrolls = room < self.columnWidth(0)
+        if self.columnCount() and not scrolls:
+            self.setColumnWidth(0, room)
         height = self.horizontalHeader().sizeHint().height() + 2 * self.frameWidth()
-        height += sum(self.rowHeight(number) for number in range(len(rows)))
-        self.setFixedHeight(height + self.horizontalScrollBar().sizeHint().height())
+        height += sum(self.rowHeight(number) for number in range(self.rowCount()))
+        if scrolls:
+            height += self.horizontalScrollBar().sizeHint().height()
+        self.setFixedHeight(height)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._fit()
 
     def text(self) -> str:
         """Return the table with tabs between its cells."""
@@ -94,3 +119,8 @@ class FigureTable(QTableWidget):
             QGuiApplication.clipboard().setText(self.text())
         else:
             super().keyPressEvent(event)
+
+
+def _side(column: int) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter

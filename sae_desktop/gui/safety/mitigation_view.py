@@ -30,9 +30,8 @@ from sae_desktop.safety.mitigation.config import MitigateConfig, MitigateResult
 from sae_desktop.safety.monitors.file import Monitor
 from sae_desktop.words.job_text import progress_text
 from sae_desktop.words.mitigation_text import (
-    HEADS,
     SEARCH_NOTE,
-    outcome_rows,
+    outcome_table,
     search_text,
     trade_points,
     verdict_text,
@@ -64,7 +63,7 @@ class MitigationView(QWidget):
         self.state = label("", "small", wrap=True)
         self.empty = label(_EMPTY, "muted", wrap=True)
         self.verdict = label("", wrap=True, selectable=True)
-        self.table = FigureTable("Outcomes of the ways of steering", HEADS)
+        self.table = FigureTable("Outcomes of the ways of steering")
         self.plot = TradePlot()
         self.notes = label("", "small", wrap=True, selectable=True)
         self.searched = label("", wrap=True, selectable=True)
@@ -136,7 +135,9 @@ class MitigationView(QWidget):
             return
         config, result = found
         self.verdict.setText(verdict_text(result))
-        self.table.set_rows(outcome_rows(result.outcomes), strong=1)
+        told = outcome_table(result.outcomes)
+        self.table.set_heads(told.heads)
+        self.table.set_rows(told.rows, strong_column=2, tips=told.tips)
         self.plot.show_points(trade_points(result.outcomes))
         self.notes.setText("\n".join(result.notes))
         self.notes.setVisible(bool(result.notes))

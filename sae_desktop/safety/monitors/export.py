@@ -53,7 +53,7 @@ def export_monitor(config: ExportMonitorConfig, context: JobContext) -> ExportMo
 
     _, reader = monitor_reader(str(project.path), config.monitor, lm, opened)
     require_live(reader.places, lm)
-    tensors, told = _weights(reader)
+    tensors, told = script_weights(reader)
     told = {**_told(monitor, lm, reader), **told}
     script = resource_path("monitor_script.py.txt").read_text(encoding="utf-8")
     with explained(path), replacing_folder(path) as folder:
@@ -89,7 +89,7 @@ def _told(monitor: Monitor, lm: LanguageModel, reader: Reader) -> dict[str, Any]
     }
 
 
-def _weights(reader: Reader) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def script_weights(reader: Reader) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return what the script computes components from."""
     dictionary = reader.dictionary
     if dictionary is None:
@@ -137,9 +137,10 @@ def _of_layers(
     for number, feature in enumerate(features_K.tolist()):
         layer, inside = divmod(feature, own)
         block = dictionary.blocks[layer]
-        if not block.separable:
+        if not block.separable or block.row_norm != "none":
+            what = "compete" if not block.separable else "read rows of norm one"
             raise UserError(
-                "In this dictionary features of a layer compete, which the script does not do.",
+                f"In this dictionary features of a layer {what}, which the script does not do.",
                 next_step="Run the monitor with “sae-desktop monitor run”, or serve it.",
             )
         encoder[layer * width : (layer + 1) * width, number] = block.W_enc[:, inside].float()

@@ -150,7 +150,8 @@ def test_mitigation__asks_under_the_condition_and_says_where_a_random_one_does_a
     result = MitigateResult(
         outcomes=[
             _outcome("plain", 10, 0.0, 0.0), _outcome("under the condition", 2, 0.8, 0.01),
-            _outcome("at every token", 1, 0.9, 0.2), _outcome("on a random condition", 2, 0.8, 0.01),
+            _outcome("at every token", 1, 0.9, 0.2),
+            _outcome("on a random condition", 2, 0.8, 0.01),
         ],
         plain_loss=3.0, examples=[("one", "a", "b")],
         searched=[Searched(way="at every token", attacks=[won], won=1, share=(0.2, 1.0))],
