@@ -5,13 +5,8 @@
 
 With `--states` the states of the workspaces are grabbed, too: what a store holds; folded settings,
 targets, the sweep, the plots of a sweep, all curves, the evaluation; features side by side, the
-tabs of Labels; a graph, a node of it, the lens; a scan.
-
-
-With `--states` the states of the Harvest, Training, Explore, Steer and Circuits workspaces are
-grabbed, too: what a store holds; folded settings, targets, the sweep, the plots of a sweep, all
-curves, the evaluation; features side by side, the tabs of Labels; conditions and monitors; a graph,
-a node of it, the lens, patching, attribution.
+tabs of Labels; conditions and monitors; a graph, a node of it, the lens, patching, attribution; a
+scan, a monitor, the form of a new one, the server, what changed.
 The pictures of the README are `--size 1440x900` of the demonstration.
 """
 
@@ -218,6 +213,22 @@ def _conditions(window: MainWindow) -> None:
     wait(_TEXTS_S)
 
 
+def _monitors(window: MainWindow, tab: int | None) -> None:
+    """Show the first monitor at a tab, or where there is none that; None: the form."""
+    panel = window.workspace("safety").main
+    panel.places.show_place("monitors")
+    wait(_SETTLE_S)
+    if tab is None:
+        panel.monitors.begin()
+    elif panel.monitors.shelf.items:
+        panel.monitors.show_monitor(panel.monitors.shelf.items[0].name)
+        panel.monitors.page.tabs.setCurrentIndex(tab)
+
+
+def _server(window: MainWindow) -> None:
+    window.workspace("safety").main.monitors.show_server()
+
+
 HARVEST_STATES: dict[str, Callable[[MainWindow], None]] = {
     "store": lambda window: _harvest(window, 1),
 }
@@ -262,6 +273,11 @@ SAFETY_STATES: dict[str, Callable[[MainWindow], None]] = {
 }
 STEER_STATES: dict[str, Callable[[MainWindow], None]] = {
     "conditions": _conditions,
+    "monitor": lambda window: _monitors(window, 0),
+    "monitor-run": lambda window: _monitors(window, 1),
+    "mitigation": lambda window: _monitors(window, 2),
+    "new-monitor": lambda window: _monitors(window, None),
+    "serve": _server,
 }
 STATES = {
     "harvest": HARVEST_STATES,

@@ -59,6 +59,7 @@ class SafetyPanel(QWidget):
         self.places.placeChanged.connect(self._on_place_changed)
         self.sets.scanAsked.connect(self._ask_scan)
         session.safetyRequested.connect(self._on_requested)
+        session.monitorRequested.connect(self._on_monitor_requested)
         self.setFocusProxy(self.places)
 
     def docks(self) -> list[DockInfo]:
@@ -94,6 +95,10 @@ class SafetyPanel(QWidget):
     def _ask_scan(self, sets: tuple[str, ...] = ()) -> None:
         self.places.show_place("scan")
         self.scan.start(sets)
+
+    def _on_monitor_requested(self, _draft: object) -> None:
+        self.places.show_place("monitors")
+        self._session.show_workspace("safety")
 
     def _on_place_changed(self, place: str) -> None:
         if self._session.workspace.partition(".")[0] == "safety":
