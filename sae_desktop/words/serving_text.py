@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.safety.serving.config import Served, ServedRequest
 from sae_desktop.words.amounts import exact_count
 
@@ -20,6 +21,16 @@ _ENDED = {
     "content_filter": "by a condition",
     "cancelled": "the client hung up",
 }
+
+
+PORT_ADVICE = "Choose another port, or serve at a free one."
+
+
+def failure_text(error: ErrorInfo) -> str:
+    """Return why the server did not start or ended; of a port that is taken, what helps here."""
+    if "port" in error.what:
+        return f"{error.what} {PORT_ADVICE}"
+    return f"{error.what} {error.next_step}".strip()
 
 
 def client_lines(served: Served, token: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
@@ -44,6 +44,7 @@ class TextSource(QWidget):
         self.documents = -1
         """Of the chosen text; −1: not counted."""
         self._model = ""
+        self._unasked = False
         self.choice = SourceChoice(name, [_BUILTIN, *_OWN])
         self.message = label("", "small", wrap=True)
         column = QVBoxLayout(self)
@@ -87,6 +88,10 @@ class TextSource(QWidget):
             self._asking.forget()
             self._say("" if self.corpus else "Choose a text.")
             return
+        if not self.isVisible():
+            self._unasked = True  # nobody sees the answer yet
+            return
+        self._unasked = False
         self._say("Reading the beginning of the text…")
         self._asking.ask(DescribeCorpusConfig(corpus=self.corpus, model=self._model, preview=0))
 
@@ -104,6 +109,11 @@ class TextSource(QWidget):
         self.message.setText(text)
         self.message.setVisible(bool(text))
         set_property(self.message, "role", role)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._unasked:
+            self._ask()
 
     # ------------------------------------------------------------------ drops
     def take(self, path: Path) -> None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QShowEvent
 
 from sae_desktop.errors import UserError
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
@@ -38,6 +39,7 @@ class ConceptChoice(ElidedComboBox):
         self._session, self._none = session, none
         self._sets: dict[str, SetTexts] = {}
         self._wanted = ""
+        self._unread = False
         self.addItem(none, "")
         self._reading = Background(self)
         self._reading.answered.connect(self._on_read)
@@ -56,10 +58,16 @@ class ConceptChoice(ElidedComboBox):
         return self._sets.get(name)
 
     def look(self) -> None:
-        """Read the sets again."""
+        """Read the sets again, as soon as they can be seen."""
         project = self._session.project
-        if project is not None:
+        self._unread = not self.isVisible()
+        if project is not None and not self._unread:
             self._reading.run(project.path, lambda: _read_all(project))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._unread:
+            self.look()
 
     def choose(self, name: str) -> None:
         """Choose a set, as soon as it is read."""

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QScrollArea
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.passages import Heading, Passage
 from sae_desktop.gui.parts.token_text import TokenTextView
+from sae_desktop.gui.state.session import Session
 from sae_desktop.safety.monitors.config import Hit
 from sae_desktop.words.monitor_text import hit_heading
 
@@ -17,11 +18,12 @@ from sae_desktop.words.monitor_text import hit_heading
 class HitsView(QScrollArea):
     """Headings and passages, the strongest first or the last first as they are given."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, session: Session) -> None:
         super().__init__()
         self.text = TokenTextView()
         self.text.quantity = "score"
         self.text.setAccessibleName(name)
+        self.text.textChosen.connect(session.textRequested)
         self.setWidget(self.text)
         self.setWidgetResizable(True)
         self.setFrameShape(self.Shape.NoFrame)

@@ -24,8 +24,8 @@ from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import CountField, NumberField, problems_of
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.text_box import TextBox
 from sae_desktop.gui.safety.concept_choice import ConceptChoice
+from sae_desktop.gui.safety.own_texts import lines_box
 from sae_desktop.gui.state.session import Session
 from sae_desktop.safety.mitigation.config import REFUSALS_TOLD, MitigateConfig
 from sae_desktop.safety.monitors.file import Monitor
@@ -38,7 +38,6 @@ _DEEDS = (
     ("add", "add the features"),
     ("stop", "end the text"),
 )
-_LINES = 4
 _BEGINNING = 0.5
 """Share of a text’s words that becomes a prompt."""
 
@@ -56,7 +55,10 @@ class MitigationForm(QScrollArea):
         self.index = ElidedComboBox(10)
         self.features = QLineEdit()
         self.strength = NumberField(2.0, 0.0, MOST_STRENGTH)
-        self.prompts, self.harmless = _box("Prompts"), _box("Harmless prompts")
+        self.prompts, self.harmless = (
+            lines_box("Prompts", session),
+            lines_box("Harmless prompts", session),
+        )
         self.concept = ConceptChoice(session, "Fill from a concept set…")
         self.targets = QLineEdit()
         self.text = TextSource(session, "Ordinary text")
@@ -253,12 +255,3 @@ def beginning(text: str) -> str:
     words = list(re.finditer(r"\S+", text))
     kept = max(round(len(words) * _BEGINNING), 1)
     return text[: words[kept - 1].end()] if words else ""
-
-
-def _box(name: str) -> TextBox:
-    box = TextBox()
-    box.setAccessibleName(name)
-    box.setPlaceholderText("One a line, or paragraphs; or drop a file")
-    box.setTabChangesFocus(True)
-    box.setFixedHeight(_LINES * box.fontMetrics().lineSpacing() + 12)
-    return box

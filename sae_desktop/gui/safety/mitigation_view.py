@@ -74,6 +74,7 @@ class MitigationView(QWidget):
         self.asked.busyChanged.connect(self._on_busy)
         self.asked.answered.connect(self._on_answered)
         session.client.stateChanged.connect(lambda _state: self._show_buttons())
+        session.projectChanged.connect(self._results.clear)
         session.place.add(self, self._kept, self._give)
         self._on_busy(False)
         self._show(None)
@@ -196,12 +197,9 @@ class MitigationView(QWidget):
         }
 
     def _give(self, kept: dict[str, Any]) -> None:
-        self._results = {
-            name: (
-                msgspec.convert(config, MitigateConfig), msgspec.convert(result, MitigateResult)
-            )
-            for name, (config, result) in kept.items()
-        }  # fmt: skip
+        for name, (config, result) in kept.items():
+            asked = msgspec.convert(config, MitigateConfig)
+            self._results[name] = asked, msgspec.convert(result, MitigateResult)
         if self._monitor is not None:
             self._show(self._results.get(self._monitor.name))
 

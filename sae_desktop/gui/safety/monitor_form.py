@@ -21,7 +21,6 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.described import default, setting
 from sae_desktop.engine.protocol import JobProgress
-from sae_desktop.features.reading.text_lists import split_texts
 from sae_desktop.gui.forms.job_forms import free_name, name_problem
 from sae_desktop.gui.forms.text_source import TextSource
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
@@ -30,8 +29,8 @@ from sae_desktop.gui.parts.labels import label, push_button, set_property
 from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import CountField, NumberField, problems_of
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.text_box import TextBox
 from sae_desktop.gui.safety.concept_choice import ConceptChoice
+from sae_desktop.gui.safety.own_texts import OwnTexts
 from sae_desktop.gui.state.asked_job import AskedJob
 from sae_desktop.gui.state.session import Session
 from sae_desktop.safety.monitors.config import CalibrateMonitorConfig, Made
@@ -40,8 +39,6 @@ from sae_desktop.words.job_text import progress_text
 from sae_desktop.words.monitor_text import MADE, needed_text, set_text
 
 _CONFIG = CalibrateMonitorConfig
-_OWN_TEXTS = "*"
-_LINES = 4
 
 
 class MonitorForm(QScrollArea):
@@ -65,7 +62,7 @@ class MonitorForm(QScrollArea):
         self.index = ElidedComboBox(12)
         self.features = QLineEdit()
         self.concept = ConceptChoice(session, "None")
-        self.own = _OwnTexts()
+        self.own = OwnTexts(session)
         self.own_check = QCheckBox("My own texts")
         self.rate = NumberField(1.0, 0.01, 50.0)
         self.unit, self.pool = QComboBox(), QComboBox()
@@ -372,37 +369,3 @@ class MonitorForm(QScrollArea):
 
     def _on_progress(self, progress: JobProgress) -> None:
         self.progress.setText(progress_text("running", progress))
-
-
-class _OwnTexts(QWidget):
-    """Two boxes of texts, one a line or paragraph; a file can be dropped on each."""
-
-    changed = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.on, self.off = (_box(f"Texts {of} the concept") for of in ("of", "without"))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        for title, box in (("Of the concept", self.on), ("Without it", self.off)):
-            column = QVBoxLayout()
-            column.addWidget(label(title, "small"))
-            column.addWidget(box)
-            row.addLayout(column, 1)
-            box.textChanged.connect(self.changed)
-
-    def texts(self) -> tuple[list[str], list[str]]:
-        return split_texts(self.on.toPlainText()), split_texts(self.off.toPlainText())
-
-    def fill(self, on: list[str], off: list[str]) -> None:
-        self.on.setPlainText("\n\n".join(on))
-        self.off.setPlainText("\n\n".join(off))
-
-
-def _box(name: str) -> TextBox:
-    box = TextBox()
-    box.setAccessibleName(name)
-    box.setPlaceholderText("One a line, or paragraphs; or drop a file")
-    box.setTabChangesFocus(True)
-    box.setFixedHeight(_LINES * box.fontMetrics().lineSpacing() + 12)
-    return box

@@ -92,6 +92,7 @@ class MonitorsPlace(QWidget):
         self.shelf.changed.connect(self._on_shelf)
         self.list.currentItemChanged.connect(lambda _now, _before: self._on_chosen())
         self.list.itemClicked.connect(lambda _item: self._on_chosen())
+        self.list.itemActivated.connect(lambda _item: self._on_chosen())
         self.form.made.connect(self._on_made)
         self.form.closed.connect(self._on_chosen)
         self.page.recalibrationRequested.connect(self.begin_again)

@@ -67,7 +67,7 @@ class RunView(QWidget):
             "Calibrate on this text…", self._on_again, icon="arrows-clockwise",
             tip="Find the threshold again on this text, where it is ordinary",
         )  # fmt: skip
-        self.hits = HitsView("Hits in their contexts")
+        self.hits = HitsView("Hits in their contexts", session)
         self.empty = label("", "muted", wrap=True)
         self._build()
         self.source.changed.connect(self._show_buttons)

@@ -37,8 +37,10 @@ from sae_desktop.safety.serving.config import PORT, ServeConfig, ServedRequest
 from sae_desktop.words.serving_text import (
     EXPLAINED,
     HIDDEN,
+    PORT_ADVICE,
     REQUEST_HEADS,
     client_lines,
+    failure_text,
     request_cells,
     state_text,
 )
@@ -76,7 +78,7 @@ class ServePanel(QWidget):
         self.show_token = push_button("Show", flat=True)
         self.lines = _code("")
         self.requests = QTreeWidget()
-        self.hits = HitsView("Hits of what was served, the last first")
+        self.hits = HitsView("Hits of what was served, the last first", session)
         self.no_requests = label(
             "No request has come yet. Once the server runs, send one from a program: each appears "
             "here with what fired.", "muted", wrap=True,
@@ -236,7 +238,7 @@ class ServePanel(QWidget):
         self.start()
 
     def _on_failed(self, error: ErrorInfo) -> None:
-        self.problem.setText(f"{error.what} {error.next_step}".strip())
+        self.problem.setText(failure_text(error))
         self._session.show_error(error)
         self._show()
 
@@ -249,7 +251,7 @@ class ServePanel(QWidget):
         self.fields.setVisible(stopped)
         self.problem.setVisible(bool(self.problem.text()) and stopped)
         self.free_button.setVisible(
-            self.problem.isVisibleTo(self) and "port" in self.problem.text()
+            self.problem.isVisibleTo(self) and self.problem.text().endswith(PORT_ADVICE)
         )
         self.state.setText(state_text(state, self.process.served))
         self.state.setVisible(bool(self.state.text()))
