@@ -261,6 +261,11 @@ CIRCUIT_STATES: dict[str, Callable[[MainWindow], None]] = {
 }
 SAFETY_STATES: dict[str, Callable[[MainWindow], None]] = {
     "scan": lambda window: _safety(window, "scan"),
+    "monitor": lambda window: _monitors(window, 0),
+    "monitor-run": lambda window: _monitors(window, 1),
+    "mitigation": lambda window: _monitors(window, 2),
+    "new-monitor": lambda window: _monitors(window, None),
+    "serve": _server,
     "changes": _changes,
     "comparison": lambda window: _changes(window, "comparison"),
     "side-by-side": lambda window: _changes(window, "comparison", 1),
@@ -273,11 +278,6 @@ SAFETY_STATES: dict[str, Callable[[MainWindow], None]] = {
 }
 STEER_STATES: dict[str, Callable[[MainWindow], None]] = {
     "conditions": _conditions,
-    "monitor": lambda window: _monitors(window, 0),
-    "monitor-run": lambda window: _monitors(window, 1),
-    "mitigation": lambda window: _monitors(window, 2),
-    "new-monitor": lambda window: _monitors(window, None),
-    "serve": _server,
 }
 STATES = {
     "harvest": HARVEST_STATES,

@@ -14,6 +14,7 @@ from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.exchange.recognise import dialog_filter
 from sae_desktop.gui.forms.source_choice import SourceChoice, SourceOption
 from sae_desktop.gui.parts.labels import label, set_property
+from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.parts.text_box import local_files
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
@@ -46,6 +47,7 @@ class TextSource(QWidget):
         self._model = ""
         self._unasked = False
         self.choice = SourceChoice(name, [_BUILTIN, *_OWN])
+        explain(self.choice.kind, "Corpus")
         self.message = label("", "small", wrap=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

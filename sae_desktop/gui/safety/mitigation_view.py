@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.engine.protocol import JobProgress
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.terms import explain
+from sae_desktop.gui.parts.terms import explain, set_heads
 from sae_desktop.gui.safety.figure_table import FigureTable
 from sae_desktop.gui.safety.mitigation_form import MitigationForm
 from sae_desktop.gui.safety.trade_plot import TradePlot
@@ -206,7 +206,7 @@ class MitigationView(QWidget):
 
 def _tree(heads: tuple[str, ...]) -> QTreeWidget:
     tree = QTreeWidget()
-    tree.setHeaderLabels(heads)
+    set_heads(tree, heads)
     tree.setRootIsDecorated(False)
     tree.setAlternatingRowColors(False)
     tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)

@@ -27,6 +27,7 @@ from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import WholeField, problems_of
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.terms import set_heads
 from sae_desktop.gui.safety.hits_view import HitsView
 from sae_desktop.gui.safety.monitor_shelf import MonitorShelf
 from sae_desktop.gui.state.background import Background
@@ -151,7 +152,7 @@ class ServePanel(QWidget):
         left.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         left.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         left.setMinimumWidth(360)
-        self.requests.setHeaderLabels(REQUEST_HEADS)
+        set_heads(self.requests, REQUEST_HEADS)
         self.requests.setRootIsDecorated(False)
         self.requests.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.requests.setAccessibleName("Requests, the last first")
@@ -210,7 +211,7 @@ class ServePanel(QWidget):
         presets = [] if project is None else project.presets()
         _offer(self.preset, [("None: the model as it is", ""), *((one, one) for one in presets)])
         indexes = [(item.name, item.name) for item in self._session.inventory.indexes]
-        _offer(self.index, [("the first of its dictionary", ""), *indexes])
+        _offer(self.index, [("the first that fits", ""), *indexes])
 
     # ------------------------------------------------------------------ start and stop
     def config(self) -> ServeConfig:

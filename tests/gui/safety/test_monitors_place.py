@@ -113,7 +113,6 @@ def test_form__says_how_much_text_the_promise_takes_before_it_starts(
 def test_delete__goes_to_the_trash_and_comes_back(
     place: MonitorsPlace, session: Session, project: Project, qtbot: QtBot
 ) -> None:
-    session._folder.settled.emit()
     place.page.delete_button.click()
     assert project.monitors() == []
     assert not list(project.path.glob("monitors/*"))
