@@ -106,7 +106,7 @@ class _Test:
             plain_loss=sum(found[0].loss) / len(found[0].loss),
             searched=[one for one in searched if one.attacks],
             examples=[(p, a.text, b.text) for p, a, b in pairs if a.text != b.text][:_EXAMPLES],
-            notes=self._notes(shown[0]),
+            notes=self._notes(shown[0], open_on[GATED]),
         )  # fmt: skip
 
     def _ids(self, text: str) -> list[int]:
@@ -195,11 +195,14 @@ class _Test:
                     return place
         return len(self._opened.bos)
 
-    def _notes(self, before: Sequence[bool]) -> list[str]:
+    def _notes(self, before: Sequence[bool], opened: float) -> list[str]:
         notes = []
         if not any(before):
             notes.append("The plain model shows the behaviour after none of the prompts, so that "
                          "nothing is there to be stopped.")  # fmt: skip
+        if not opened:
+            notes.append("The condition was true on no token of the ordinary text read, so that "
+                         "nothing was added to its loss; other text may differ.")  # fmt: skip
         if not self._config.tries:
             notes.append("No prompt was searched: nothing is said of how it is won back.")
         if self._harmless:
