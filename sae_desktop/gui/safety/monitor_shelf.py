@@ -22,6 +22,8 @@ class MonitorShelf(QObject):
         self._reading.answered.connect(self._on_read)
         session.contentsChanged.connect(self.look)
         session.projectChanged.connect(self.look)
+        if session.project is not None:
+            self.look()
 
     def look(self) -> None:
         """Read them again."""
