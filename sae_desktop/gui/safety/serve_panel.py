@@ -261,8 +261,9 @@ class ServePanel(QWidget):
 
     def _show_reach(self) -> None:
         served = self.process.served
-        self.reach.setVisible(served is not None)
-        if served is None:
+        running = self.process.state is ServedState.RUNNING
+        self.reach.setVisible(running)
+        if served is None or not running:
             return
         shown = self.show_token.isChecked()
         self.show_token.setText("Hide" if shown else "Show")

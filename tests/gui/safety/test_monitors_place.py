@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 from shown_panel import shown
 
+from sae_desktop.client.served_process import ServedState
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
 from sae_desktop.gui.safety.monitors_place import MonitorsPlace
 from sae_desktop.gui.safety.safety import SafetyPanel
@@ -172,7 +173,7 @@ def test_server__hides_its_token_and_tells_of_each_request(
     assert panel.config().monitors == ["alarm"]
     token = "a-long-secret-token"
     panel.process.served = Served(url="http://127.0.0.1:8642/v1", token=token, model="m")
-    panel.process._enter("running")  # type: ignore[arg-type]
+    panel.process._enter(ServedState.RUNNING)
     assert panel.reach.isVisible()
     assert token not in panel.token.text() + panel.lines.text()
     panel.show_token.click()
@@ -188,7 +189,7 @@ def test_server__hides_its_token_and_tells_of_each_request(
     assert [row.text(n) for n in (1, 2, 3, 4, 5)] == [
         "chat", "3", "4", "the client hung up", "alarm"
     ]  # fmt: skip
-    panel.process._enter("stopped")  # type: ignore[arg-type]
+    panel.process._enter(ServedState.STOPPED)
     assert not panel.reach.isVisible()
 
 
