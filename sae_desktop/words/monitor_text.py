@@ -126,6 +126,12 @@ def winner_text(power: Sequence[Power]) -> str:
     other = f"{_beginning_lower(top.what)} catches {top.caught}"
     overlap = own.exact[0] <= top.exact[1] and top.exact[0] <= own.exact[1]
     unsure = " With so few texts the two intervals overlap: the order may be chance." * overlap
+    if not own.caught and not top.caught:
+        return (
+            f"Nothing catches any of the {own.of} texts of the concept at this promise: neither "
+            "this monitor nor a cheaper way tells them from ordinary text. Allow more false "
+            "alarms, or watch something else."
+        )
     if top.caught > own.caught:
         return (
             f"The cheaper way wins: {other}, this monitor {own.caught} of {own.of}, at the same "

@@ -105,11 +105,17 @@ def learn(
 
 
 def rivals(texts: Texts | None, places: Places, base: Readout, seed: int) -> list[Learnt]:
-    """Return the cheap ways: a difference and a probe, where there are texts, and a random one."""
+    """Return the cheap ways: a difference and a probe, where there are texts, and a random one.
+
+    A difference and a probe are learnt on texts' means, and read as they were learnt: by the mean
+    over tokens, unless each token has a score of its own. By the maximum, tokens of large norm
+    alone would decide, and the rivals would lose without having been tried at their best.
+    """
     found = []
     if texts is not None:
-        found.append(_direction(DIFFERENCE, difference(texts), base, places))
-        found.append(_direction(PROBE, probe(texts, seed), base, places))
+        own = base if base.pool == "token" else msgspec.structs.replace(base, pool="mean")
+        found.append(_direction(DIFFERENCE, difference(texts), own, places))
+        found.append(_direction(PROBE, probe(texts, seed), own, places))
     width = sum(place.width for place in places)
     return [*found, _direction(RANDOM, random_direction(width, seed), base, places)]
 
