@@ -98,6 +98,13 @@ def verdict_text(result: MitigateResult) -> str:
             "The model shows the behaviour after none of these prompts, so there was nothing to "
             "stop. Give prompts after which it occurs."
         )
+    if own.shown >= plain.shown:
+        return (
+            f"It removes nothing: {plain.shown} of {plain.of} prompts showed the behaviour before, "
+            f"{own.shown} do under the condition, which works on {share_text(own.open_share)} of "
+            "ordinary tokens. Other features, a greater strength or a monitor that fires earlier "
+            "may do more."
+        )
     lines = [
         f"When it fires: {_whole(own.removed)} of the behaviour is gone ({plain.shown} of "
         f"{plain.of} prompts showed it, now {own.shown}), for {_change(own.loss_share)} loss on "
