@@ -110,12 +110,12 @@ def server(project: Project, made: dict[str, Any]) -> Iterator[subprocess.Popen[
         str(made["name"]), "--port", "0", "--device", "cpu", "--until-input-ends", "--json",
     ]  # fmt: skip
     pipes = subprocess.PIPE
-    process = subprocess.Popen(
-        command, stdin=pipes, stdout=pipes, stderr=pipes, env={**os.environ, **engine_environment()}
-    )
-    yield process
-    process.kill()
-    process.communicate()
+    environment = {**os.environ, **engine_environment()}
+    with subprocess.Popen(
+        command, stdin=pipes, stdout=pipes, stderr=pipes, env=environment
+    ) as process:
+        yield process
+        process.kill()
 
 
 def test_serve__tells_of_requests_and_ends_with_its_input(
