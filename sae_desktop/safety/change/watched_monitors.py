@@ -22,7 +22,7 @@ from sae_desktop.safety.change.config import MonitorOnCheckpoint, WatchConfig
 from sae_desktop.safety.monitors.config import RunMonitorsConfig
 from sae_desktop.safety.monitors.drift import LEVEL, corrected, drift_p
 from sae_desktop.safety.monitors.file import Monitor, read_monitor
-from sae_desktop.safety.monitors.intervals import bootstrap
+from sae_desktop.safety.monitors.intervals import mean_of_shares
 from sae_desktop.safety.monitors.opening import model_of
 from sae_desktop.safety.monitors.run import open_reader
 from sae_desktop.safety.monitors.scoring import Scorer, unit_scores
@@ -129,7 +129,7 @@ def _told(
         monitor=monitor.name,
         units=monitor.promise.unit,
         rate=float(own.shares_N.mean()),
-        rate_interval=bootstrap(own.shares_N.tolist()),
+        rate_interval=mean_of_shares(own.shares_N.tolist()),
         rate_before=float(first.shares_N.mean()),
         promised=monitor.promise.rate,
         moved=abs(float((own.highest_N - before.highest_N).mean())) / spread,
