@@ -27,7 +27,7 @@ _SHORT = {
     "plain": "As it is",
     "under the condition": "When it fires",
     "at every token": "Always",
-    "on a random condition": "Random condition",
+    "on a random condition": "At random",
 }
 """What the outcomes are called in the window."""
 _FIGURES = (
