@@ -192,6 +192,20 @@ def test_comparison__comes_to_the_front_when_it_is_done(
     form.close()
 
 
+def test_comparison__stays_as_it_is_looked_at_while_other_things_come(
+    place: ChangesPlace, project: Project, session: Session
+) -> None:
+    save_made(project)
+    place.refresh()
+    place.things.choose("comparison", "made")
+    place.page.checkpoint.setCurrentIndex(1)
+    save_made(project, "other")
+    session.look_again()
+    assert place.things.names("comparison") == ["made", "other"]
+    assert place.things.thing == place.shown == ("comparison", "made")
+    assert place.page.checkpoint.currentIndex() == 1
+
+
 def test_watch__tells_its_alerts_promise_and_monitors_and_resumes(
     place: ChangesPlace, project: Project, client: FakeClient, heard: Heard
 ) -> None:
@@ -277,6 +291,31 @@ def test_calibrate_form__says_how_many_harmless_runs_a_rate_needs(
     form.rate.setValue(20)
     assert form._problem.text() == ""
     assert form.config().rate == 0.2
+
+
+def test_place__is_walked_by_keyboard(place: ChangesPlace, project: Project, qtbot: QtBot) -> None:
+    save_made(project)
+    save_watch(project)
+    place.refresh()
+    place.compare_button.setFocus()
+    order = []
+    for _ in range(4):
+        order.append(place.window().focusWidget())
+        qtbot.keyClick(order[-1], Qt.Key.Key_Tab)
+    assert order[:3] == [place.compare_button, place.watch_button, place.things]
+    qtbot.keyClick(place.things, Qt.Key.Key_Down)  # over the heading
+    assert place.shown == ("comparison", "made")
+    qtbot.keyClick(place.things, Qt.Key.Key_Down)
+    assert place.shown == ("watch", "w")
+    qtbot.keyClick(place.things, Qt.Key.Key_Up)
+    walked = []
+    place.page.checkpoint.setFocus()
+    for _ in range(6):
+        walked.append(place.window().focusWidget())
+        qtbot.keyClick(walked[-1], Qt.Key.Key_Tab)
+    page = place.page
+    assert walked[:3] == [page.checkpoint, page.save_button, page.more_button]
+    assert {page.ways, page.timeline.what} <= {*walked, place.window().focusWidget()}
 
 
 def test_cards__tell_of_comparisons_and_watches_and_lead_here(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts.colour_scale import ColourScale
@@ -255,11 +255,10 @@ class OutputsTab(QWidget):
         if change is self._change:
             return
         self._change = change
-        self.prompt.blockSignals(True)
-        self.prompt.clear()
-        steered = change.info.steered
-        self.prompt.addItems(change.info.prompts or (steered.prompts if steered else []))
-        self.prompt.blockSignals(False)
+        with QSignalBlocker(self.prompt):
+            self.prompt.clear()
+            steered = change.info.steered
+            self.prompt.addItems(change.info.prompts or (steered.prompts if steered else []))
         self._show()
 
     def _show(self) -> None:
@@ -334,12 +333,11 @@ class CrosscoderTab(QWidget):
             + "."
         )
         order = sorted(KINDS, key=lambda kind: (kind in ("shared", "dead"), KINDS.index(kind)))
-        self.kind.blockSignals(True)
-        self.kind.clear()
-        for kind in order:
-            if counts[kind]:
-                self.kind.addItem(f"{kind.capitalize()} ({counts[kind]:,})", kind)
-        self.kind.blockSignals(False)
+        with QSignalBlocker(self.kind):
+            self.kind.clear()
+            for kind in order:
+                if counts[kind]:
+                    self.kind.addItem(f"{kind.capitalize()} ({counts[kind]:,})", kind)
         self._show()
 
     def _show(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QListWidget, QListWidgetItem
 
@@ -46,24 +46,23 @@ class ThingsList(QListWidget):
     def show_things(self, things: Mapping[str, Sequence[str]]) -> None:
         """List things by kind; the chosen one stays chosen."""
         kept = self.thing
-        self.blockSignals(True)
-        self.clear()
-        for kind, names in things.items():
-            if not names:
-                continue
-            title, icon = KINDS[kind]
-            heading = QListWidgetItem(title)
-            heading.setFlags(Qt.ItemFlag.NoItemFlags)
-            self.addItem(heading)
-            for name in names:
-                item = QListWidgetItem(name)
-                item.setData(Qt.ItemDataRole.UserRole, (kind, name))
-                item.setToolTip(plain_tip(name))
-                icons.set_icon(item, icon)
-                self.addItem(item)
-        self.blockSignals(False)
+        with QSignalBlocker(self):
+            self.clear()
+            for kind, names in things.items():
+                if not names:
+                    continue
+                title, icon = KINDS[kind]
+                heading = QListWidgetItem(title)
+                heading.setFlags(Qt.ItemFlag.NoItemFlags)
+                self.addItem(heading)
+                for name in names:
+                    item = QListWidgetItem(name)
+                    item.setData(Qt.ItemDataRole.UserRole, (kind, name))
+                    item.setToolTip(plain_tip(name))
+                    icons.set_icon(item, icon)
+                    self.addItem(item)
         if kept is not None:
-            self.choose(*kept)
+            self.select(*kept)
 
     def names(self, kind: str) -> list[str]:
         """Return the names that are listed of a kind."""
@@ -71,10 +70,18 @@ class ThingsList(QListWidget):
         return [thing[1] for thing in found if thing is not None and thing[0] == kind]
 
     def choose(self, kind: str, name: str) -> bool:
-        """Choose a thing; tell whether it is there."""
+        """Choose a thing, as a click does; tell whether it is there."""
+        there = self.select(kind, name)
+        if there:
+            self.chosen.emit(kind, name)
+        return there
+
+    def select(self, kind: str, name: str) -> bool:
+        """Mark a thing as the chosen one, without a word; tell whether it is there."""
         for row in range(self.count()):
             if self.item(row).data(Qt.ItemDataRole.UserRole) == (kind, name):
-                self.setCurrentRow(row)
+                with QSignalBlocker(self):
+                    self.setCurrentRow(row)
                 return True
         return False
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtCore import QPointF, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts import theme
@@ -68,11 +68,10 @@ class Timeline(QWidget):
         """Offer other figures over other checkpoints; the one that was chosen stays."""
         kept = self.what.currentText()
         self._figures, self._titles = figures, titles
-        self.what.blockSignals(True)
-        self.what.clear()
-        self.what.addItems([figure.title for figure in figures])
-        self.what.setCurrentIndex(max(self.what.findText(kept), 0) if figures else -1)
-        self.what.blockSignals(False)
+        with QSignalBlocker(self.what):
+            self.what.clear()
+            self.what.addItems([figure.title for figure in figures])
+            self.what.setCurrentIndex(max(self.what.findText(kept), 0) if figures else -1)
         self.draw()
 
     def show_chosen(self, checkpoint: int) -> None:
