@@ -23,9 +23,9 @@ from sae_desktop.engine.protocol import (
     JobPaused,
     JobProgress,
     JobResumed,
+    Streamed,
 )
 from sae_desktop.errors import JobCancelledError
-from sae_desktop.steering.config import SteeredToken
 
 FLUSHES_PER_SECOND = 25.0
 RATE_SECONDS = 4.0
@@ -100,7 +100,7 @@ class WorkerContext:
     def output(self, data: msgspec.Struct) -> None:
         if self._streams is None or not isinstance(data, self._streams):
             raise TypeError(f"its kind of job does not say that it streams {type(data).__name__}")
-        output = JobOutput(job_id=self.job_id, data=cast(SteeredToken, data))
+        output = JobOutput(job_id=self.job_id, data=cast(Streamed, data))
         with self._pending_lock:
             self._pending.append(output)
 

@@ -64,6 +64,7 @@ from sae_desktop.safety.change.config import (
     CalibrateWatchConfig,
     CompareCheckpointsConfig,
     WatchConfig,
+    WatchedCheckpoint,
 )
 from sae_desktop.safety.mitigation.config import MitigateConfig
 from sae_desktop.safety.monitors.config import (
@@ -294,9 +295,14 @@ class JobMetrics(msgspec.Struct, frozen=True, kw_only=True, tag="job_metrics"):
     values: list[dict[str, float]]
 
 
+Streamed = SteeredToken | WatchedCheckpoint
+"""What kinds of jobs hand on while they run: every one has a tag, by which it is told apart."""
+
+
 class JobOutput(msgspec.Struct, frozen=True, kw_only=True, tag="job_output"):
     job_id: str
-    data: SteeredToken
+    data: Streamed
+    """As the kind of job says that it streams."""
 
 
 class JobLog(msgspec.Struct, frozen=True, kw_only=True, tag="job_log"):

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.deletion import deletion_question
+from sae_desktop.engine.protocol import JobOutput
 from sae_desktop.errors import UserError
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
@@ -41,10 +42,12 @@ from sae_desktop.safety.change.config import (
     CalibrateWatchConfig,
     CompareCheckpointsConfig,
     WatchConfig,
+    WatchedCheckpoint,
     config_of,
 )
 from sae_desktop.safety.change.watch_file import comparison_name, read_record
 from sae_desktop.words.change_ways import summary
+from sae_desktop.words.change_words import alert_sentence
 
 if TYPE_CHECKING:
     from sae_desktop.client.job import Job
@@ -165,11 +168,18 @@ class ChangesPlace(QWidget):
         if isinstance(config, WatchConfig):
             self.refresh()
             self.things.choose("watch", config.name)
+            job.outputReceived.connect(self._on_watched)
             job.finished.connect(lambda _result: self.refresh())
         elif isinstance(config, CompareCheckpointsConfig):
             job.finished.connect(lambda _result: self._show_made("comparison", config.name))
         elif isinstance(config, CalibrateWatchConfig):
             job.finished.connect(lambda _result: self._show_made("calibration", config.name))
+
+    def _on_watched(self, output: JobOutput) -> None:
+        """Say an alert wherever one is in the window."""
+        watched = output.data
+        if isinstance(watched, WatchedCheckpoint) and watched.alert is not None:
+            self._session.notify(alert_sentence(watched.alert))
 
     def _show_made(self, kind: str, name: str) -> None:
         self.refresh()

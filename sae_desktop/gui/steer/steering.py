@@ -293,7 +293,8 @@ class SteeringPanel(QWidget):
 
     # ------------------------------------------------------------------ answers
     def _on_output(self, output: JobOutput) -> None:
-        token: SteeredToken = output.data
+        token = output.data
+        assert isinstance(token, SteeredToken)
         for text, piece in zip(self._texts, token.texts, strict=True):
             text.add(piece)
         if token.next_tokens:

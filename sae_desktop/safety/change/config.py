@@ -239,7 +239,7 @@ class MonitorOnCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     drifted: bool
 
 
-class WatchedCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
+class WatchedCheckpoint(msgspec.Struct, frozen=True, kw_only=True, tag="watched_checkpoint"):
     name: str
     scores: dict[str, float]
     alert: Alert | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from frame_client import FakeClient, Heard
 from made_change import MOVED, save_made, save_watch
@@ -12,6 +13,7 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from pytestqt.qtbot import QtBot
 
+from sae_desktop.engine.protocol import Event, JobOutput
 from sae_desktop.gui.project.project_cards import cards
 from sae_desktop.gui.safety.changes.change_forms import CalibrateForm, CompareForm, WatchForm
 from sae_desktop.gui.safety.changes_place import ChangesPlace
@@ -249,6 +251,22 @@ def test_watch__that_is_deleted_leaves_its_page_without_a_complaint(
     session.undo_stack.undo()
     session.look_again()
     assert place.things.names("watch") == ["w"]
+
+
+def test_watch__says_an_alert_as_it_comes_over_the_pipe(
+    place: ChangesPlace, project: Project, session: Session, client: FakeClient, heard: Heard
+) -> None:
+    session.run(WatchConfig(project=str(project.path), name="w", folder="/runs"))
+    job = client.last(WatchConfig)
+    client.run(job)
+    assert place.shown == ("watch", "w")
+    assert place.watched.state.text() == "Looking at the folder. 0 checkpoints watched."
+    for watched in save_watch(project).watched[:2]:
+        sent = msgspec.json.encode(JobOutput(job_id=job.id, data=watched))
+        job.receive(msgspec.json.decode(sent, type=Event))
+    assert len(heard.notices) == 1
+    assert heard.notices[0].startswith("Alert: between “step-1” and “step-2”")
+    assert "3 checkpoints watched, 1 alert" in place.watched.state.text()
 
 
 def test_watch__without_a_calibration_says_that_it_raises_no_alert(
