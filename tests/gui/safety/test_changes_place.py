@@ -158,6 +158,9 @@ def test_form__takes_a_dropped_folder_of_checkpoints_in_their_order(
     form.checkpoints.up.click()
     form.base.box.setCurrentText("builtin")
     form.crosscoder.setChecked(True)
+    form.more.setChecked(True)
+    form.show()
+    assert form.sizeHint().height() <= 680  # a small screen, less what surrounds a window
     form.accept()
     asked = client.last(CompareCheckpointsConfig).config
     assert [Path(p).name for p in asked.checkpoints] == ["builtin", "step-10", "step-2"]

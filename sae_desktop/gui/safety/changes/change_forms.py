@@ -135,18 +135,16 @@ class CompareForm(_ReadingForm):
     def _add_more(self) -> None:
         self.prompts = QPlainTextEdit()
         self.prompts.setPlaceholderText("One a line; empty: the beginnings of a few texts")
-        self.prompts.setFixedHeight(self.prompts.fontMetrics().height() * 3 + 16)
+        self.prompts.setFixedHeight(self.prompts.fontMetrics().height() * 2 + 16)
         self.prompts.setTabChangesFocus(True)
         self.features = CountField(_CROSSCODER, 1)
         self.steps = CountField(default(CompareCheckpointsConfig, "crosscoder_steps"), 1)
-        self.steer = NumberField(default(CompareCheckpointsConfig, "steer"), 0.0, 10.0)
         rare: tuple[tuple[str, QWidget], ...] = (
             ("prompts", self.prompts),
             ("texts", self.texts),
             ("context_size", self.context_size),
             ("crosscoder_features", self.features),
             ("crosscoder_steps", self.steps),
-            ("steer", self.steer),
         )
         more = MoreButton(None, "settings of the comparison")
         self.form.addRow("", more)
@@ -156,9 +154,12 @@ class CompareForm(_ReadingForm):
 
         def unfold(on: bool) -> None:
             for _, field in rare:
-                self.form.setRowVisible(field, on)
+                of_crosscoder = field in (self.features, self.steps)
+                shown = on and (self.crosscoder.isChecked() or not of_crosscoder)
+                self.form.setRowVisible(field, shown)
 
         more.toggled.connect(unfold)
+        self.crosscoder.toggled.connect(lambda _on: unfold(more.isChecked()))
         unfold(False)
 
     def _show_again(self, again: CompareCheckpointsConfig) -> None:
@@ -171,7 +172,6 @@ class CompareForm(_ReadingForm):
         self.crosscoder.setChecked(again.crosscoder_features > 0)
         self.features.setValue(again.crosscoder_features or _CROSSCODER)
         self.steps.setValue(again.crosscoder_steps)
-        self.steer.setValue(again.steer)
 
     def _on_base(self, name: str) -> None:
         self.offer_dictionaries(name)
@@ -218,7 +218,6 @@ class CompareForm(_ReadingForm):
             prompts=tuple(line for line in lines if line.strip()),
             crosscoder_features=int(self.features.value()) if self.crosscoder.isChecked() else 0,
             crosscoder_steps=int(self.steps.value()),
-            steer=self.steer.value(),
             device=self.session.device,
         )
 

@@ -38,7 +38,8 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.language_model.names import BUILTIN
 from sae_desktop.safety.change.checkpoint_order import checkpoints_in
 
-_ROWS = 5
+_ROWS = 3
+"""Of checkpoints in sight: the whole form has room on a small screen."""
 _HINT = "Drop model folders here, or a folder of checkpoints"
 
 
