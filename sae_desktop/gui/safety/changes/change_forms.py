@@ -135,7 +135,7 @@ class CompareForm(_ReadingForm):
     def _add_more(self) -> None:
         self.prompts = QPlainTextEdit()
         self.prompts.setPlaceholderText("One a line; empty: the beginnings of a few texts")
-        self.prompts.setFixedHeight(self.prompts.fontMetrics().height() * 2 + 16)
+        self.prompts.setFixedHeight(self.prompts.fontMetrics().height() * 2 + 8)
         self.prompts.setTabChangesFocus(True)
         self.features = CountField(_CROSSCODER, 1)
         self.steps = CountField(default(CompareCheckpointsConfig, "crosscoder_steps"), 1)
