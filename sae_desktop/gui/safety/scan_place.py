@@ -214,7 +214,9 @@ class ScanPlace(QWidget):
     def _on_progress(self, progress: JobProgress) -> None:
         self.bar.setValue(round(_STEPS * progress.done / progress.total) if progress.total else 0)
         left = progress.seconds_left
-        parts = [f"{int(progress.done)} of {int(progress.total)} sets", progress.message]
+        name = getattr(self._job.config, "name", "") if self._job is not None else ""
+        done = f"“{name}”: {int(progress.done)} of {int(progress.total)} sets"
+        parts = [done, progress.message]
         parts.append("" if left is None else time_left_text(left))
         self.told.setText(" · ".join(part for part in parts if part))
 

@@ -35,7 +35,7 @@ def set_heads(scan: Scan) -> list[Head]:
     if len(scan.info.indexes) > 1:
         heads.append(Head("Index", width=14))
     heads += [
-        Head(_capital(METHOD_TITLES.get(name, name)), METHOD_TIPS.get(name, ""), width=19)
+        Head(_capital(METHOD_TITLES.get(name, name)), METHOD_TIPS.get(name, ""), width=16)
         for name in method_names(scan.scans)
     ]
     return [*heads, Head("Ahead", _AHEAD_TIP, width=14)]

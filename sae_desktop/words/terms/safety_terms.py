@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sae_desktop.words.terms.entry import Entry
 
-_WHERE = "The commands concept-sets and scan"
+_WHERE = "Safety: Concept sets and Scan; the commands concept-sets and scan"
 SAFETY_TERMS = (
     Entry(
         "Concept set",

@@ -125,7 +125,7 @@ def test_form__asks_for_what_is_checked_and_the_scan_is_followed(
     client.progress(job, 1, 4)
     assert place.running.isVisible()
     assert place.bar.value() == 250
-    assert place.told.text().startswith("1 of 4 sets")
+    assert place.told.text().startswith("“scan”: 1 of 4 sets")
     place.cancel()
     kept = scanned.path / "scans" / ".scan.kept"
     kept.mkdir()
