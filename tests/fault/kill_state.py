@@ -99,6 +99,14 @@ def _timeless(value: Any) -> Any:
     return [_timeless(v) for v in value] if isinstance(value, list) else value
 
 
+def _attribute(text: str) -> Any:
+    text = _MADE.sub('"made":""', text)
+    try:
+        return _timeless(json.loads(text))
+    except ValueError:
+        return text
+
+
 def _digest(values: Any) -> str:
     return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
 
@@ -106,7 +114,7 @@ def _digest(values: Any) -> str:
 def _hdf5(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with h5py.File(path, "r") as file:
-        found["attributes"] = {k: _MADE.sub('"made":""', str(v)) for k, v in file.attrs.items()}
+        found["attributes"] = {k: _attribute(str(v)) for k, v in file.attrs.items()}
 
         def remember(name: str, item: object) -> None:
             if isinstance(item, h5py.Dataset) and name == "info":  # a graph's, as JSON
