@@ -239,8 +239,10 @@ class SteeringPanel(QWidget):
 
     def _mark_earlier(self) -> None:
         """Mark the texts that were generated with other settings than those set now."""
-        if not self.running:
-            texts = self.texts()
+        if self.running:
+            return
+        texts = self.texts()
+        if self._session.project is not None:
             for text, variant in zip(texts, self.variants(), strict=True):
                 text.compare_with(self.made_with(variant))
 
