@@ -204,11 +204,14 @@ def _conditions(window: MainWindow) -> None:
     if session.index is None or session.project is None:
         return
     rack = panel.rack
+    if not rack.rack and session.feature is not None:
+        rack.add_feature(session.feature)
     for entry in rack.rack[:1]:
         top = float(session.index.columns["max_activation"][entry.feature or 0])
         rack.set_condition(entry.key, Gate(feature=entry.feature, above=0.1 * top, since=True))
         rack.add_stop(Gate(feature=entry.feature, above=100 * top, where="output"))
     panel.monitors.choose(session.project.monitors())
+    panel.form.take_example("In the beginning, les hommes naissent libres et")
     panel.generate()
     wait(_TEXTS_S)
 

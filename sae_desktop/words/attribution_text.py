@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sae_desktop.circuits.lens_config import AttributeResult
-from sae_desktop.words.amounts import exact_count
+from sae_desktop.words.amounts import MINUS, exact_count
 from sae_desktop.words.graph_words import quoted, signed
 
 
@@ -18,6 +18,10 @@ def attribution_text(result: AttributeResult) -> str:
         return said
     return (
         f"{said} Of {exact_count(result.sampled)} drawn at random and switched off, attribution "
-        f"correlates {result.attribution_correlation:.2f} with the effect, activation "
-        f"{result.activation_correlation:.2f}."
+        f"correlates {_figure(result.attribution_correlation)} with the effect, activation "
+        f"{_figure(result.activation_correlation)}."
     )
+
+
+def _figure(value: float) -> str:
+    return f"{value:.2f}".replace("-", MINUS)

@@ -136,9 +136,8 @@ def faithfulness_text(result: FaithfulnessResult | Faithfulness) -> str:
     if isinstance(result, FaithfulnessResult):
         agreed = result.agreement
     else:
-        agreed = Agreement(
-            **{name: result.details[name] for name in _AGREEMENT if name in result.details}
-        )
+        told = {name: result.details[name] for name in _AGREEMENT if name in result.details}
+        agreed = Agreement(overflowed=int(told.pop("overflowed", 0)), **told)
     why = parting_text(agreed)
     return (
         f"{exact_count(count)} top nodes were switched off one by one. {said}Mean effect "
