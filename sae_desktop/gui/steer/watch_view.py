@@ -61,7 +61,7 @@ class WatchStrip(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         hits = set(self.watched.hits)
         for number in range(len(self.watched.scores)):
-            painter.setBrush(colours.accent if number in hits else colours.border)
+            painter.setBrush(colours.accent if number in hits else colours.muted_text)
             painter.drawRect(self.bar(number))
         width = self._step() * len(self.watched.scores)
         line = QPen(colours.text, 1, Qt.PenStyle.DashLine)
