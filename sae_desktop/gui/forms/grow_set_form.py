@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -129,12 +129,11 @@ class GrowSetForm(QDialog):
 
     def _on_set(self, _index: int = 0) -> None:
         found = self._found()
-        self.language.blockSignals(True)
-        self.language.clear()
-        if found is not None:
-            for code in (found.language, *found.other_languages):
-                self.language.addItem(language_name(code), code)
-        self.language.blockSignals(False)
+        with QSignalBlocker(self.language):
+            self.language.clear()
+            if found is not None:
+                for code in (found.language, *found.other_languages):
+                    self.language.addItem(language_name(code), code)
         self._on_changed()
 
     def _found(self) -> ConceptSet | None:

@@ -45,7 +45,8 @@ class TextSource(QWidget):
         self.documents = -1
         """Of the chosen text; −1: not counted."""
         self._model = ""
-        self._unasked = False
+        self._asked: tuple[str, str] | None = None
+        """Corpus and model that are counted; None: nobody saw the answer yet."""
         self.choice = SourceChoice(name, [_BUILTIN, *_OWN])
         explain(self.choice.kind, "Corpus")
         self.message = label("", "small", wrap=True)
@@ -91,9 +92,9 @@ class TextSource(QWidget):
             self._say("" if self.corpus else "Choose a text.")
             return
         if not self.isVisible():
-            self._unasked = True  # nobody sees the answer yet
+            self._asked = None
             return
-        self._unasked = False
+        self._asked = (self.corpus, self._model)
         self._say("Reading the beginning of the text…")
         self._asking.ask(DescribeCorpusConfig(corpus=self.corpus, model=self._model, preview=0))
 
@@ -114,7 +115,7 @@ class TextSource(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if self._unasked:
+        if self._asked != (self.corpus, self._model):
             self._ask()
 
     # ------------------------------------------------------------------ drops

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import NamedTuple
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtGui import QShowEvent
 
 from sae_desktop.errors import UserError
@@ -80,13 +80,12 @@ class ConceptChoice(ElidedComboBox):
     def _on_read(self, answer: tuple[object, list[SetTexts]]) -> None:
         chosen = self._wanted or self.name
         self._sets = {one.name: one for one in answer[1]}
-        self.blockSignals(True)
-        self.clear()
-        self.addItem(self._none, "")
-        for one in answer[1]:
-            self.addItem(one.title, one.name)
-        self.setCurrentIndex(max(self.findData(chosen), 0))
-        self.blockSignals(False)
+        with QSignalBlocker(self):
+            self.clear()
+            self.addItem(self._none, "")
+            for one in answer[1]:
+                self.addItem(one.title, one.name)
+            self.setCurrentIndex(max(self.findData(chosen), 0))
         self._wanted = ""
         self.changed.emit()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
@@ -108,16 +108,15 @@ class MonitorsPlace(QWidget):
     # ------------------------------------------------------------------ the list
     def _on_shelf(self) -> None:
         wanted = self._wanted or self.name
-        self.list.blockSignals(True)
-        self.list.clear()
-        for item in self.shelf.items:
-            self.list.addItem(_row(item))
-            if item.name == wanted:
-                self.list.setCurrentRow(self.list.count() - 1)
-                self._wanted = ""
-        if self.list.currentItem() is None and self.list.count():
-            self.list.setCurrentRow(0)
-        self.list.blockSignals(False)
+        with QSignalBlocker(self.list):
+            self.list.clear()
+            for item in self.shelf.items:
+                self.list.addItem(_row(item))
+                if item.name == wanted:
+                    self.list.setCurrentRow(self.list.count() - 1)
+                    self._wanted = ""
+            if self.list.currentItem() is None and self.list.count():
+                self.list.setCurrentRow(0)
         has = bool(self.shelf.items)
         self.list.setVisible(has)
         self.none.setVisible(not has)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -133,10 +133,9 @@ class RunView(QWidget):
         if own == self._records:
             return
         self._records = own
-        self.runs.blockSignals(True)
-        self.runs.clear()
-        self.runs.addItems([run_name(record) for record in own])
-        self.runs.blockSignals(False)
+        with QSignalBlocker(self.runs):
+            self.runs.clear()
+            self.runs.addItems([run_name(record) for record in own])
         self._show_run()
 
     @property

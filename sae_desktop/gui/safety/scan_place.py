@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import QSignalBlocker, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -137,11 +137,10 @@ class ScanPlace(QWidget):
         names = [] if project is None else [item.name for item in scan_items(project)]
         if names != [self.chooser.itemText(n) for n in range(self.chooser.count())]:
             shown = self._scan.name if self._scan is not None else ""
-            self.chooser.blockSignals(True)
-            self.chooser.clear()
-            self.chooser.addItems(names)
-            self.chooser.setCurrentIndex(names.index(shown) if shown in names else 0)
-            self.chooser.blockSignals(False)
+            with QSignalBlocker(self.chooser):
+                self.chooser.clear()
+                self.chooser.addItems(names)
+                self.chooser.setCurrentIndex(names.index(shown) if shown in names else 0)
             self._on_chosen()
         self._show()
 
@@ -181,9 +180,8 @@ class ScanPlace(QWidget):
             self.result.show_scan(self._scan, chosen_set=chosen_set)
             place = self.chooser.findText(name)
             if place >= 0 and place != self.chooser.currentIndex():
-                self.chooser.blockSignals(True)
-                self.chooser.setCurrentIndex(place)
-                self.chooser.blockSignals(False)
+                with QSignalBlocker(self.chooser):
+                    self.chooser.setCurrentIndex(place)
         self._show()
 
     # ------------------------------------------------------------------ scanning

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts.elided_label import ElidedLabel
@@ -149,13 +149,12 @@ class SetPage(QWidget):
                 self._scroll.verticalScrollBar().setValue(0)
 
     def _list_languages(self, found: ConceptSet, chosen: str) -> None:
-        self.language.blockSignals(True)
-        self.language.clear()
-        for code in (found.language, *found.other_languages):
-            self.language.addItem(language_name(code), code)
-        self.language.setCurrentIndex(max(self.language.findData(chosen), 0))
-        self.language.setVisible(self.language.count() > 1)
-        self.language.blockSignals(False)
+        with QSignalBlocker(self.language):
+            self.language.clear()
+            for code in (found.language, *found.other_languages):
+                self.language.addItem(language_name(code), code)
+            self.language.setCurrentIndex(max(self.language.findData(chosen), 0))
+            self.language.setVisible(self.language.count() > 1)
 
     def _show_texts(self) -> None:
         found = self.listed.found if self.listed is not None else None

@@ -24,6 +24,7 @@ from sae_desktop.gui.parts.default_button import set_default_button
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField, WholeField
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
@@ -259,7 +260,7 @@ class ConditionDialog(QDialog):
         elif self.by_random.isChecked():
             problem = self.seed.problem or self.random_above.problem
         self.use_button.setEnabled(not problem)
-        self.use_button.setToolTip(problem)
+        self.use_button.setToolTip(plain_tip(problem))
         self._fit()
 
     def _fit(self) -> None:
