@@ -98,7 +98,8 @@ class _Beginning:
 
     def add(self, document: Document) -> None:
         self.documents += 1
-        if self._characters > 0 and len(self.first) < _FIRST_DOCUMENTS:
+        # The first is kept in any case: it tells whether these are chats.
+        if not self.first or (self._characters > 0 and len(self.first) < _FIRST_DOCUMENTS):
             self.first.append(document)
             self._characters -= len(document.text)
         if len(self.sources) < _MOST_TAGS:

@@ -60,6 +60,13 @@ def test_description__counts_and_lists_the_kinds(corpus: Path, toy_model_folder:
     assert said.preview[1].roles == []
 
 
+def test_description__without_a_preview_counts_all_the_same(
+    corpus: Path, toy_model_folder: Path
+) -> None:
+    said = described(corpus, toy_model_folder, preview=0)
+    assert (said.documents, said.preview) == (9, [])
+
+
 def test_duplicates__are_counted_where_they_are_kept(corpus: Path, toy_model_folder: Path) -> None:
     said = described(corpus, toy_model_folder, deduplicate=False)
     assert (said.documents, said.duplicates) == (10, 1)

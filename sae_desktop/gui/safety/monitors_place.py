@@ -49,6 +49,7 @@ class MonitorsPlace(QWidget):
         self.list = QListWidget()
         self.list.setAccessibleName("Monitors of this project")
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.setSpacing(4)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.none = label("There is no monitor yet.", "small", wrap=True)
         self.page = MonitorPage(session)

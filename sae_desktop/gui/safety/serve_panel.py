@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, QSize, Qt, QTimer
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import (
     QFormLayout,
@@ -65,6 +65,7 @@ class ServePanel(QWidget):
         self._looking = QTimer(self, singleShot=True, interval=_LOOK_MS)
         self._looking.timeout.connect(self._read_hits)
         self.monitors = QListWidget()
+        self._row_height = self.fontMetrics().height() + 10  # the tick is higher than the text
         self.preset = ElidedComboBox(10)
         self.index = ElidedComboBox(10)
         self.port = _PortField(PORT, 0, _MOST_PORT)
@@ -102,7 +103,7 @@ class ServePanel(QWidget):
 
     def _build(self) -> None:
         self.monitors.setAccessibleName("Monitors that watch")
-        self.monitors.setFixedHeight(_LIST_LINES * (self.fontMetrics().height() + 6))
+        self.monitors.setFixedHeight(_LIST_LINES * self._row_height)
         self.monitors.setToolTip(plain_tip("Those that are ticked run on all that passes"))
         self.preset.setAccessibleName("Steering")
         self.preset.setToolTip("A preset of this project, its conditions included")
@@ -203,6 +204,7 @@ class ServePanel(QWidget):
         self.monitors.clear()
         for name in names:
             item = QListWidgetItem(name)
+            item.setSizeHint(QSize(0, self._row_height))
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             on = name in ticked
             item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
