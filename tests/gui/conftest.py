@@ -9,6 +9,7 @@ import gc
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from project_session import (  # noqa: F401
@@ -24,10 +25,20 @@ from project_session import (  # noqa: F401
 )
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 from tqdm import TMonitor
 
 _ENDING_SECONDS = 20.0
 _MOST_LEFT = 100
+_WAIT_MS = 30_000
+"""Until what is waited for comes: on a busy machine the five seconds of pytest-qt are too few."""
+
+
+@pytest.fixture
+def qtbot(qtbot: QtBot) -> QtBot:
+    """pytest-qt's own, more patient."""
+    qtbot.waitUntil = partial(qtbot.waitUntil, timeout=_WAIT_MS)  # type: ignore[method-assign]
+    return qtbot
 
 
 def _visible() -> set[str]:
