@@ -28,8 +28,17 @@ from sae_desktop.gui.forms.set_forms import IndexSetForm
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.settings_dialog import SettingsDialog
 from sae_desktop.gui.parts import number_fields
+from sae_desktop.gui.safety.changes.change_forms import CalibrateForm, CompareForm, WatchForm
+from sae_desktop.gui.safety.mitigation_form import MitigationForm
+from sae_desktop.gui.safety.monitor_form import MonitorForm
+from sae_desktop.gui.safety.monitor_shelf import MonitorShelf
+from sae_desktop.gui.safety.run_view import RunView
+from sae_desktop.gui.safety.scan_form import ScanForm
+from sae_desktop.gui.safety.serve_panel import ServePanel
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
+from sae_desktop.gui.steer.condition_dialog import ConditionDialog
+from sae_desktop.gui.steer.monitor_choice import MonitorChoice
 from sae_desktop.gui.steer.rack_panel import SteeringRack
 from sae_desktop.gui.steer.steering_prompt import SteeringPrompt
 from sae_desktop.words.inventory import SetItem
@@ -60,13 +69,32 @@ def index_of_set(session: Session) -> IndexSetForm:
     return IndexSetForm(session, SetItem("set", None, members=(), bytes=0, modified=now))
 
 
+def sampling(session: Session) -> SteeringPrompt:
+    return SteeringPrompt(QPushButton(), QPushButton(), QPushButton(), MonitorChoice(session))
+
+
+def condition(session: Session) -> QWidget:
+    """With the feature, and the numbers it or a random direction must be above."""
+    parent = QWidget()
+    ConditionDialog(parent, session, None, print)
+    return parent
+
+
+def server(session: Session) -> QWidget:
+    """With the port, in what owns the monitors that it lists."""
+    parent = QWidget()
+    panel = ServePanel(session, MonitorShelf(session, parent))
+    panel.setParent(parent)
+    return parent
+
+
 def settings_dialog(session: Session) -> QWidget:
     preferences = Preferences(session, Settings(), lambda _settings: None)
     return SettingsDialog(None, session, preferences)  # type: ignore[arg-type]
 
 
 FORMS: dict[str, Callable[[Session], QWidget]] = {
-    "sampling": lambda _: SteeringPrompt(QPushButton(), QPushButton(), QPushButton()),
+    "sampling": sampling,
     "sliders": rack,
     "text sets": TextSetsPanel,
     "splitting": SplittingPanel,
@@ -78,6 +106,15 @@ FORMS: dict[str, Callable[[Session], QWidget]] = {
     "changing a graph": trial,
     "indexing a set": index_of_set,
     "settings": settings_dialog,
+    "condition": condition,
+    "scan": ScanForm,
+    "monitor": MonitorForm,
+    "mitigation": MitigationForm,
+    "server": server,
+    "monitors run": RunView,
+    "comparison": CompareForm,
+    "watch": WatchForm,
+    "calibration of alerts": CalibrateForm,
 }
 
 

@@ -16,6 +16,7 @@ from sae_desktop.gui.explore.ask.completeness import CompletenessPanel
 from sae_desktop.gui.forms.job_forms import EvaluateForm, IndexForm
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.steer.monitor_choice import MonitorChoice
 from sae_desktop.gui.steer.steering_prompt import SteeringPrompt
 from sae_desktop.steering.config import Sampling, SteerConfig
 from sae_desktop.training.config import EvaluateConfig
@@ -23,7 +24,9 @@ from sae_desktop.training.config import EvaluateConfig
 Form = tuple[Callable[[Session], QWidget], tuple[tuple[type[msgspec.Struct], dict[str, str]], ...]]
 FORMS: dict[str, Form] = {
     "steer": (
-        lambda _: SteeringPrompt(QPushButton(), QPushButton(), QPushButton()),
+        lambda session: SteeringPrompt(
+            QPushButton(), QPushButton(), QPushButton(), MonitorChoice(session)
+        ),
         (
             (Sampling, {"max_new_tokens": "tokens", "temperature": "temperature",
                         "top_k": "top_k", "top_p": "top_p",

@@ -17,8 +17,10 @@ from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.exchange.merging import Comparison
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.gui.explore.page.label_history import LabelHistory
+from sae_desktop.gui.forms.grow_set_form import GrowSetForm
 from sae_desktop.gui.forms.job_forms import EvaluateForm, ImportForm, IndexForm, JobForm
 from sae_desktop.gui.forms.merge_notes import MergeDialog
+from sae_desktop.gui.forms.set_editor import SetEditor
 from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.preferences import Preferences
@@ -30,6 +32,7 @@ from sae_desktop.gui.project.project import ProjectPanel
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
+from sae_desktop.gui.steer.condition_dialog import ConditionDialog
 from sae_desktop.gui.steer.direction_menu import DecoderRowDialog, IndexFeatureDialog, TextsDialog
 from sae_desktop.gui.steer.preset_name import PresetNameDialog
 from sae_desktop.project import Project
@@ -73,7 +76,12 @@ DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
         lambda _, parent: LeavingDialog([], parent, keep=lambda: None, stop=lambda: None),
         "Stay",
     ),
-}
+    SetEditor: (lambda session, _: SetEditor(session), "Save the set"),
+    GrowSetForm: (lambda session, _: GrowSetForm(session, "a text"), "Add the text"),
+    ConditionDialog: (
+        lambda session, parent: ConditionDialog(parent, session, None, print), "Use it",
+    ),
+}  # fmt: skip
 """What Return does in each dialog."""
 
 
