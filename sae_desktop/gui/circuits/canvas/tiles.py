@@ -11,9 +11,9 @@ from PySide6.QtGui import QColor, QPainter, QPixmap
 
 from sae_desktop.gui.circuits.canvas.camera import Camera
 
-SIDE = 256
+SIDE = 128
 """Pixels of the view along a side of a piece: small enough that one fits between two frames."""
-_KEPT = 400
+_KEPT = 1600
 """More than a view of 3,840 × 2,160 pixels needs with those around it."""
 _BUDGET_S = 0.006
 """Of one frame, for pieces that come into sight; the last one may take as long again."""
