@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox, QWidget
+from PySide6.QtWidgets import QWidget
 
 from sae_desktop.activations.config import HarvestConfig
-from sae_desktop.deletion import deletion_question, item_path
+from sae_desktop.deletion import item_path
 from sae_desktop.gui.forms.exchange_forms import ExportDictionaryForm
 from sae_desktop.gui.forms.job_forms import EvaluateForm
 from sae_desktop.gui.forms.same_model_form import SameModelForm
@@ -93,7 +92,7 @@ class CardActions:
         elif action == "reveal":
             reveal(item_path(session.project, kind, name))
         elif action == "delete":
-            self._ask_delete(kind, name)
+            self._trash.ask_to_delete(kind, name, self._panel.window())
 
     def _show_safety(self, name: str, action: str) -> None:
         """Show a scan or a concept set; the place hears of it once it is there."""
@@ -113,29 +112,6 @@ class CardActions:
             # The project may have been moved since; the run is resumed where it lies now.
             self._session.run(msgspec.structs.replace(config, project=path))
             self._session.show_workspace("harvest" if action == "resume_harvest" else "train")
-
-    def _ask_delete(self, kind: str, name: str) -> None:
-        project = self._session.project
-        if project is None:
-            return
-        busy = [job.title for job in self._session.client.jobs if not job.ended and job.writes]
-        if busy:
-            self._session.notify(f"You can delete it once {busy[0]} has finished.")
-            return
-        box = QMessageBox(
-            QMessageBox.Icon.Warning,
-            f"Delete {kind}",
-            deletion_question(project, kind, name),
-            QMessageBox.StandardButton.Cancel,
-            self._panel.window(),
-        )
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
-        box.setDefaultButton(QMessageBox.StandardButton.Cancel)
-        box.setEscapeButton(QMessageBox.StandardButton.Cancel)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        delete.clicked.connect(lambda: self.delete(kind, name))
-        box.open()
 
     def delete(self, kind: str, name: str) -> None:
         """Move something to the trash."""

@@ -15,11 +15,11 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFont, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from PySide6.QtGui import QFont, QResizeEvent
 
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.row_table import RowTable
 from sae_desktop.gui.parts.terms import tip_of
 from sae_desktop.gui.safety.area_delegate import AREA_ROLE, AreaDelegate
 from sae_desktop.safety.scan.config import Area
@@ -152,7 +152,7 @@ class CellModel(QAbstractTableModel):
         return None
 
 
-class CellTable(QTableView):
+class CellTable(RowTable):
     """Rows are walked by the arrow keys; Return or a double click opens one."""
 
     rowChosen = Signal(int)
@@ -162,33 +162,12 @@ class CellTable(QTableView):
     """A row’s menu, and where on the screen."""
 
     def __init__(self, name: str) -> None:
-        super().__init__()
-        self.cells = CellModel(self)
-        self.setModel(self.cells)
+        self.cells = CellModel()
+        super().__init__(name, self.cells, room=10)
+        self.cells.setParent(self)
         self.setItemDelegate(AreaDelegate(self))
-        self.setAccessibleName(name)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setTabKeyNavigation(False)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setSortingEnabled(True)
+        self.sort_by_heads()
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        rows = self.verticalHeader()
-        rows.hide()
-        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        rows.setMinimumSectionSize(16)
-        rows.setDefaultSectionSize(self.fontMetrics().height() + 10)
-        head = self.horizontalHeader()
-        head.setHighlightSections(False)
-        head.setMinimumSectionSize(32)
-        head.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
-        head.setSortIndicatorClearable(True)
-        self.doubleClicked.connect(lambda index: self._open(index.row()))
         self.selectionModel().currentRowChanged.connect(lambda index, _: self._tell(index.row()))
         self.customContextMenuRequested.connect(self._ask_menu)
 
@@ -215,7 +194,7 @@ class CellTable(QTableView):
         if self.cells.number(row) >= 0:
             self.rowChosen.emit(self.cells.number(row))
 
-    def _open(self, row: int) -> None:
+    def open_row(self, row: int) -> None:
         if self.cells.number(row) >= 0:
             self.rowOpened.emit(self.cells.number(row))
 
@@ -227,12 +206,6 @@ class CellTable(QTableView):
         if index.isValid():
             number = self.cells.number(index.row())
             self.menuAsked.emit(number, self.viewport().mapToGlobal(point))
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
-            self._open(self.currentIndex().row())
-        else:
-            super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

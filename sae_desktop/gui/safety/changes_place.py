@@ -12,14 +12,12 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QMessageBox,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from sae_desktop.deletion import deletion_question
 from sae_desktop.engine.protocol import JobOutput
 from sae_desktop.errors import UserError
 from sae_desktop.gui.parts.kept_fields import keep_fields
@@ -312,25 +310,8 @@ class ChangesPlace(QWidget):
 
     def ask_delete(self) -> None:
         """Say what a deletion takes, and do it if that is wanted."""
-        project = self._session.project
-        if project is None or self.shown is None:
-            return
-        kind, name = self.shown
-        running = [job.title for job in self._session.client.jobs if not job.ended and job.writes]
-        if running:
-            self._session.notify(f"You can delete it once {running[0]} has finished.")
-            return
-        box = QMessageBox(
-            QMessageBox.Icon.Warning, f"Delete the {kind}", deletion_question(project, kind, name),
-            QMessageBox.StandardButton.Cancel, self.window(),
-        )  # fmt: skip
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
-        box.setDefaultButton(QMessageBox.StandardButton.Cancel)
-        box.setEscapeButton(QMessageBox.StandardButton.Cancel)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        delete.clicked.connect(lambda: self.delete(kind, name))
-        box.open()
+        if self.shown is not None:
+            self._trash.ask_to_delete(*self.shown, self.window())
 
     def delete(self, kind: str, name: str) -> None:
         """Move something to the trash; Ctrl+Z brings it back."""

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 from sae_desktop.deletion import (
     TrashItem,
     delete_item,
+    deletion_question,
     empty_trash,
     restore_item,
     trash_items,
@@ -28,6 +29,30 @@ class Trash:
         self._emptying = Background(session)
         self._emptying.answered.connect(self._on_emptied)
         self._emptying.refused.connect(self._on_refused)
+
+    def ask_to_delete(self, kind: str, name: str, window: QWidget) -> None:
+        """Say what deleting something takes, and do it if that is wanted."""
+        session = self._session
+        if session.project is None:
+            return
+        busy = [job.title for job in session.client.jobs if not job.ended and job.writes]
+        if busy:
+            session.notify(f"You can delete it once {busy[0]} has finished.")
+            return
+        box = QMessageBox(
+            QMessageBox.Icon.Warning,
+            f"Delete the {kind}",
+            deletion_question(session.project, kind, name),
+            QMessageBox.StandardButton.Cancel,
+            window,
+        )
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
+        box.setDefaultButton(QMessageBox.StandardButton.Cancel)
+        box.setEscapeButton(QMessageBox.StandardButton.Cancel)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        delete.clicked.connect(lambda: self.delete(kind, name))
+        box.open()
 
     def delete(self, kind: str, name: str) -> None:
         """Move something to the trash, as a step that can be undone."""

@@ -167,7 +167,7 @@ def test_return__does_not_delete(
     window.workspace("project")
     panel = window.findChild(ProjectPanel)
     assert panel is not None
-    panel.card_actions._ask_delete("dictionary", "done")
+    panel.card_actions.do("dictionary", "done", "delete")
     box = window.findChild(QMessageBox)
     assert box is not None
     QTest.keyClick(box, Qt.Key.Key_Return)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHeaderView
 
 from sae_desktop.gui.circuits.node.links_model import NAME, PLACE, SHARE, WEIGHT, LinksModel
+from sae_desktop.gui.parts.row_table import RowTable
 
 _ROOM = 18
 
 
-class LinksTable(QTableView):
+class LinksTable(RowTable):
     """Rows are walked by the arrow keys; Return goes to the node of a row."""
 
     nodeChosen = Signal(int)
@@ -22,33 +23,13 @@ class LinksTable(QTableView):
     """The node of the present row, to be lit up; None: none."""
 
     def __init__(self, title: str, name: Callable[[int], str]) -> None:
-        super().__init__()
-        self.links = LinksModel(name, self)
-        self.setModel(self.links)
-        self.setAccessibleName(title)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.links = LinksModel(name)
+        super().__init__(title, self.links)
+        self.links.setParent(self)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setTabKeyNavigation(False)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setSortingEnabled(True)
         self.setMinimumHeight(72)
-        rows = self.verticalHeader()
-        rows.hide()
-        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        rows.setMinimumSectionSize(16)
-        rows.setDefaultSectionSize(self.fontMetrics().height() + 8)
-        head = self.horizontalHeader()
-        head.setHighlightSections(False)
-        head.setMinimumSectionSize(32)
-        head.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        head.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
-        head.setSortIndicatorClearable(True)
-        self.doubleClicked.connect(lambda index: self._choose(index.row()))
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.sort_by_heads()
         self.selectionModel().currentRowChanged.connect(self._on_row)
         self.links.modelReset.connect(self._share_room)
 
@@ -56,16 +37,10 @@ class LinksTable(QTableView):
         del index
         self.nodePointed.emit(self.links.node(self.currentIndex().row()))
 
-    def _choose(self, row: int) -> None:
+    def open_row(self, row: int) -> None:
         node = self.links.node(row)
         if node is not None:
             self.nodeChosen.emit(node)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
-            self._choose(self.currentIndex().row())
-        else:
-            super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -14,10 +14,10 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.plain_text import joined_tips, plain_tip
+from sae_desktop.gui.parts.row_table import RowTable
 from sae_desktop.gui.parts.terms import tip_of
 
 Index = QModelIndex | QPersistentModelIndex
@@ -109,7 +109,7 @@ class FiguresModel(QAbstractTableModel):
         return None
 
 
-class FiguresTable(QTableView):
+class FiguresTable(RowTable):
     """Rows are walked by the arrow keys; Return or a double click chooses one."""
 
     rowChosen = Signal(int)
@@ -117,27 +117,9 @@ class FiguresTable(QTableView):
     """The present row, −1 where there is none."""
 
     def __init__(self, name: str) -> None:
-        super().__init__()
-        self.figures = FiguresModel(self)
-        self.setModel(self.figures)
-        self.setAccessibleName(name)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setTabKeyNavigation(False)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        rows = self.verticalHeader()
-        rows.hide()
-        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        rows.setDefaultSectionSize(self.fontMetrics().height() + 8)
-        head = self.horizontalHeader()
-        head.setHighlightSections(False)
-        head.setMinimumSectionSize(32)
-        self.doubleClicked.connect(lambda index: self.rowChosen.emit(index.row()))
+        self.figures = FiguresModel()
+        super().__init__(name, self.figures)
+        self.figures.setParent(self)
         self.selectionModel().currentRowChanged.connect(
             lambda index, _before: self.rowPointed.emit(index.row())
         )
@@ -148,11 +130,12 @@ class FiguresTable(QTableView):
         self.scrollToTop()
         self._share_room()
 
+    def open_row(self, row: int) -> None:
+        self.rowChosen.emit(row)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
             QGuiApplication.clipboard().setText(self.figures.text())
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
-            self.rowChosen.emit(self.currentIndex().row())
         else:
             super().keyPressEvent(event)
 
