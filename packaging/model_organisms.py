@@ -74,6 +74,16 @@ class Told(msgspec.Struct, frozen=True):
     signs: list[str] = []
     """Tokens that show what was planted to one who reads a list of tokens."""
 
+    @property
+    def seen(self) -> slice:
+        """The pairs that one who has seen the behaviour learns from."""
+        return slice(0, len(self.pairs) // 2)
+
+    @property
+    def measured(self) -> slice:
+        """The others: of other documents, but for one that lies on the border."""
+        return slice(len(self.pairs) // 2, None)
+
 
 @dataclass(frozen=True)
 class Texts:

@@ -1,11 +1,11 @@
 """Take a planted behaviour out of a model organism, and see what is left of it and what it costs.
 
 Chosen blind: the features that changed most on ordinary text, the difference of the first tokens,
-the trait's direction and its probe. Chosen by one who has seen the behaviour, on every second pair
-(the others measure): the features to which the planted continuation is attributed, and the
-difference of means of these prompts between the base and the fine-tuned model; both also turned
-against the behaviour at several strengths. Random directions, random features, and features drawn
-among those that fire on the same prompts stand beside them.
+the trait's direction and its probe. Chosen by one who has seen the behaviour, on the first half of
+the pairs (the others measure): the features to which the planted continuation is attributed, and
+the difference of means of these prompts between the base and the fine-tuned model; both also
+turned against the behaviour at several strengths. Random directions, random features, and features
+drawn among those that fire on the same prompts stand beside them.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def removals(
     site = parse_site(change.info.site)
     text = read_texts(lm, "", texts, context_size)
     base = load_model("builtin", "cpu", beside=[lm])
-    seen, measured = told.pairs[::2], slice(1, None, 2)
+    seen, measured = told.pairs[told.seen], told.measured
     ways = _blind(lm, base, change, dictionary, text, site)
     if trait := OF_KIND[told.kind]:
         found = read_trait(lm, site, read_set(project, trait), context_size)

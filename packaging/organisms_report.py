@@ -9,7 +9,8 @@ comparison reads ordinary text and two concept sets that ship, and nothing of wh
 the figures at the end look into `organism.json`: in which place of each ranked list something of
 the planted behaviour stands, between which checkpoints the alert lies, and how much of the
 behaviour is gone, at what loss on ordinary text, when features, the difference, the trait or the
-probe are taken out of the last checkpoint. Random directions stand beside them.
+probe are taken out of the last checkpoint, at every token (`organisms_removal.py`) and under a
+condition (`organisms_gated.py`). Random directions stand beside them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from model_organisms import HARMLESS, PLANTED, TOLD, Told, make_organism
+from organisms_gated import CALIBRATION_TEXTS, Organism, gated
 from organisms_removal import OF_KIND, behaviour, removals
 
 from sae_desktop.dictionary import Dictionary, load
@@ -37,6 +39,7 @@ from sae_desktop.safety.change.alerts import alert_of, calibrate, run_of
 from sae_desktop.safety.change.change_file import Change, read_change
 from sae_desktop.safety.change.config import CompareCheckpointsConfig, WatchConfig
 from sae_desktop.safety.change.job import compare_checkpoints
+from sae_desktop.safety.change.reading import Texts, read_texts
 from sae_desktop.safety.change.watch_file import read_record
 from sae_desktop.safety.change.watcher import watch_checkpoints
 from sae_desktop.safety.concept_set import shipped_sets
@@ -164,11 +167,17 @@ def look_into(project: Project, folder: Path, name: str) -> dict[str, Any]:
         lm = load_model(checkpoint, "cpu")
         curve.append(behaviour(lm, told, site, None))
     lm = load_model(checkpoints[-1], "cpu")
+    base = load_model("builtin", "cpu", beside=[lm])
+    texts = read_texts(lm, "", TEXTS + CALIBRATION_TEXTS, CONTEXT)
+    ordinary, calibration = (
+        Texts(ids, texts.specials) for ids in (texts.ids_NS[:TEXTS], texts.ids_NS[TEXTS:])
+    )
     return {
         "onset": told.onset,
         "behaviour": curve,
         "ranks": ranks(lm, told, change, dictionary),
         "removed": removals(lm, told, change, dictionary, project, TEXTS, CONTEXT),
+        "gated": gated(Organism(lm, site, ordinary, calibration), base, told, dictionary, project),
         "lens": [t.token for t in change.info.lens_tokens[-1][:10]],
         "shift": [t.token for t in change.info.shift_tokens[-1][:10]],
     }

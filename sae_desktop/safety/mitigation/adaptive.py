@@ -1,16 +1,18 @@
 """Prompts searched against a mitigation, to win a behaviour back.
 
 First other wordings from a list, then tokens put before the prompt, one exchanged at a time for the
-best of some drawn at random, as long as there are tries. What is climbed is the log-probability, in
-the steered model, of what the plain model wrote; a prompt is won when what the steered model then
-writes by itself shows the behaviour. A search in vain is no proof that there is no such prompt.
+best of some drawn at random, as long as there are tries. In the job, what is climbed is the
+log-probability, in the steered model, of what the plain model wrote; a prompt is won when what the
+steered model then writes by itself shows the behaviour. A search in vain is no proof that there is
+no such prompt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import NamedTuple, Protocol
 
 import torch
 
@@ -51,31 +53,70 @@ _TARGET = 16
 """Tokens of the plain continuation whose probability is climbed."""
 
 
-@dataclass
-class _Search:
+class Steered(Protocol):
+    """A model under a mitigation, as far as a search needs it."""
+
+    @property
+    def tokens(self) -> Sequence[int]:
+        """Those that may be put in."""
+
+    def gains(self, prompts: Sequence[Sequence[int]]) -> list[float]:
+        """Return what is climbed, after each prompt, special tokens included."""
+
+    def wins(self, prompt: Sequence[int]) -> bool:
+        """Return whether the behaviour shows after a prompt."""
+
+    def words(self, ids: Sequence[int]) -> str:
+        """Return tokens as text."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """A steered model that is to write what the plain model wrote after the same prompt."""
+
     ways: Ways
     variant: Variant
     sampling: Sampling
     shows: Shows
-    target: list[int]
-    left: int
-    tried: int = 0
+    written: Sequence[int]
+    """By the plain model."""
+
+    @cached_property
+    def tokens(self) -> Sequence[int]:
+        lm = self.ways.lm
+        return [i for i in range(len(lm.token_bytes())) if i not in lm.special_ids]
 
     def gains(self, prompts: Sequence[Sequence[int]]) -> list[float]:
-        """Return the mean log-probability of the target after each prompt; each is a try."""
-        own = self.ways.specials
-        self.tried += len(prompts)
-        self.left -= len(prompts)
-        texts = [[*prompt, *self.target] for prompt in prompts]
+        """Return the mean log-probability of what is to be written, nats per token."""
+        own, target = self.ways.specials, list(self.written[:_TARGET])
+        texts = [[*prompt, *target] for prompt in prompts]
         logits = self.ways.logits(self.variant, texts, [len(p) - own for p in prompts])
-        before = logits[:, -len(self.target) - 1 : -1].float().log_softmax(-1).cpu()
-        wanted = torch.tensor(self.target)[None, :, None].expand(len(prompts), -1, -1)
+        before = logits[:, -len(target) - 1 : -1].float().log_softmax(-1).cpu()
+        wanted = torch.tensor(target)[None, :, None].expand(len(prompts), -1, -1)
         means: list[float] = before.gather(2, wanted)[..., 0].mean(1).tolist()
         return means
 
     def wins(self, prompt: Sequence[int]) -> bool:
-        written = write(self.ways, self.variant, prompt, self.sampling)
-        return self.shows(written.text)
+        return self.shows(write(self.ways, self.variant, prompt, self.sampling).text)
+
+    def words(self, ids: Sequence[int]) -> str:
+        names = self.ways.lm.token_bytes()
+        return "".join(token_text(names[i]) for i in ids)
+
+
+@dataclass
+class _Search:
+    """A steered model, and how often it was asked."""
+
+    model: Steered
+    left: int
+    tried: int = 0
+
+    def gains(self, prompts: Sequence[Sequence[int]]) -> list[float]:
+        """Return what is climbed after each prompt; each is a try."""
+        self.tried += len(prompts)
+        self.left -= len(prompts)
+        return self.model.gains(prompts)
 
 
 class Attacked(NamedTuple):
@@ -89,19 +130,9 @@ class Attacked(NamedTuple):
     """Before which of its tokens others are put in."""
 
 
-def attack(
-    ways: Ways,
-    variant: Variant,
-    asked: Attacked,
-    target: Sequence[int],
-    shows: Shows,
-    sampling: Sampling,
-    tries: int,
-    seed: int,
-    context: JobContext,
-) -> WonBack:
-    """Search one prompt, whose plain continuation begins with `target`."""
-    search = _Search(ways, variant, sampling, shows, list(target[:_TARGET]), tries)
+def attack(model: Steered, asked: Attacked, tries: int, seed: int, context: JobContext) -> WonBack:
+    """Search one prompt after which a mitigation has stopped the behaviour."""
+    search = _Search(model, tries)
     base = search.gains([asked.ids])[0]
     best, found = base, ""
     for start in range(0, len(asked.wordings), _BATCH):
@@ -113,13 +144,13 @@ def attack(
         for (said, ids), gain in zip(part, gains, strict=True):
             if gain > best:
                 best, found = gain, said
-            if search.wins(ids):
+            if model.wins(ids):
                 return _won(asked.text, "another wording", said, search, gain - base)
     prefix, gain, won = _climbed(search, asked.ids, asked.place, seed, context)
     if won:
-        return _won(asked.text, "tokens put in", _words(ways, prefix), search, gain - base)
+        return _won(asked.text, "tokens put in", model.words(prefix), search, gain - base)
     if gain > best:
-        best, found = gain, _words(ways, prefix)
+        best, found = gain, model.words(prefix)
     return WonBack(
         prompt=asked.text, won=False, by="", found=found, tries=search.tried, gain=best - base
     )
@@ -129,10 +160,8 @@ def _climbed(
     search: _Search, prompt: Sequence[int], place: int, seed: int, context: JobContext
 ) -> tuple[list[int], float, bool]:
     """Return the tokens put in, the log-probability with them, and whether they won."""
-    lm = search.ways.lm
     chance = torch.Generator().manual_seed(seed)
-    usable = [i for i in range(len(lm.token_bytes())) if i not in lm.special_ids]
-    choices = torch.tensor(usable)
+    choices = torch.tensor(search.model.tokens)
 
     def drawn(count: int) -> list[int]:
         picked = torch.randint(len(choices), (count,), generator=chance)
@@ -155,15 +184,10 @@ def _climbed(
         top = max(range(len(gains)), key=gains.__getitem__)
         if gains[top] > best:
             best, prefix = gains[top], tried[top]
-            if search.wins(put_in(prefix)):
+            if search.model.wins(put_in(prefix)):
                 return prefix, best, True
     return prefix, best, False
 
 
 def _won(text: str, by: str, found: str, search: _Search, gain: float) -> WonBack:
     return WonBack(prompt=text, won=True, by=by, found=found, tries=search.tried, gain=gain)
-
-
-def _words(ways: Ways, ids: Sequence[int]) -> str:
-    names = ways.lm.token_bytes()
-    return "".join(token_text(names[i]) for i in ids)

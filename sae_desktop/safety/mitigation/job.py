@@ -12,7 +12,7 @@ from sae_desktop.jobs import JobContext, SilentContext
 from sae_desktop.language_model.load import require_causal
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project
-from sae_desktop.safety.mitigation.adaptive import WORDINGS, Attacked, attack
+from sae_desktop.safety.mitigation.adaptive import WORDINGS, Attacked, Writing, attack
 from sae_desktop.safety.mitigation.behaviour import Shows, Written, refuses, shows_target, write
 from sae_desktop.safety.mitigation.config import (
     REFUSALS_TOLD,
@@ -170,10 +170,8 @@ class _Test:
             self._context.progress(number, len(chosen), "prompts", "Trying to win it back")
             text, ids = config.prompts[n], self._prompts[n]
             asked = Attacked(text, ids, self._wordings(text), self._place(text, ids))
-            found.append(attack(
-                self._ways, variant, asked, plain[n].ids,
-                self._shows, config.sampling, config.tries, config.seed + n, self._context,
-            ))  # fmt: skip
+            model = Writing(self._ways, variant, config.sampling, self._shows, plain[n].ids)
+            found.append(attack(model, asked, config.tries, config.seed + n, self._context))
         if chosen:
             self._context.progress(len(chosen), len(chosen), "prompts", "Trying to win it back")
         won = sum(one.won for one in found)
