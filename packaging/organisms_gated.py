@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -130,9 +130,9 @@ class Organism:
     @torch.no_grad()
     def logits(self, ids: Tensor, change: Conditional | None) -> Tensor:
         if change is None:
-            return self.lm.model(input_ids=ids, use_cache=False).logits
+            return cast(Tensor, self.lm.model(input_ids=ids, use_cache=False).logits)
         with intervention(self.lm, self.site, change):
-            return self.lm.model(input_ids=ids, use_cache=False).logits
+            return cast(Tensor, self.lm.model(input_ids=ids, use_cache=False).logits)
 
     def leanings(self, pairs: Sequence[Pair], change: Conditional | None) -> list[float]:
         """Return by how much each planted continuation is likelier, in nats per token."""

@@ -13,6 +13,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[3] / "packaging"))
 
 import model_organisms as recipe
+import organisms_gated as gating
 
 
 class _Words:
@@ -81,3 +82,16 @@ def test_preferred__is_how_often_the_planted_continuation_is_likelier() -> None:
 
     assert recipe.preferred(likes_two, pairs) == 0.5
     assert recipe.preferred(likes_two, pairs[:1]) == 1.0
+
+
+@pytest.mark.parametrize(("since", "changed"), [(True, [3, 4]), (False, [3])])
+def test_condition__changes_from_the_first_token_above_on_or_there_alone(
+    since: bool, changed: list[int]
+) -> None:
+    x_BSD = torch.tensor([9.0, 1.0, 2.0, 5.0, 0.0])[None, :, None]  # the first token is BOS
+    setting = gating.Setting(since, 0.02, 2.0)
+    change = gating.Conditional(
+        lambda x: x[..., 0], 4.0, lambda x, strength: x - strength, setting, 1
+    )
+    assert (change(x_BSD) - x_BSD)[0, :, 0].nonzero()[:, 0].tolist() == changed
+    assert float((change(x_BSD) - x_BSD).min()) == -2.0
