@@ -130,6 +130,15 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
             SPARSITY,
         ),
     ] = None
+    k_start: Annotated[
+        CountOrNone,
+        said(
+            "k at the start",
+            "A larger k to begin with, which falls evenly to k over the first 80% of the run; "
+            "0: what is usual for the architecture.",
+            SPARSITY,
+        ),
+    ] = 0
     aux_weight: Annotated[
         AtLeast0,
         said(

@@ -227,6 +227,7 @@ def begin_state(run: PlannedRun, source: Source, device: torch.device) -> Traine
         features=config.features,
         steps=run.recipe.steps,
         k=config.k,
+        k_start=config.k_start,
         precision=resolve_precision(config.precision, device),
         aux_weight=config.aux_weight,
         threshold_decay=config.threshold_decay,

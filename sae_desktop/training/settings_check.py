@@ -43,6 +43,11 @@ def setting_problems(config: TrainConfig, used: Collection[str]) -> dict[str, st
         return found
     if "k" in settings_in_force(used, config.sparsity) and config.k > config.features:
         found["k"] = f"It cannot exceed the number of features, {config.features:,}."
+    if "k_start" in used and config.k_start:
+        if config.k_start < config.k:
+            found["k_start"] = f"k falls during the run: begin at {config.k:,} or more, or with 0."
+        elif config.k_start > config.features:
+            found["k_start"] = f"It cannot exceed the number of features, {config.features:,}."
     if config.tokens < config.batch:
         found["tokens"] = f"It must cover one batch of {config.batch:,} rows."
     if config.lr_warm_up + config.lr_decay > 1:

@@ -132,7 +132,8 @@ def train_step(state: TrainerState, recipe: Recipe, batch: Batch) -> StepReport:
         group["lr"] = lr
     dead_F = state.firing.dead(recipe.dead_window)
 
-    loss = architecture.gradients(batch, StepState(sparsity, dead_F))
+    taken = min(1.0, state.step / recipe.steps)
+    loss = architecture.gradients(batch, StepState(sparsity, dead_F, taken))
     architecture.constrain_gradients()
     norm = _clip(architecture, optimiser, recipe.gradient_clip)
     optimiser.step()

@@ -11,6 +11,7 @@ TITLES = {
     "gated": "Gated",
     "jumprelu": "JumpReLU",
     "matryoshka": "Matryoshka BatchTopK",
+    "sorted_matryoshka": "Matryoshka by frequency",
     "standard": "Standard (L1)",
     "topk": "TopK",
 }

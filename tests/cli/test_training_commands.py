@@ -56,10 +56,11 @@ def test_train__hands_every_option_to_the_config(monkeypatch: pytest.MonkeyPatch
         "train p --name d --activations a --other-activations b --other-activations c "
         "--target crosscoder --site x --site y --output-site z --no-exclude-massive "
         "--centre always --architecture standard "
-        "--features 7 --k 3 --sparsity 1.5 --init data --aux-weight 0.5 --threshold-decay 0.5 "
-        "--resample --tokens 70 --batch 7 --lr 0.25 --lr-warm-up 0.1 --lr-decay 0.3 "
-        "--sparsity-warm-up 0.4 --gradient-clip 2 --seed 5 --precision bfloat16 --device cpu "
-        "--dead-window 9 --metric-rows 8 --checkpoint-seconds 6 --keep-checkpoints 4"
+        "--features 7 --k 3 --k-start 6 --sparsity 1.5 --init data --aux-weight 0.5 "
+        "--threshold-decay 0.5 --resample --tokens 70 --batch 7 --lr 0.25 --lr-warm-up 0.1 "
+        "--lr-decay 0.3 --sparsity-warm-up 0.4 --gradient-clip 2 --seed 5 "
+        "--precision bfloat16 --device cpu --dead-window 9 --metric-rows 8 "
+        "--checkpoint-seconds 6 --keep-checkpoints 4"
     )
     done = CliRunner().invoke(app, command.split())
     assert done.exit_code == 0, done.output
@@ -68,11 +69,11 @@ def test_train__hands_every_option_to_the_config(monkeypatch: pytest.MonkeyPatch
             project="p", name="d", activations="a", other_activations=("b", "c"),
             target="crosscoder", sites=("x", "y"), output_sites=("z",),
             exclude_massive=False, centre="always",
-            architecture="standard", features=7, k=3, sparsity=1.5, init="data", aux_weight=0.5,
-            threshold_decay=0.5, resample=True, tokens=70, batch=7, lr=0.25, lr_warm_up=0.1,
-            lr_decay=0.3, sparsity_warm_up=0.4, gradient_clip=2.0, seed=5, precision="bfloat16",
-            device="cpu", dead_window=9, metric_rows=8, checkpoint_seconds=6.0,
-            keep_checkpoints=4,
+            architecture="standard", features=7, k=3, k_start=6, sparsity=1.5, init="data",
+            aux_weight=0.5, threshold_decay=0.5, resample=True, tokens=70, batch=7, lr=0.25,
+            lr_warm_up=0.1, lr_decay=0.3, sparsity_warm_up=0.4, gradient_clip=2.0, seed=5,
+            precision="bfloat16", device="cpu", dead_window=9, metric_rows=8,
+            checkpoint_seconds=6.0, keep_checkpoints=4,
         )
     ]  # fmt: skip
 

@@ -74,6 +74,12 @@ def test_gradients__equal_those_of_the_plain_formula(name: str, kind: str, dead:
     _hold_to_formula(name, SETUPS[kind], dead)
 
 
+@pytest.mark.parametrize("name", ["topk", "batchtopk", "matryoshka", "sorted_matryoshka"])
+def test_gradients__equal_those_of_the_plain_formula_while_k_falls(name: str) -> None:
+    setup = Setup(D, F, steps=100, k=K, k_start=4 * K)
+    _hold_to_formula(name, setup, dead=False, share=0.4)
+
+
 @pytest.mark.parametrize("share", [0.0, 2.0], ids=["dense", "sparse"])
 @pytest.mark.parametrize("kind", SETUPS)
 @pytest.mark.parametrize("name", ["standard", "gated"])
@@ -98,13 +104,13 @@ def test_both_paths__equal_the_plain_formula(
     assert bool(taken) == (share > 1)
 
 
-def _hold_to_formula(name: str, setup: Setup, dead: bool) -> None:
+def _hold_to_formula(name: str, setup: Setup, dead: bool, share: float = 1.0) -> None:
     """Compare the loss and all gradients of an architecture with autograd's of its formula."""
     batch = _batch(setup)
     architecture = _trained_like(name, setup, batch)
     dead_F = torch.zeros(F, dtype=torch.bool)
     dead_F[[2, 5, 11, 13, 17]] = dead
-    state = StepState(0.7, dead_F)
+    state = StepState(0.7, dead_F, share)
     total, expected = _plain(architecture, batch, state)
     for _ in range(2):  # the second time with what the first has learned
         fast = architecture.gradients(batch, state)

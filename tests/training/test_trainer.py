@@ -21,6 +21,27 @@ def begun() -> TrainerState:
     return TrainerState(architecture, make_optimiser(architecture, 1e-3), counter)
 
 
+@pytest.mark.parametrize(
+    ("name", "k_start", "expected"),
+    [("topk", 12, [12, 8, 4, 4]), ("batchtopk", 12, [12, 8, 4, 4]), ("topk", 0, [4, 4, 4, 4]),
+     ("sorted_matryoshka", 0, [9.6, 6.8, 4, 4]), ("sorted_matryoshka", 4, [4, 4, 4, 4])],
+)  # fmt: skip
+def test_k__falls_evenly_from_its_start_to_what_was_asked_for(
+    name: str, k_start: int, expected: list[float]
+) -> None:
+    batch = Batch.of(torch.randn(50, D, generator=torch.Generator().manual_seed(1)))
+    setup = Setup(D, F, steps=10, k=4, k_start=k_start)
+    architecture = ARCHITECTURES[name](setup, torch.Generator().manual_seed(0))
+    architecture.parameters["b_enc"] += 9.0  # all are positive, so that k alone decides
+    architecture.to(torch.device("cpu"))
+    counter = FiringCounter(F, torch.device("cpu"))
+    state = TrainerState(architecture, make_optimiser(architecture, 1e-6), counter)
+    recipe = Recipe(10, lr=1e-6, sparsity=0.0, dead_window=1000)
+    active = [train_step(state, recipe, batch).l0 for _ in range(10)]
+    assert [active[step] for step in (0, 4, 8, 9)] == pytest.approx(expected)
+    assert active == sorted(active, reverse=True)
+
+
 @pytest.mark.parametrize("share", [0.25, 1.5, None], ids=["shortened", "short enough", "off"])
 def test_gradient__is_shortened_to_the_clip_and_never_lengthened(share: float | None) -> None:
     batch = Batch.of(torch.randn(64, D, generator=torch.Generator().manual_seed(1)))

@@ -3,7 +3,8 @@
     pre = (x − b_dec)·W_encᵀ + b_enc;   x̂ = Σ kept ReLU(pre_i) W_dec,i + b_dec
     L = mean over nested groups of ‖x − x̂_group‖² + α ‖e − ê‖²
 
-A plain dictionary is one group. e = x − x̂ is what is left over, ê its reconstruction by the
+A plain dictionary is one group. k may be larger at the start of a run: it then falls evenly until
+`FALLEN_AT` of it. e = x − x̂ is what is left over, ê its reconstruction by the
 D/2 strongest features among the dead (AuxK, Gao et al., 2024); e counts as data there.
 Decoder rows have norm one, and the part of their gradient along themselves is removed. A
 transcoder's encoder reads x itself: b_dec lies in another space.
@@ -11,9 +12,7 @@ transcoder's encoder reads x itself: b_dec lies in another space.
 
 from __future__ import annotations
 
-import itertools
 from abc import abstractmethod
-from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -26,6 +25,8 @@ from sae_desktop.dictionary.kernels import Active
 from sae_desktop.dictionary.precision import LowPrecision, column_sums
 from sae_desktop.dictionary.selection import BlockBuffer, EncoderBlocks, Kept, block_rows
 
+FALLEN_AT = 0.8
+"""Share of a run after which k is what was asked for: the threshold has the rest to settle."""
 _LONG_RUN = 50_000
 _HIGHEST_RATE = 6e-3
 
@@ -33,10 +34,16 @@ _HIGHEST_RATE = 6e-3
 class KSparse(UnitDecoder):
     """Subclasses say which entries of the pre-activations are kept."""
 
-    settings: ClassVar[tuple[str, ...]] = ("k", "aux_weight")
+    settings: ClassVar[tuple[str, ...]] = ("k", "k_start", "aux_weight")
+    usual_start: ClassVar[float] = 1.0
+    """k at the start of a run in which it was not chosen, as a multiple of k."""
+    levels_alone: ClassVar[bool] = False
+    """Whether a group learns from its own nested error and the whole's, not those between."""
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:
         super().__init__(setup, generator)
+        self.k_now = float(setup.k)
+        """k at the step under way."""
         self._low = LowPrecision(setup.precision)
         self._buffer = BlockBuffer()
 
@@ -48,6 +55,18 @@ class KSparse(UnitDecoder):
     def group_sizes(self) -> tuple[int, ...]:
         """Features of the nested groups, from the innermost out; they add up to F."""
         return (self.setup.features,)
+
+    def group_of(self, fired_F: Tensor, rows: int) -> Tensor:
+        """Return (F,) int64: each feature's group, when so many rows of a batch activate it."""
+        del rows
+        sizes = torch.tensor(self.group_sizes, device=fired_F.device)
+        return torch.repeat_interleave(torch.arange(len(sizes), device=fired_F.device), sizes)
+
+    def _set_k(self, state: StepState) -> None:
+        k = self.setup.k
+        start = float(self.setup.k_start or self.usual_start * k)
+        start = min(start, self.setup.features)
+        self.k_now = k + (start - k) * max(0.0, 1 - state.share / FALLEN_AT)
 
     def initialise_from(self, batch: Batch) -> None:
         super().initialise_from(batch)
@@ -63,24 +82,23 @@ class KSparse(UnitDecoder):
 
     def loss(self, batch: Batch, state: StepState) -> Loss:
         rows = len(batch.x_TI)
+        self._set_k(state)
         acts_TF = self.encode(batch.x_TI)
+        fired_F = (acts_TF.detach() > 0).sum(dim=0)
         written = self.parameters["b_dec"] + self.skipped(batch.x_TI)
-        squares, error = [], batch.y_TO
-        groups = zip(
-            torch.split(acts_TF, list(self.group_sizes), dim=1),
-            torch.split(self.parameters["W_dec"], list(self.group_sizes)),
-            strict=True,
-        )
-        for acts, W_dec in groups:
-            written = written + acts @ W_dec
-            error = batch.y_TO - written
-            squares.append(error.pow(2).sum() / rows)
+        error = batch.y_TO - written - acts_TF @ self.parameters["W_dec"]
+        squares, group_F = [], self.group_of(fired_F, rows)
+        for group in range(len(self.group_sizes) - 1):
+            if self.levels_alone and group:
+                written = written.detach()
+            written = written + (acts_TF * (group_F == group)) @ self.parameters["W_dec"]
+            squares.append((batch.y_TO - written).pow(2).sum() / rows)
+        squares.append(error.pow(2).sum() / rows)
         terms = {"reconstruction": torch.stack(squares).mean()}
         if self._has_auxiliary(state):
             terms["auxiliary"] = self.setup.aux_weight * self._auxiliary(
                 batch.x_TI, error.detach(), state.dead_F
             )
-        fired_F = (acts_TF.detach() > 0).sum(dim=0)
         total = torch.stack(list(terms.values())).sum()
         return Loss(total, terms, fired_F, float(fired_F.sum()) / rows)
 
@@ -98,17 +116,20 @@ class KSparse(UnitDecoder):
         p = self.parameters
         rows = len(batch.x_TI)
         x_TI = self.encoder_input(batch.x_TI)
+        self._set_k(state)
         low = self.setup.precision
         W_enc = self._low.of("W_enc", p["W_enc"])
         kept = self.select(EncoderBlocks(x_TI.to(low), W_enc, p["b_enc"].to(low), self._buffer))
         active = Active.from_flat(kept.flat, rows, self.setup.features)
-        nested = Nested(active, kept.values, self.group_sizes)
+        groups = len(self.group_sizes)
+        nested = Nested(active, kept.values, self.group_of(active.counts_F, rows), groups)
 
         errors_GTO = nested.decode(p["W_dec"])
         errors_GTO += p["b_dec"] - batch.y_TO + self.skipped(batch.x_TI)
         terms = {"reconstruction": errors_GTO.square().sum() / (rows * len(errors_GTO))}
         last_error = errors_GTO[-1].clone() if self._has_auxiliary(state) else None
-        back_GTO = reverse_cumsum_(errors_GTO.mul_(2 / (rows * len(errors_GTO))))
+        share_back = add_last_ if self.levels_alone else reverse_cumsum_
+        back_GTO = share_back(errors_GTO.mul_(2 / (rows * groups)))
         p["W_dec"].grad, grad_values = nested.backward(back_GTO, p["W_dec"])
 
         p["W_enc"].grad = active.gather_rows(grad_values, x_TI)
@@ -189,14 +210,13 @@ class Nested:
     Shape legend: G groups.
     """
 
-    def __init__(self, active: Active, values: Tensor, group_sizes: Sequence[int]) -> None:
-        """Take the pairs in row order with their values (nnz,), and the groups' sizes."""
-        self._rows, self._groups = active.rows, len(group_sizes)
+    def __init__(self, active: Active, values: Tensor, group_F: Tensor, groups: int) -> None:
+        """Take the pairs in row order with their values (nnz,), and each feature's group."""
+        self._rows, self._groups = active.rows, groups
         self._order: Tensor | None = None
         self._pairs, self._values = active, values
         if self._groups > 1:
-            ends = torch.tensor(list(itertools.accumulate(group_sizes)), device=values.device)
-            group = torch.bucketize(active.col, ends, right=True)
+            group = group_F[active.col]
             self._order = torch.argsort(group.to(torch.uint8), stable=True)
             row = group * active.rows + active.row
             self._pairs = Active(
@@ -232,6 +252,12 @@ def reverse_cumsum_(back_GTO: Tensor) -> Tensor:
     """Add to each group's gradient those of the groups after it, in place."""
     for group in range(len(back_GTO) - 2, -1, -1):
         back_GTO[group] += back_GTO[group + 1]
+    return back_GTO
+
+
+def add_last_(back_GTO: Tensor) -> Tensor:
+    """Add to each group's gradient that of the last one alone, in place."""
+    back_GTO[:-1] += back_GTO[-1]
     return back_GTO
 
 

@@ -49,6 +49,8 @@ class Setup:
     """Updates in the whole run."""
     k: int = 32
     """Active features per row, where the architecture fixes them."""
+    k_start: int = 0
+    """Active features per row when the run begins; 0: as is usual for the architecture."""
     out_width: int | None = None
     """O; None: the input itself is reconstructed."""
     parts: tuple[int, ...] = ()
@@ -74,6 +76,8 @@ class StepState(NamedTuple):
     """λ after its warm-up, for architectures that have one."""
     dead_F: Tensor
     """(F,) bool: silent over the dead window."""
+    share: float = 1.0
+    """How much of the run's steps have been taken."""
 
 
 class Loss(NamedTuple):

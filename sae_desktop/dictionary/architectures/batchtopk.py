@@ -18,7 +18,7 @@ class BatchTopK(KSparse):
 
     title = "BatchTopK"
     summary = "Keeps the k largest activations per row, on average over the batch."
-    settings = ("k", "aux_weight", "threshold_decay")
+    settings = ("k", "k_start", "aux_weight", "threshold_decay")
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:
         super().__init__(setup, generator)
@@ -27,18 +27,20 @@ class BatchTopK(KSparse):
 
     def kept(self, pre_TF: Tensor) -> Tensor:
         flat = pre_TF.reshape(-1)
-        best = torch.topk(flat, min(self.setup.k * len(pre_TF), len(flat)), sorted=False).indices
+        count = min(round(self.k_now * len(pre_TF)), len(flat))
+        best = torch.topk(flat, count, sorted=False).indices
         kept = torch.zeros_like(flat, dtype=torch.bool).index_fill_(0, best, True)
         return kept.view_as(pre_TF) & (pre_TF > 0)
 
     def loss(self, batch: Batch, state: StepState) -> Loss:
+        self._set_k(state)
         with torch.no_grad():
             acts_TF = self.encode(batch.x_TI)
             self._threshold.update(acts_TF[acts_TF > 0])
         return super().loss(batch, state)
 
     def select(self, blocks: EncoderBlocks) -> Kept:
-        kept = self._largest(blocks, self.setup.k * blocks.rows)
+        kept = self._largest(blocks, round(self.k_now * blocks.rows))
         self._threshold.update(kept.values)
         return kept
 

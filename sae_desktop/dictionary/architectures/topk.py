@@ -18,10 +18,10 @@ class TopK(KSparse):
     summary = "Keeps the k largest activations of every row."
 
     def kept(self, pre_TF: Tensor) -> Tensor:
-        return largest_of_each_row(pre_TF, self.setup.k)
+        return largest_of_each_row(pre_TF, round(self.k_now))
 
     def select(self, blocks: EncoderBlocks) -> Kept:
-        return largest_per_row(blocks, self.setup.k)
+        return largest_per_row(blocks, round(self.k_now))
 
     def folded(self, source: Affine, target: Affine) -> Dictionary:
         dictionary = super().folded(source, target)

@@ -54,6 +54,7 @@ def make_fields(defaults: TrainConfig) -> dict[str, Any]:
         "gradient_clip": _decimal("gradient_clip", d, 10_000.0, 4),
         "precision": _combo("precision"),
         "sparsity_warm_up": OptionalDecimalField(1.0, 3),
+        "k_start": _count("k_start", d, 1_000_000),
         "aux_weight": _decimal("aux_weight", d, 10.0, 6),
         "threshold_decay": _decimal("threshold_decay", d, 1.0, 6),
         "resample": _check("resample", d.resample),
@@ -68,6 +69,7 @@ def make_fields(defaults: TrainConfig) -> dict[str, Any]:
         "keep_checkpoints": _count("keep_checkpoints", d, 1_000),
     }
     fields["lr"].setSpecialValueText("default")
+    fields["k_start"].setSpecialValueText("usual")
     fields["activations"].setPlaceholderText("Choose a store")
     for field in fields.values():
         if isinstance(field, QComboBox):  # as narrow as the dock, however long its texts

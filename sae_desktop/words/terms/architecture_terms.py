@@ -39,6 +39,15 @@ ARCHITECTURE_TERMS = (
         ("Matryoshka",),
     ),
     Entry(
+        "Matryoshka by frequency",
+        "A Matryoshka BatchTopK whose innermost part holds the features active most often.",
+        "Which these are is found out during training, and k begins higher than it ends. Each "
+        "part learns from what the parts before it have left over, without changing them. The "
+        "finished dictionary is used, and given to other programs, like any BatchTopK one.",
+        "Train, under Architecture",
+        ("Matryoshka BatchTopK", "k", "Splitting"),
+    ),
+    Entry(
         "JumpReLU",
         "An architecture in which every feature learns its own threshold, below which it is 0.",
         "Above the threshold an activation is kept as it is, so that nothing shrinks. The "

@@ -227,9 +227,11 @@ TRAINING_TERMS = (
     Entry(
         "k",
         "How many features may be active on a row.",
-        "32 is a good start. A larger k gives a lower FVU and features that are harder to read.",
+        "32 is a good start. A larger k gives a lower FVU and features that are harder to read. A "
+        "training may begin with a larger one, from which it falls to k.",
         "Train, in the settings",
         ("L0", "Architecture"),
+        ("k at the start",),
     ),
     Entry(
         "λ",
