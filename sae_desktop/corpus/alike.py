@@ -24,8 +24,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components
 
 Array = npt.NDArray[Any]
 
@@ -266,6 +264,8 @@ def _compared(sketches: Sketches) -> tuple[Array, Array, Array]:
 
     No two sketches are the same.
     """
+    from scipy.sparse import csr_array  # slow to import
+
     count = len(sketches.offsets) - 1
     text = sketches.text
     _, run, holders = np.unique(sketches.hashes, return_inverse=True, return_counts=True)
@@ -306,5 +306,8 @@ def _candidates(text: Array, run: Array, holders: Array) -> Array:
 
 
 def _components(pairs: Array, count: int) -> Array:
+    from scipy.sparse import coo_array  # slow to import
+    from scipy.sparse.csgraph import connected_components
+
     links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     return np.asarray(connected_components(links, directed=False)[1], np.int64)

@@ -245,7 +245,7 @@ def test_reading_commands__do_not_import_torch(small_project: Path, arguments: l
     given = [*arguments[:1], *([str(small_project)] if "--index" in arguments else [])]
     code = (
         "import sys; from sae_desktop.__main__ import main; status = main(sys.argv[1:]);"
-        "heavy = {'torch', 'transformers', 'PySide6'} & set(sys.modules);"
+        "heavy = {'torch', 'transformers', 'scipy', 'PySide6'} & set(sys.modules);"
         "sys.exit(9 if heavy else status)"
     )
     done = sae_desktop(*given, *arguments[1:], program=("-c", code))

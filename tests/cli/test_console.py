@@ -31,6 +31,17 @@ def _commands(one: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...
 COMMANDS = list(_commands(command()))
 
 
+def test_command__made_alone_is_what_it_is_among_all() -> None:
+    def told(one: Any) -> Any:
+        inside = {name: told(sub) for name, sub in getattr(one, "commands", {}).items()}
+        return one.help, [(p.opts, getattr(p, "help", None)) for p in one.params], inside
+
+    whole = told(command())
+    for name, one in whole[2].items():
+        assert told(command(name)) == (*whole[:2], {name: one})
+    assert told(command("trian")) == whole
+
+
 def _narrow(monkeypatch: pytest.MonkeyPatch, encoding: str) -> io.BytesIO:
     """Make standard output and error a pipe of an encoding."""
     raw = io.BytesIO()
