@@ -1,16 +1,18 @@
 """Make the demonstration project that ships, by the jobs a person would run.
 
     python packaging/demonstration.py [--work FOLDER] [--out resources/demonstration.saeproj]
-                                      [--retrain | --names]
+                                      [--retrain | --names | --safety]
 
 Two dictionaries of one site of the built-in model, evaluated, indexed over the same text, matched,
 measured for what their features do to the output, and asked which concepts they have; a small
-store to train on; labels, a list to start with and a preset (`demonstration_notes.py`). What a
-harvest or a training has finished is not done again.
+store to train on; labels, a list to start with and a preset (`demonstration_notes.py`); a scan
+and two monitors (`demonstration_safety.py`). What a harvest or a training has finished is not done
+again.
 
 The larger dictionary is the one that ships already: trained again, its features would have other
 numbers, and every label would have to be read anew (`--retrain`). `--names` names the features of
-what ships anew, from the firings of the same text, and changes nothing else.
+what ships anew, from the firings of the same text, and changes nothing else; `--safety` scans and
+calibrates anew.
 
 What is left out for its size is said in the project's own words (`ABOUT`).
 """
@@ -26,6 +28,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 from demonstration_notes import write_notes, write_preset
+from demonstration_safety import write_safety
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
@@ -205,7 +208,13 @@ def main() -> None:
     parser.add_argument(
         "--names", action="store_true", help="name the features that ship again, and score them"
     )
+    parser.add_argument(
+        "--safety", action="store_true", help="scan what ships again, and calibrate its monitors"
+    )
     options = parser.parse_args()
+    if options.safety:
+        write_safety(options.out, SMALL, PrintingContext())
+        return
     if options.names:
         name_again(options.work, options.out)
         score(options.out)
@@ -215,6 +224,7 @@ def main() -> None:
     write_preset(project, NAME)
     ship(project, options.out)
     score(options.out)
+    write_safety(options.out, SMALL, PrintingContext())
 
 
 if __name__ == "__main__":

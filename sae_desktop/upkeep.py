@@ -22,7 +22,7 @@ from sae_desktop.storage.swap import settle_asides
 
 _FOLDERS = (
     "activations", "dictionaries", "features", "sweeps", "matches", "concepts", "completeness",
-    "presets", "sets", "graphs", "changes", "lenses", "scans",
+    "presets", "sets", "graphs", "changes", "lenses", "scans", "monitors", "hits",
 )  # fmt: skip
 _PART = ".part"
 _DEPTH = 4

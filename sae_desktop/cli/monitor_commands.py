@@ -1,4 +1,4 @@
-"""Commands on monitors: monitor calibrate, run, show, export."""
+"""Commands on monitors: monitor calibrate, run, show, rename, export."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sae_desktop.cli import EXIT_FAILED, monitor_text
+from sae_desktop.cli import EXIT_FAILED, monitor_text, render
 from sae_desktop.cli.config_options import Choice, Settings, option, with_options
 from sae_desktop.cli.console import say
 from sae_desktop.cli.options import DeviceOption, JsonOption, ProjectArgument
@@ -15,7 +15,7 @@ from sae_desktop.cli.runner import run_job_command, run_reading_command, told
 from sae_desktop.described import default
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.text_lists import read_texts
-from sae_desktop.project import Project
+from sae_desktop.project import Project, checked_name
 from sae_desktop.safety.monitors.config import (
     CalibrateMonitorConfig,
     ExportMonitorConfig,
@@ -23,6 +23,8 @@ from sae_desktop.safety.monitors.config import (
     RunMonitorsConfig,
 )
 from sae_desktop.safety.monitors.file import Monitor, read_monitor
+from sae_desktop.safety.monitors.rename import rename_monitor
+from sae_desktop.upkeep import writing
 
 _NO_NUMBERS: list[int] = []
 _NO_WEIGHTS: list[float] = []
@@ -136,6 +138,24 @@ def show(
         return [read_monitor(opened, one) for one in ([name] if name else opened.monitors())]
 
     run_reading_command(work, monitor_text.monitors, as_json=as_json)
+
+
+@monitor_app.command("rename")
+def rename(
+    project: ProjectArgument,
+    name: NameArgument,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The new name.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Give a monitor another name; its hits, presets and watches that name it go along."""
+
+    def work() -> dict[str, str]:
+        opened = Project.open(project)
+        with writing(opened):
+            rename_monitor(opened, name, new)
+        return {"name": checked_name(new)}
+
+    run_reading_command(work, render.figures, as_json=as_json)
 
 
 @monitor_app.command("export")

@@ -94,12 +94,13 @@ class ConceptSet(NamedTuple):
     def warnings(self) -> list[str]:
         """Return what speaks against figures of this set, in sentences."""
         lines = []
-        for positive, side in ((True, "positives"), (False, "negatives")):
+        for positive, side in ((True, "positives"), (False, "near misses")):
             kept = self.part(positive=positive, held_out=True, other=False)
             if (count := len({self.texts[place].template for place in kept})) < USUAL_TEMPLATES:
                 lines.append(
-                    f"Of the {side}, {count} templates are held out; with fewer than "
-                    f"{USUAL_TEMPLATES} an interval is wide."
+                    f"Of the {side}, {count} {'template is' if count == 1 else 'templates are'} "
+                    f"held out. With fewer than {USUAL_TEMPLATES}, figures are uncertain: their "
+                    "intervals are wide."
                 )
         if not self.other_languages:
             lines.append("It has no text in another language, so nothing is said of others.")

@@ -88,7 +88,9 @@ def one_sided_text(found: Iterable[OneSided]) -> list[str]:
     for (language, positive), words in groups.items():
         shown = ", ".join(f"“{one.word}”" for one in words[:_SHOWN])
         more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
-        side, other = ("positives", "negatives") if positive else ("negatives", "positives")
+        side, other = ("positives", "near misses")
+        if not positive:
+            side, other = other, side
         lines.append(
             f"Fillers on one side only ({language_name(language)}): {shown}{more} fill up to "
             f"{words[0].templates} templates of the {side} and stand in no text of the {other}. "

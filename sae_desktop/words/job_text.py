@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from sae_desktop.client.engine_exit import EngineExit
@@ -44,9 +45,8 @@ def progress_text(state: str, progress: JobProgress | None, asked: str = "") -> 
     if progress.message and not asked and state == "running":
         parts.append(progress.message)
     if progress.total > 0:
-        parts.append(
-            f"{short_count(progress.done)} of {short_count(progress.total)} {progress.unit}"
-        )
+        done = math.floor(progress.done)  # what is under way is not done
+        parts.append(f"{short_count(done)} of {short_count(progress.total)} {progress.unit}")
     if state == "running" and not asked:
         rate = rate_text(progress.rate, progress.unit)
         if rate:

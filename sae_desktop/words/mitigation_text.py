@@ -37,7 +37,7 @@ _FIGURES = (
     ("KL", ""),
     ("Refused", f"Harmless prompts that are refused, or whose text a condition ended. "
                 f"{REFUSALS_TOLD}"),
-    ("Works on", "Share of the tokens of ordinary text on which it does something."),
+    ("Tokens changed", "Share of the tokens of ordinary text on which it does something."),
 )  # fmt: skip
 """What is told of each way, and what it means; empty: what the glossary says."""
 _WAYS_TOLD = (

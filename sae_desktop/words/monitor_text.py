@@ -14,6 +14,7 @@ from sae_desktop.safety.monitors.config import (
     Power,
     Promise,
     Unit,
+    unparted_text,
 )
 from sae_desktop.safety.monitors.file import Monitor
 from sae_desktop.safety.monitors.guarantee import least_blocks, most_single
@@ -218,11 +219,12 @@ def run_text(run: MonitorRun) -> str:
         low, high = run.rate_interval
         interval = f" (95%: {share_text(low, 2)} to {share_text(high, 2)})"
     documents = "" if run.blocks == run.units else f" in {exact_count(run.blocks)} documents"
-    return (
+    told = (
         f"Of {exact_count(run.units)} {UNITS[run.unit]}{documents}, {exact_count(run.fired)} "
         f"fired: a rate of {share_text(run.rate, 2)}{interval}. On ordinary text at most "
         f"{rate_words(run.promised)} was promised; what fires beyond that may be the concept."
     )
+    return f"{told} {unparted_text(run.unparted)}".strip()
 
 
 def hit_heading(hit: Hit) -> tuple[str, str]:

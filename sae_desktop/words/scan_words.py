@@ -227,8 +227,21 @@ def kept_text(kept: int) -> str:
     """Return what is said of sets that an unfinished scan of the same name has kept."""
     if not kept:
         return ""
-    sets = "1 finished set" if kept == 1 else f"{exact_count(kept)} finished sets"
-    return f"An unfinished scan of this name has kept {sets}: they are used if nothing else is set."
+    return (
+        f"An unfinished scan of this name has kept {_finished(kept)}. What is kept is not scanned "
+        "again where the settings are the same."
+    )
+
+
+def ended_early_text(name: str, kept: int) -> str:
+    """Return what is left of a scan that was cancelled or failed."""
+    told = f"“{name}” is not finished. "
+    is_kept = f"{_finished(kept)} {'is' if kept == 1 else 'are'} kept."
+    return told + (is_kept if kept else "No set was finished, so nothing was kept.")
+
+
+def _finished(kept: int) -> str:
+    return "1 finished set" if kept == 1 else f"{exact_count(kept)} finished sets"
 
 
 def _counted(scans: Sequence[SetScan]) -> str:

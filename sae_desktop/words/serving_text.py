@@ -34,8 +34,9 @@ def failure_text(error: ErrorInfo) -> str:
 
 
 def client_lines(served: Served, token: str) -> str:
-    """Return three lines of Python that use the server."""
+    """Return lines of Python that use the server."""
     return (
+        "import openai\n\n"
         f'client = openai.OpenAI(base_url="{served.url}", api_key="{token}")\n'
         f'reply = client.completions.create(model="{served.model}", prompt="The sun")\n'
         "print(reply.choices[0].text)"
@@ -49,8 +50,9 @@ def state_text(state: str, served: Served | None) -> str:
     if state == "stopping":
         return "Ending after the token that is being written…"
     if state == "running" and served is not None:
-        watched = f", watched by {', '.join(served.monitors)}" if served.monitors else ""
-        return f"“{served.model}” is served{watched}."
+        names = ", ".join(f"“{name}”" for name in served.monitors)
+        watched = f"watched by {names}" if names else "and no monitor watches"
+        return f"“{served.model}” is served, {watched}."
     return ""
 
 

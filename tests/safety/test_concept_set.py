@@ -196,7 +196,7 @@ def test_check__tells_of_fillers_that_stand_on_one_side(tmp_path: Path) -> None:
     lines = [line for line in found.warnings() if "one side only" in line]
     assert lines == [
         "Fillers on one side only (English): “captain”, “clerk” fill up to 2 templates of the "
-        "negatives and stand in no text of the positives. A feature for such a word looks like "
+        "near misses and stand in no text of the positives. A feature for such a word looks like "
         "one for the concept: use them on both sides."
     ]
     one = read_set_file(write(tmp_path, balanced))  # in a single template it may be its matter

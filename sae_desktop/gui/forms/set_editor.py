@@ -113,8 +113,8 @@ class SetEditor(QDialog):
         grid = QGridLayout()
         grid.setSpacing(6)
         rows: Iterable[tuple[str, QLineEdit, str]] = (
-            ("Name", self.name, "Of its file in the project"),
-            ("Title", self.title, "What it is called in lists"),
+            ("Name", self.name, "Such as French text; its file bears it too"),
+            ("Title", self.title, "What it is called in lists; empty: its name"),
             ("About", self.about, "What its texts have in common that the near misses have not"),
         )
         for row, (text, field, tip) in enumerate(rows):

@@ -30,4 +30,10 @@ class EmptyState(QWidget):
         row.addStretch(1)
         column.addLayout(row)
         column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
+        self._column = column
         column.addStretch(3)
+
+    def add_second(self, button: str, callback: Callable[[], object], *, icon: str = "") -> None:
+        """Offer something else that can be done here, less loudly."""
+        second = push_button(button, callback, icon=icon, flat=True)
+        self._column.insertWidget(3, second, 0, Qt.AlignmentFlag.AlignHCenter)

@@ -20,7 +20,6 @@ from sae_desktop.described import default, setting
 from sae_desktop.features.reading.text_lists import joined_texts, split_texts
 from sae_desktop.gui.forms.text_source import TextSource
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
-from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import CountField, NumberField, problems_of
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -40,6 +39,12 @@ _DEEDS = (
 )
 _BEGINNING = 0.5
 """Share of a text’s words that becomes a prompt."""
+
+
+_TARGETS = (
+    "It occurs where one of them stands in the reply, in capitals or not, also inside a longer "
+    "word."
+)
 
 
 class MitigationForm(QScrollArea):
@@ -102,10 +107,10 @@ class MitigationForm(QScrollArea):
         self._row("It occurs where", self.shown_by, "How the behaviour is told in what is written")
         form.addRow(self.targets)
         self.targets.setAccessibleName("Texts that show the behaviour")
+        self.targets.setToolTip(plain_tip(_TARGETS))
         self._row("Harmless prompts (may be empty)", self.harmless,
                   f"Refusing these is a cost. {REFUSALS_TOLD}")  # fmt: skip
         self._add_rare()
-        self.problem = label("", "error", wrap=True)
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(16, 12, 12, 12)
@@ -113,7 +118,6 @@ class MitigationForm(QScrollArea):
         column.addLayout(form)
         column.addWidget(self.more)
         column.addWidget(self._rare)
-        column.addWidget(self.problem)
         column.addStretch(1)
         self.setWidget(inner)
         self.setWidgetResizable(True)
@@ -180,6 +184,28 @@ class MitigationForm(QScrollArea):
         self.concept.look()
         self._show_fields()
 
+    def fill(self, config: MitigateConfig) -> None:
+        """Set the fields as a test that was run had them."""
+        acts, sampling = config.variant.interventions, config.sampling
+        self.deed.setCurrentIndex(max(self.deed.findData(acts[0].mode if acts else "stop"), 0))
+        if acts:
+            gate = acts[0].when
+            self.since.setCurrentIndex(self.since.findData(gate is not None and gate.since))
+            self.strength.setValue(acts[0].strength)
+            self.features.setText(", ".join(str(act.feature) for act in acts))
+        self.index.setCurrentIndex(max(self.index.findText(config.index), 0))
+        self.prompts.setPlainText(joined_texts(config.prompts))
+        self.shown_by.setCurrentIndex(0 if config.targets else 1)
+        self.targets.setText(" | ".join(config.targets))
+        self.harmless.setPlainText(joined_texts(config.harmless))
+        for field, value in (
+            (self.documents, config.documents), (self.tries, config.tries),
+            (self.attacked, config.attacked), (self.tokens, sampling.max_new_tokens),
+        ):  # fmt: skip
+            field.setValue(value)
+        self.text.set_corpus(config.corpus)
+        self.chat.setChecked(config.chat)
+
     def _show_fields(self) -> None:
         deed = self.deed.currentData()
         for field in (self.index, self.features):
@@ -199,8 +225,6 @@ class MitigationForm(QScrollArea):
         self.concept.setCurrentIndex(0)
 
     def _tell(self) -> None:
-        self.problem.setText(self.why_not())
-        self.problem.setVisible(bool(self.problem.text()))
         self.changed.emit()
 
     def why_not(self) -> str:

@@ -61,6 +61,7 @@ class MitigationView(QWidget):
         self.run_button = push_button("Run the test", self.run, icon="flask", primary=True)
         self.cancel_button = push_button("Cancel", self.asked.cancel)
         self.state = label("", "small", wrap=True)
+        self.missing = label("", "small", wrap=True)
         self.empty = label(_EMPTY, "muted", wrap=True)
         self.verdict = label("", wrap=True, selectable=True)
         self.table = FigureTable("Outcomes of the ways of steering")
@@ -85,6 +86,8 @@ class MitigationView(QWidget):
         column.setContentsMargins(0, 0, 0, 8)
         column.setSpacing(8)
         column.addWidget(self.form, 1)
+        self.missing.setContentsMargins(16, 0, 12, 0)
+        column.addWidget(self.missing)
         row = QHBoxLayout()
         row.setContentsMargins(16, 0, 12, 0)
         row.addWidget(self.run_button)
@@ -124,7 +127,14 @@ class MitigationView(QWidget):
         """Show a monitor's form, and the last result that it had."""
         self._monitor = monitor
         self.form.show_monitor(monitor)
-        self._show(self._results.get(monitor.name))
+        self._show_last()
+
+    def _show_last(self) -> None:
+        """Show the last result of the monitor, and fill the form with what was asked for it."""
+        found = self._results.get(self._monitor.name) if self._monitor is not None else None
+        if found is not None:
+            self.form.fill(found[0])
+        self._show(found)
 
     def _show(self, found: tuple[MitigateConfig, MitigateResult] | None) -> None:
         parts = (self.verdict, self.table, self.plot, self.notes, self._searched, self.searched,
@@ -182,12 +192,22 @@ class MitigationView(QWidget):
             self._show(self._results[self._asked_for])
 
     def _show_buttons(self) -> None:
-        ready = self._monitor is not None and not self.form.why_not() and not self.asked.busy
+        missing = self.form.why_not()
+        self.missing.setText(missing)
+        self.missing.setVisible(bool(missing))
+        ready = self._monitor is not None and not missing and not self.asked.busy
         self.run_button.setEnabled(ready and not self._session.engine_stopped)
         self.run_button.setToolTip(
-            plain_tip(self.form.why_not() or "Write, measure the cost, and try to win it back")
+            plain_tip(missing or "Write, measure the cost, and try to win it back")
         )
         self.cancel_button.setVisible(self.asked.busy)
+
+    def rename(self, name: str, new: str) -> None:
+        """Keep the result of a monitor under its new name."""
+        if name in self._results:
+            self._results[new] = self._results.pop(name)
+        if self._asked_for == name:
+            self._asked_for = new
 
     # ------------------------------------------------------------------ kept with the project
     def _kept(self) -> dict[str, Any]:
@@ -200,8 +220,7 @@ class MitigationView(QWidget):
         for name, (config, result) in kept.items():
             asked = msgspec.convert(config, MitigateConfig)
             self._results[name] = asked, msgspec.convert(result, MitigateResult)
-        if self._monitor is not None:
-            self._show(self._results.get(self._monitor.name))
+        self._show_last()
 
 
 def _tree(heads: tuple[str, ...]) -> QTreeWidget:

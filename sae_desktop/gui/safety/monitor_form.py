@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
@@ -30,15 +29,28 @@ from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import CountField, NumberField, problems_of
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.safety.concept_choice import ConceptChoice
+from sae_desktop.gui.safety.feature_field import NO_FEATURE, FeatureField
 from sae_desktop.gui.safety.own_texts import OwnTexts
 from sae_desktop.gui.state.asked_job import AskedJob
 from sae_desktop.gui.state.session import Session
 from sae_desktop.safety.monitors.config import CalibrateMonitorConfig, Made
 from sae_desktop.safety.monitors.file import Monitor
+from sae_desktop.words.inventory import IndexItem
 from sae_desktop.words.job_text import progress_text
 from sae_desktop.words.monitor_text import MADE, needed_text, set_text
 
 _CONFIG = CalibrateMonitorConfig
+_AUTO = {
+    "features": "automatic: its highest token",
+    "classifier": "automatic: its highest token or the mean, whichever tells texts better",
+    "difference": "automatic: the mean of its tokens",
+    "probe": "automatic: the mean of its tokens",
+    "like": "as before",
+}
+"""How a text’s tokens become its score, by what is read."""
+_NO_TEXTS = "Give texts of the concept, and texts without it."
+_NO_CONCEPT = "Choose a concept set, or give texts of your own."
+_MISSING = (NO_FEATURE, _NO_TEXTS, _NO_CONCEPT)
 
 
 class MonitorForm(QScrollArea):
@@ -60,7 +72,7 @@ class MonitorForm(QScrollArea):
         self.name = QLineEdit()
         self.kind = QComboBox()
         self.index = ElidedComboBox(12)
-        self.features = QLineEdit()
+        self.features = FeatureField(session)
         self.concept = ConceptChoice(session, "None")
         self.own = OwnTexts(session)
         self.own_check = QCheckBox("My own texts")
@@ -73,7 +85,7 @@ class MonitorForm(QScrollArea):
         self.documents = CountField(default(_CONFIG, "documents"), 0)
         self.documents.setSpecialValueText("all")
         self.needed = label("", "small", wrap=True)
-        self.problem = label("", "error", wrap=True)
+        self.problem = label("", "muted", wrap=True)
         self.progress = label("", "small", wrap=True)
         self.start_button = push_button(
             "Calibrate the monitor", self.start, icon="bell-ringing", primary=True
@@ -89,11 +101,11 @@ class MonitorForm(QScrollArea):
             self.kind.addItem(title, made)
         for unit in ("message", "conversation", "token"):
             self.unit.addItem(f"per {unit}", unit)
+        self.pool.addItem("", "auto")
         self.pool.addItem("its highest token", "max")
         self.pool.addItem("the mean of its tokens", "mean")
         self.method.addItem("with a confidence (bound)", "bound")
         self.method.addItem("on average (conformal)", "conformal")
-        self.features.setPlaceholderText("Numbers of features, such as 12, 40")
         self.role.setPlaceholderText("All messages; or a role, such as assistant")
         self.rate.setSuffix("%")
         self.confidence.setSuffix("%")
@@ -129,12 +141,12 @@ class MonitorForm(QScrollArea):
         self._row("Promise", promise, setting(_CONFIG, "unit").description)
         self.rate.setAccessibleName("Promised rate of false alarms")
         self.unit.setAccessibleName("Promise per")
-        self._row("Score", self.pool, setting(_CONFIG, "pool").description)
         self._row(
             "Ordinary text", self.text,
             "Text on which it should stay silent, of the kind that it will watch: the promise "
             "holds for such text and no other.",
         )  # fmt: skip
+        self._row("Documents", self.documents, setting(_CONFIG, "documents").description)
         form.addRow("", self.needed)
         self._add_rare()
         buttons = QHBoxLayout()
@@ -174,9 +186,10 @@ class MonitorForm(QScrollArea):
         rare.setContentsMargins(0, 0, 0, 0)
         rare.setSpacing(8)
         rare.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._rare_form = rare
         for field, name in (
-            (self.method, "method"), (self.confidence, "confidence"), (self.role, "role"),
-            (self.documents, "documents"),
+            (self.pool, "pool"), (self.method, "method"), (self.confidence, "confidence"),
+            (self.role, "role"),
         ):  # fmt: skip
             told = setting(_CONFIG, name)
             field.setAccessibleName(told.title)
@@ -198,8 +211,8 @@ class MonitorForm(QScrollArea):
     def _connect(self) -> None:
         for box in (self.kind, self.unit, self.method, self.index):
             box.currentIndexChanged.connect(lambda _index: self._show_kind())
-        for line in (self.name, self.features):
-            line.textChanged.connect(lambda _text: self._check())
+        self.name.textChanged.connect(lambda _text: self._check())
+        self.features.changed.connect(self._check)
         for number in (self.rate, self.confidence, self.documents):
             number.valueChanged.connect(lambda _value: self._check())
             number.problemChanged.connect(lambda _problem: self._check())
@@ -252,7 +265,7 @@ class MonitorForm(QScrollArea):
             if name in values:
                 box.setCurrentIndex(max(box.findData(values[name]), 0))
         if "features" in values:
-            self.features.setText(", ".join(map(str, values["features"])))
+            self.features.set_numbers(values["features"])
         for field, name in ((self.rate, "rate"), (self.confidence, "confidence")):
             if name in values:
                 field.setValue(round(100 * values[name], 6))
@@ -275,17 +288,14 @@ class MonitorForm(QScrollArea):
         self._form.setRowVisible(self.index, not self._like)
         self._form.setRowVisible(self.features, features)
         self._form.setRowVisible(self.own, self.own_check.isChecked())
-        self._form.setRowVisible(self.pool, self.unit.currentData() != "token")
+        self._rare_form.setRowVisible(self.pool, self.unit.currentData() != "token")
+        self.pool.setItemText(0, _AUTO["like" if self._like else self.kind.currentData()])
         self.concept.setEnabled(not self.own_check.isChecked())
         self.name.setReadOnly(bool(self._like))
         self.confidence.setEnabled(self.method.currentData() == "bound")
         self.start_button.setText("Calibrate again" if self._like else "Calibrate the monitor")
         self.text.set_model(str(self.index.currentData() or ""))
         self._check()
-
-    def numbers(self) -> list[int]:
-        """Return the features that are typed."""
-        return [int(found) for found in re.findall(r"\d+", self.features.text())]
 
     def _check(self) -> None:
         """Say how much text the promise takes, and what is still missing."""
@@ -301,8 +311,13 @@ class MonitorForm(QScrollArea):
         problem = self._problem()
         self.problem.setText(problem)
         self.problem.setVisible(bool(problem))
+        set_property(self.problem, "role", "muted" if problem in _MISSING else "error")
         ready = not problem and enough and not self.asked.busy
         self.start_button.setEnabled(ready and not self._session.engine_stopped)
+
+    def _index_item(self) -> IndexItem | None:
+        name = self.index.currentText()
+        return next((i for i in self._session.inventory.indexes if i.name == name), None)
 
     def _concept_words(self) -> str:
         if self.own_check.isChecked():
@@ -325,11 +340,11 @@ class MonitorForm(QScrollArea):
         if self._like:
             return ""
         if self.kind.currentData() == "features":
-            return "" if self.numbers() else "Name a feature, such as 12."
+            return self.features.problem(self._index_item())
         if self.own_check.isChecked():
             on, off = self.own.texts()
-            return "" if on and off else "Give texts of the concept, and texts without it."
-        return "" if self.concept.name else "Choose a concept set, or give texts of your own."
+            return "" if on and off else _NO_TEXTS
+        return "" if self.concept.name else _NO_CONCEPT
 
     def config(self) -> CalibrateMonitorConfig:
         """Return what is to be run."""
@@ -339,7 +354,7 @@ class MonitorForm(QScrollArea):
         return CalibrateMonitorConfig(
             project=self._session.project_path, name=self.name.text(), made=made,
             index="" if self._like else self.index.currentText(), like=self._like,
-            features=self.numbers() if made == "features" and not self._like else [],
+            features=self.features.numbers() if made == "features" and not self._like else [],
             set="" if own else self.concept.name, on=on, off=off,
             unit=self.unit.currentData(), pool=self.pool.currentData(),
             rate=self.rate.value() / 100, confidence=self.confidence.value() / 100,

@@ -24,6 +24,7 @@ class MonitorPage(QWidget):
     recalibrationRequested = Signal(str)
     """The corpus to calibrate it on; empty: that of before."""
     serveRequested = Signal()
+    renameRequested = Signal()
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -49,6 +50,10 @@ class MonitorPage(QWidget):
             "Export…", self.ask_export, icon="export",
             tip="Write a folder that runs it elsewhere with only torch and transformers",
         )  # fmt: skip
+        self.rename_button = push_button(
+            "", self.renameRequested.emit, icon="pencil-simple", flat=True, tip="Rename (F2)"
+        )
+        self.rename_button.setAccessibleName("Rename the monitor")
         self.delete_button = push_button(
             "Delete", self.delete, icon="trash", tip="Move it to the trash; Ctrl+Z restores it"
         )
@@ -63,7 +68,9 @@ class MonitorPage(QWidget):
         self.run.recalibrationRequested.connect(self.recalibrationRequested)
         head = QHBoxLayout()
         head.setSpacing(8)
-        head.addWidget(self.name, 1)
+        head.addWidget(self.name)
+        head.addWidget(self.rename_button)
+        head.addStretch(1)
         for button in (
             self.again_button, self.serve_button, self.export_button, self.delete_button
         ):  # fmt: skip
@@ -89,7 +96,9 @@ class MonitorPage(QWidget):
         self.warning.setText(item.trouble)
         self.warning.setVisible(bool(item.trouble))
         self.reads.setText(reads_text(monitor) if monitor is not None else "")
-        for button in (self.again_button, self.serve_button, self.export_button):
+        for button in (
+            self.rename_button, self.again_button, self.serve_button, self.export_button
+        ):  # fmt: skip
             button.setEnabled(monitor is not None)
         self.tabs.setVisible(monitor is not None)
         if monitor is None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QPoint, QSignalBlocker, Qt
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
+    QMenu,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -16,9 +18,10 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.empty_state import EmptyState
-from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.labels import label, push_button, set_property
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.safety.monitor_form import MonitorForm
+from sae_desktop.gui.safety.monitor_naming import MonitorNaming, RenameMonitorForm
 from sae_desktop.gui.safety.monitor_page import MonitorPage
 from sae_desktop.gui.safety.monitor_shelf import MonitorShelf
 from sae_desktop.gui.safety.serve_panel import ServePanel
@@ -28,7 +31,8 @@ from sae_desktop.safety.monitors.config import CalibrateMonitorResult
 from sae_desktop.safety.monitors.listing import MonitorItem
 from sae_desktop.words.monitor_text import item_lines
 
-_LIST_WIDTH = 240
+_LIST_WIDTH = 192
+"""Of the list at least: what is promised stands on one line."""
 
 
 class MonitorsPlace(QWidget):
@@ -38,6 +42,7 @@ class MonitorsPlace(QWidget):
         super().__init__()
         self.setObjectName("safety.monitors")
         self._session = session
+        self._naming = MonitorNaming(session, self._on_renamed)
         self._wanted = ""
         """To be shown as soon as it is read."""
         self.shelf = MonitorShelf(session, self)
@@ -62,6 +67,7 @@ class MonitorsPlace(QWidget):
             "it.",
             "New monitor…", self.begin, icon="plus",
         )  # fmt: skip
+        self.empty.add_second("Serve a model…", self.show_server, icon="broadcast")
         self.stack = QStackedWidget()
         for widget in (self.empty, self.page, self.form, self.server):
             self.stack.addWidget(widget)
@@ -75,6 +81,7 @@ class MonitorsPlace(QWidget):
         self._fill = QWidget()
         column.addWidget(self._fill, 1)
         column.addWidget(self.serve_button)
+        side.setMinimumWidth(_LIST_WIDTH)
         self._side = side
         split = QSplitter()
         split.addWidget(side)
@@ -90,6 +97,7 @@ class MonitorsPlace(QWidget):
         session.place.add(self, self._kept, self._give)
 
     def _connect(self) -> None:
+        self.stack.currentChanged.connect(self._show_new)
         self.shelf.changed.connect(self._on_shelf)
         self.list.currentItemChanged.connect(lambda _now, _before: self._on_chosen())
         self.list.itemClicked.connect(lambda _item: self._on_chosen())
@@ -98,6 +106,11 @@ class MonitorsPlace(QWidget):
         self.form.closed.connect(self._on_chosen)
         self.page.recalibrationRequested.connect(self.begin_again)
         self.page.serveRequested.connect(self._serve_this)
+        self.page.renameRequested.connect(self.ask_name)
+        rename = QShortcut(QKeySequence("F2"), self.list, self.ask_name)
+        rename.setContext(Qt.ShortcutContext.WidgetShortcut)
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.list.customContextMenuRequested.connect(self._show_menu)
         self._session.monitorRequested.connect(self.take_draft)
 
     @property
@@ -105,6 +118,14 @@ class MonitorsPlace(QWidget):
         """The monitor that is chosen; empty: none."""
         item = self.list.currentItem()
         return str(item.data(Qt.ItemDataRole.UserRole)) if item is not None else ""
+
+    def _show_new(self, _index: int) -> None:
+        """Leave the accent to the form’s or the server’s own button."""
+        shown = self.stack.currentWidget()
+        self.new_button.setEnabled(shown is not self.form)
+        loud = shown is self.page
+        set_property(self.new_button, "primary", "true" if loud else "false")
+        icons.set_icon(self.new_button, "plus", "accent_text" if loud else "text")
 
     # ------------------------------------------------------------------ the list
     def _on_shelf(self) -> None:
@@ -166,6 +187,41 @@ class MonitorsPlace(QWidget):
             self.shelf.names(), name=name, index=draft.index, made="features",
             features=list(draft.features), set=draft.concept_set,
         )  # fmt: skip
+
+    def ask_name(self) -> RenameMonitorForm | None:
+        """Ask for another name of the chosen monitor."""
+        item = self.shelf.item(self.name)
+        if item is None or item.monitor is None:
+            return None
+        if self.server.serves(item.name):
+            self._session.notify(f"You can rename “{item.name}” once the server has stopped.")
+            return None
+        form = RenameMonitorForm(self._session, self.name, self.shelf.names(), self._naming.rename)
+        form.present(self)
+        return form
+
+    def _on_renamed(self, name: str, new: str) -> None:
+        self._wanted = new if self.name == name else self._wanted
+        self.page.mitigation.rename(name, new)
+        self.server.rename(name, new)
+        self.shelf.look()
+
+    def _show_menu(self, point: QPoint) -> None:
+        item = self.shelf.item(self.name)
+        if item is None:
+            return
+        menu = QMenu(self)
+        whole = item.monitor is not None
+        for text, callback, possible in (
+            ("Rename…", self.ask_name, whole),
+            ("Calibrate again…", self.begin_again, whole),
+            ("Serve…", self._serve_this, whole),
+            ("Export…", self.page.ask_export, whole),
+            ("Delete", self.page.delete, True),
+        ):
+            menu.addAction(text, callback).setEnabled(possible)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(self.list.viewport().mapToGlobal(point))
 
     def show_server(self) -> None:
         """Show the server."""

@@ -81,7 +81,7 @@ class PromiseView(QScrollArea):
         rows, best = power_rows(monitor.power)
         self.table.set_rows(rows, best)
         self.table.setVisible(bool(rows))
-        self.more.setText(promise_text(monitor.promise))
+        self.more.setText("\n".join([promise_text(monitor.promise), *monitor.notes]))
         self._show_scores({})
         project = self._session.project
         if project is not None:

@@ -108,7 +108,8 @@ class RunView(QWidget):
             column.addWidget(widget)
         column.addWidget(self.again_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.empty)
-        column.addWidget(self.hits, 1)
+        column.addWidget(self.hits, 1000)
+        column.addStretch(1)  # without hits nothing else spreads over the height
 
     # ------------------------------------------------------------------ what is shown
     def show_monitor(self, monitor: Monitor | None) -> None:

@@ -78,7 +78,21 @@ class SafetyPanel(QWidget):
                 "safety.start_scan", "Scan for concept sets…", self._ask_scan, icon="target"
             ),
         ]
-        return shown + started
+        monitors = [
+            ActionInfo(
+                "safety.new_monitor", "New monitor…", self._new_monitor, icon="bell-ringing"
+            ),
+            ActionInfo("safety.serve", "Serve a model…", self._serve, icon="broadcast"),
+        ]
+        return shown + started + monitors
+
+    def _new_monitor(self) -> None:
+        self.places.show_place("monitors")
+        self.monitors.begin()
+
+    def _serve(self) -> None:
+        self.places.show_place("monitors")
+        self.monitors.show_server()
 
     def _new_set(self) -> None:
         self.places.show_place("sets")

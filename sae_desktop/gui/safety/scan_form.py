@@ -9,6 +9,7 @@ from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QGridLayout,
+    QSizePolicy,
     QTreeWidget,
     QTreeWidgetItem,
     QWidget,
@@ -35,36 +36,54 @@ _EXPLAINED = (
 _RARE = ("candidates", "attributed", "ordinary", "tested", "test_texts", "controls", "seed")
 _LEAST = {"candidates": 1, "test_texts": 1, "controls": 1}
 _MOST_RARE = 100_000
-_POOLING = (("max", "Largest"), ("mean", "Mean"))
+_POOLING = (
+    ("max", "Largest: a text scores as its strongest token"),
+    ("mean", "Mean: a text scores as the mean over its tokens"),
+)
+_ROWS = 9
+"""Of a tree that are seen at once."""
+_ROW_ROOM = 6
+_COLUMNS = 3
+"""Of the settings one seldom changes."""
 
 
 class ScanForm(JobForm):
     """Starts a scan."""
 
-    def __init__(self, session: Session, chosen: Sequence[str] = ()) -> None:
-        """`chosen`: names of the sets that are checked at first; none: all."""
+    def __init__(
+        self, session: Session, chosen: Sequence[str] = (), like: ScanConfig | None = None
+    ) -> None:
+        """`chosen`: names of the sets that are checked at first; none: all.
+
+        `like`: a scan that ended early, whose settings are filled in.
+        """
         super().__init__(session, "Scan for concept sets", _EXPLAINED, "Scan")
-        self.resize(560, 0)
+        self.resize(720, 0)
         self.listed = listed_sets(session.project)
-        self.name = self.add_name(free_name("scan", self._taken()), self._taken())
+        first = like.name if like is not None else "scan"
+        self.name = self.add_name(free_name(first, self._taken()), self._taken())
         self.sets = _CheckTree("Concept sets")
-        self.add_setting(ScanConfig, "sets", self.sets)
         self.indexes = _CheckTree("Indexes")
-        self.add_setting(ScanConfig, "indexes", self.indexes)
+        self._add_side_by_side(("sets", self.sets), ("indexes", self.indexes))
         self.pooling = QComboBox()
         for value, text in _POOLING:
             self.pooling.addItem(text, value)
         self.add_setting(ScanConfig, "pooling", self.pooling)
         self.rare: dict[str, NumberField] = {}
         self._rare = QWidget()
-        self.more = MoreButton(self._rare, "settings of the scan")
+        self.more = MoreButton(self._rare, "of the scan", ("More settings", "Fewer settings"))
+        self.more.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.estimate = label("", wrap=True)
         self._add_rare()
         self.add_below(self.more)
         self.add_below(self._rare)
         self.add_below(self.estimate)
-        self._list_sets(chosen)
-        self._list_indexes()
+        self._list_sets(chosen or (like.sets if like is not None else ()))
+        self._list_indexes(like.indexes if like is not None else ())
+        if like is not None:
+            self.pooling.setCurrentIndex(self.pooling.findData(like.pooling))
+            for setting_name, field in self.rare.items():
+                field.setValue(getattr(like, setting_name))
         self.name.textChanged.connect(self._check)
         self.sets.itemChanged.connect(self._check)
         self.indexes.itemChanged.connect(self._check)
@@ -73,6 +92,22 @@ class ScanForm(JobForm):
     def _taken(self) -> list[str]:
         project = self.session.project
         return [] if project is None else project.scans()
+
+    def _add_side_by_side(self, *trees: tuple[str, _CheckTree]) -> None:
+        """Put what is checked in columns, so that the form fits a small screen unfolded."""
+        row = QWidget()
+        grid = QGridLayout(row)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(4)
+        for column, (name, tree) in enumerate(trees):
+            told = setting(ScanConfig, name)
+            title = label(told.title, "heading")
+            title.setBuddy(tree)
+            for widget in (title, tree):
+                widget.setToolTip(plain_tip(told.description))
+            grid.addWidget(title, 0, column)
+            grid.addWidget(tree, 1, column)
+        self.form.addRow(row)
 
     def _add_rare(self) -> None:
         grid = QGridLayout(self._rare)
@@ -89,7 +124,7 @@ class ScanForm(JobForm):
             title = label(told[0])
             title.setToolTip(plain_tip(told[1]))
             title.setBuddy(field)
-            row, column = divmod(number, 2)
+            row, column = divmod(number, _COLUMNS)
             grid.addWidget(title, row, 2 * column)
             grid.addWidget(field, row, 2 * column + 1)
             self.rare[name] = field
@@ -105,19 +140,19 @@ class ScanForm(JobForm):
                     on = usable and (not chosen or one.name in chosen)
                     self.sets.add(group, one.title, one.name, on, "" if usable else one.problem)
 
-    def _list_indexes(self) -> None:
+    def _list_indexes(self, chosen: Sequence[str]) -> None:
         inventory, opened = self.session.inventory, self.session.index_name
         own = inventory.own_indexes
-        first = opened or (own[0].name if own else "")
+        on = chosen or (opened or (own[0].name if own else ""),)
         for item in own:
-            self.indexes.add(None, _index_title(item), item.name, item.name == first)
+            self.indexes.add(None, _index_title(item), item.name, item.name in on)
         for whole in inventory.sets:
             members = {member.name for member in whole.indexed}
             those = [item for item in inventory.indexes if item.dictionary in members]
             if those:
                 group = self.indexes.add_group(f"Set “{whole.name}”")
                 for item in those:
-                    self.indexes.add(group, _index_title(item), item.name, item.name == first)
+                    self.indexes.add(group, _index_title(item), item.name, item.name in on)
 
     # ------------------------------------------------------------------ what is asked for
     def _check(self, *_changed: object) -> None:
@@ -158,8 +193,7 @@ class _CheckTree(QTreeWidget):
         self.setHeaderHidden(True)
         self.setTabKeyNavigation(False)
         self.setUniformRowHeights(True)
-        self.setMinimumHeight(4 * (self.fontMetrics().height() + 6))
-        self.setMaximumHeight(7 * (self.fontMetrics().height() + 6))
+        self.setFixedHeight(_ROWS * (self.fontMetrics().height() + _ROW_ROOM))
 
     def add_group(self, title: str) -> QTreeWidgetItem:
         group = QTreeWidgetItem(self, [title])

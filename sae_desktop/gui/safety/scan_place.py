@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSignalBlocker, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
+    QApplication,
     QFileDialog,
     QHBoxLayout,
     QProgressBar,
@@ -25,13 +26,14 @@ from sae_desktop.gui.parts.empty_state import EmptyState
 from sae_desktop.gui.parts.labels import label, line, push_button
 from sae_desktop.gui.safety.scan_form import ScanForm
 from sae_desktop.gui.safety.scan_result import ScanResult
+from sae_desktop.gui.state.run_again import run_again
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.trash import Trash
 from sae_desktop.safety.scan.config import ScanConfig
 from sae_desktop.safety.scan.items import scan_items
 from sae_desktop.safety.scan.kept_folder import kept_count
 from sae_desktop.words.amounts import time_left_text
-from sae_desktop.words.scan_words import correction_sentence, headline
+from sae_desktop.words.scan_words import correction_sentence, ended_early_text, headline
 
 if TYPE_CHECKING:
     from sae_desktop.client.job import Job
@@ -43,6 +45,8 @@ _FIRST = (
     "code, from texts that only look like it, and says whether a cheap rival without the "
     "dictionary does it better."
 )
+_RUNNING = "The scan that is under way is shown here when it has finished."
+_NO_PROJECT = "Open a project first: a scan reads with its dictionaries, and is kept in it."
 _NO_INDEX = (
     "A scan finds the features that tell the texts of a concept from those that only look like "
     "it. It needs the index of a dictionary, and this project has none."
@@ -84,6 +88,9 @@ class ScanPlace(QWidget):
             "Cancel", self.cancel, icon="x",
             tip="Finished sets are kept: the same scan resumes from there",
         )  # fmt: skip
+        self.resume_button = push_button(
+            "Resume", self.resume, icon="play", tip="Scan the sets that are not finished yet"
+        )
         self.result = ScanResult(session)
         self.first = EmptyState(_FIRST, "Scan…", self.start, icon="target")
         self.lacking = EmptyState(
@@ -91,8 +98,8 @@ class ScanPlace(QWidget):
         )
         self._build()
         self._scan: Scan | None = None
-        self._asked = ""
-        """Config of the scan under way: to say what was kept."""
+        self._unfinished: Job | None = None
+        """The scan that ended early, until another is started."""
         self.chooser.currentIndexChanged.connect(self._on_chosen)
         session.contentsChanged.connect(self.refresh)
         session.projectChanged.connect(self._on_project)
@@ -118,6 +125,7 @@ class ScanPlace(QWidget):
         under.addWidget(self.bar, 1)
         under.addWidget(self.stop_button)
         under.addWidget(self.cancel_button)
+        under.addWidget(self.resume_button)
         self.running.hide()
         self._stack = QStackedWidget()
         for widget in (self.lacking, self.first, self.result):
@@ -151,13 +159,18 @@ class ScanPlace(QWidget):
         self.new_button.setEnabled(can)
         for button in (self.page_button, self.show_button, self.delete_button):
             button.setEnabled(has or bool(self.chooser.currentText()))
+        none = self._session.project is None
+        self.lacking.sentence.setText(_NO_PROJECT if none else _NO_INDEX)
+        self.first.sentence.setText(_FIRST if self._job is None else _RUNNING)
+        self.first.button.setVisible(self._job is None)
         page: QWidget = self.result if has else self.first if can else self.lacking
         self._stack.setCurrentWidget(page)
         focus: QWidget = self.result if has else (self.first if can else self.lacking).button
         self.setFocusProxy(focus)
 
     def _on_project(self) -> None:
-        self._scan = None
+        self._scan = self._unfinished = None
+        self.running.setVisible(self._job is not None)
         self.chooser.clear()
         self.refresh()
 
@@ -189,7 +202,7 @@ class ScanPlace(QWidget):
         """Ask what is to be scanned, and scan it."""
         if self._session.project is None:
             return None
-        form = ScanForm(self._session, sets)
+        form = ScanForm(self._session, sets, self._unfinished_config() if not sets else None)
         form.accepted.connect(lambda: self._session.run(form.config()))
         form.present(self)
         return form
@@ -198,18 +211,20 @@ class ScanPlace(QWidget):
         """Follow a scan, whoever started it."""
         if not isinstance(job.config, ScanConfig) or not self._session.is_here(job):
             return
-        self._job = job
+        self._job, self._unfinished = job, None
         job.progressed.connect(self._on_progress)
         job.finished.connect(lambda result: self._on_finished(job, result))
-        job.failed.connect(lambda _error: self._on_ended(job))
-        job.cancelled.connect(lambda _message: self._on_cancelled(job))
+        job.failed.connect(lambda _error: self._on_ended_early(job))
+        job.cancelled.connect(lambda _message: self._on_ended_early(job))
         self.bar.setValue(0)
         self.told.setText(f"“{job.config.name}” is being scanned: opening the dictionary")
         self.stop_button.setEnabled(True)
         self.cancel_button.setEnabled(True)
-        self.running.show()
+        self._show_running(True)
 
     def _on_progress(self, progress: JobProgress) -> None:
+        if not (self.stop_button.isEnabled() and self.cancel_button.isEnabled()):
+            return  # it is ending
         self.bar.setValue(round(_STEPS * progress.done / progress.total) if progress.total else 0)
         left = progress.seconds_left
         name = getattr(self._job.config, "name", "") if self._job is not None else ""
@@ -223,35 +238,56 @@ class ScanPlace(QWidget):
         if self._job is not None:
             self._job.stop_and_keep()
             self.stop_button.setEnabled(False)
+            self.told.setText("Stopping: the sets that are finished become a scan…")
 
     def cancel(self) -> None:
         """Cancel the scan; what is finished is kept for the next start."""
         if self._job is not None:
             self._job.cancel()
             self.cancel_button.setEnabled(False)
+            self.told.setText("Cancelling…")
 
     def _on_finished(self, job: Job, result: object) -> None:
         self._on_ended(job)
         self._session.look_again()
         self.open(getattr(result, "name", ""))
 
-    def _on_cancelled(self, job: Job) -> None:
-        self._on_ended(job)
+    def _on_ended_early(self, job: Job) -> None:
+        """Say what is kept of a scan, and offer the rest of it."""
         project = self._session.project
-        if project is None or not isinstance(job.config, ScanConfig):
+        if self._job is not job or project is None or not isinstance(job.config, ScanConfig):
+            self._on_ended(job)
             return
+        self._job, self._unfinished = None, job
         kept = kept_count(project.scan_path(job.config.name))
-        sets = "1 finished set is" if kept == 1 else f"{kept} finished sets are"
-        told = f"{sets} kept: Resume in the list of jobs continues from there."
-        self._session.notify(
-            f"The scan “{job.config.name}” was cancelled. "
-            + (told if kept else "No set was finished, so nothing was kept.")
-        )
+        self.told.setText(ended_early_text(job.config.name, kept))
+        self._show_running(False)
+
+    def resume(self) -> None:
+        """Scan what is left of the scan that ended early."""
+        if self._unfinished is not None:
+            run_again(self._session, self._unfinished)
+
+    def _unfinished_config(self) -> ScanConfig | None:
+        config = None if self._unfinished is None else self._unfinished.config
+        return config if isinstance(config, ScanConfig) else None
+
+    def _show_running(self, runs: bool) -> None:
+        """Show how far the scan is, or that it ended early and can be resumed."""
+        had = self.running.isAncestorOf(QApplication.focusWidget() or self)
+        self.resume_button.setVisible(not runs)
+        for widget in (self.bar, self.stop_button, self.cancel_button):
+            widget.setVisible(runs)
+        self.running.show()
+        if had:  # the button that was pressed is no longer there
+            (self.cancel_button if runs else self.resume_button).setFocus()
+        self._show()
 
     def _on_ended(self, job: Job) -> None:
         if self._job is job:
             self._job = None
             self.running.hide()
+            self._show()
 
     # ------------------------------------------------------------------ what is done with one
     def save_page(self) -> None:

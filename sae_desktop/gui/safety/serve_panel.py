@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QSize, Qt, QTimer
@@ -23,7 +24,9 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.client.served_process import ServedProcess, ServedState
 from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.errors import UserError
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
+from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import WholeField, problems_of
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -32,9 +35,11 @@ from sae_desktop.gui.safety.hits_view import HitsView
 from sae_desktop.gui.safety.monitor_shelf import MonitorShelf
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.session import Session
+from sae_desktop.language_model.names import BUILTIN
 from sae_desktop.safety.monitors.config import Hit
 from sae_desktop.safety.monitors.hits_file import read_hits
 from sae_desktop.safety.serving.config import PORT, ServeConfig, ServedRequest
+from sae_desktop.steering.presets import read_preset
 from sae_desktop.words.serving_text import (
     EXPLAINED,
     HIDDEN,
@@ -45,6 +50,7 @@ from sae_desktop.words.serving_text import (
     request_cells,
     state_text,
 )
+from sae_desktop.words.source_titles import model_title
 
 _MOST_PORT = 65535
 _MOST_REQUESTS = 500
@@ -68,6 +74,7 @@ class ServePanel(QWidget):
         self._row_height = self.fontMetrics().height() + 10  # the tick is higher than the text
         self.preset = ElidedComboBox(10)
         self.index = ElidedComboBox(10)
+        self.model = ElidedLabel()
         self.port = _PortField(PORT, 0, _MOST_PORT)
         self.start_button = push_button("Start serving", self.start, icon="play", primary=True)
         self.stop_button = push_button("Stop", self.process.stop, icon="stop")
@@ -92,6 +99,9 @@ class ServePanel(QWidget):
         self.process.failed.connect(self._on_failed)
         self._reading.answered.connect(self._on_hits)
         self.show_token.toggled.connect(lambda _on: self._show_reach())
+        self.monitors.itemChanged.connect(lambda _item: self._show_model())
+        self.preset.currentIndexChanged.connect(lambda _index: self._show_model())
+        session.indexOpened.connect(lambda _index: self._show_model())
         shelf.changed.connect(self._list)
         session.contentsChanged.connect(self._list)
         session.projectChanged.connect(self.process.end)
@@ -118,6 +128,7 @@ class ServePanel(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(8)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Model", self.model)
         form.addRow("Watched by", self.monitors)
         form.addRow("Steering", self.preset)
         form.addRow("Index", self.index)
@@ -193,6 +204,16 @@ class ServePanel(QWidget):
             ticked = item.text() == monitor
             item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
 
+    def serves(self, monitor: str) -> bool:
+        """Return whether a server that runs watches with a monitor."""
+        return self.process.state is not ServedState.STOPPED and monitor in self.chosen()
+
+    def rename(self, monitor: str, new: str) -> None:
+        """Call a monitor by its new name, ticked or not."""
+        for number in range(self.monitors.count()):
+            if self.monitors.item(number).text() == monitor:
+                self.monitors.item(number).setText(new)
+
     def chosen(self) -> list[str]:
         """Return the monitors that are ticked."""
         items = [self.monitors.item(number) for number in range(self.monitors.count())]
@@ -215,13 +236,32 @@ class ServePanel(QWidget):
         indexes = [(item.name, item.name) for item in self._session.inventory.indexes]
         _offer(self.index, [("the first that fits", ""), *indexes])
 
+        self._show_model()
+
+    def _served_model(self) -> str:
+        """Return which model answers: the preset’s, the first monitor’s, or that of the index."""
+        project, preset = self._session.project, str(self.preset.currentData() or "")
+        if project is not None and preset:
+            with suppress(UserError):
+                return read_preset(project, preset).model
+        ticked = [self._shelf.item(name) for name in self.chosen()]
+        watched = [item.monitor.model for item in ticked if item and item.monitor]
+        if watched:
+            return watched[0]
+        index = self._session.index
+        return index.info.model if index is not None else BUILTIN
+
+    def _show_model(self) -> None:
+        self.model.setText(model_title(self._served_model()))
+
     # ------------------------------------------------------------------ start and stop
     def config(self) -> ServeConfig:
         """Return what is to be served."""
         project = self._session.project
-        preset = str(self.preset.currentData() or "")
+        preset, monitors = str(self.preset.currentData() or ""), self.chosen()
         return ServeConfig(
-            project="" if project is None else str(project.path), monitors=self.chosen(),
+            project="" if project is None else str(project.path), monitors=monitors,
+            model="" if preset or monitors else self._served_model(),
             preset=preset, index=str(self.index.currentData() or "") if preset else "",
             port=self.port.value(), device=self._session.device,
         )  # fmt: skip
@@ -248,9 +288,12 @@ class ServePanel(QWidget):
     def _show(self) -> None:
         state = self.process.state
         stopped = state is ServedState.STOPPED
+        pressed = self.start_button.hasFocus() or self.stop_button.hasFocus()
         self.start_button.setVisible(stopped)
         self.stop_button.setVisible(not stopped)
         self.stop_button.setEnabled(state is not ServedState.STOPPING)
+        if pressed:  # the button that was pressed is no longer there
+            (self.start_button if stopped else self.stop_button).setFocus()
         self.fields.setVisible(stopped)
         self.problem.setVisible(bool(self.problem.text()) and stopped)
         self.free_button.setVisible(
@@ -338,7 +381,7 @@ def _row(*widgets: QWidget) -> QWidget:
     line.setContentsMargins(0, 0, 0, 0)
     line.setSpacing(4)
     for number, widget in enumerate(widgets):
-        line.addWidget(widget, 0 if number else 1, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(widget, 0 if number else 1, Qt.AlignmentFlag.AlignVCenter)
     return row
 
 

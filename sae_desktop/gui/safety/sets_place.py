@@ -94,7 +94,7 @@ class SetsPlace(QWidget):
     def _build(self) -> None:
         left = QWidget()
         column = QVBoxLayout(left)
-        column.setContentsMargins(12, 8, 0, 0)
+        column.setContentsMargins(12, 8, 0, 8)
         column.setSpacing(6)
         column.addWidget(label(_EXPLAINED, "small", wrap=True))
         buttons = QHBoxLayout()

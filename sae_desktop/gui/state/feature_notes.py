@@ -152,10 +152,13 @@ class FeatureNotes(QObject):
         That is its label; without one, what the index says of it in about `room` characters. The
         score follows.
         """
+        told, score = self.named(feature, room), self.score_text(feature)
+        return f"{told} · {score}" if score else told, self.words(feature) is not None
+
+    def named(self, feature: int, room: int = WIDE) -> str:
+        """Return what `said` does without the score, for the middle of a sentence."""
         words = self.words(feature)
-        told = isolated(self.label(feature)) if words is None else words.line(room)
-        score = self.score_text(feature)
-        return f"{told} · {score}" if score else told, words is not None
+        return isolated(self.label(feature)) if words is None else words.line(room)
 
     def described(self, feature: int, room: int = WIDE) -> str:
         """Return "#12 label · 0.92", or in place of the label what is said of one without."""

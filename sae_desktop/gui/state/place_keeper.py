@@ -173,6 +173,18 @@ class PlaceKeeper(QObject):
         self._ask()
         self._write(self._asked)
 
+    def change(self, how: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Change what is kept, as where something it names has another name, and give it back."""
+        if not self._restored:
+            return
+        kept = self._gathered()
+        states = {name: how(part.state) for name, part in kept.parts.items()}
+        changed = {n: Part(s, kept.parts[n].about) for n, s in states.items()
+                   if s != kept.parts[n].state}  # fmt: skip
+        self._kept = msgspec.structs.replace(kept, parts=kept.parts | changed)
+        for name in changed.keys() & self._keepers.keys():
+            self._give(name)
+
     def _look(self) -> None:
         before = self._asked
         self._ask()

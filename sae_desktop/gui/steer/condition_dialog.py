@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.errors import UserError
 from sae_desktop.gui.parts.default_button import set_default_button
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
-from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.labels import label, push_button, set_property
 from sae_desktop.gui.parts.number_fields import NumberField, WholeField
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.terms import explain
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 NEVER: Literal["never"] = "never"
 Chosen = Gate | Literal["never"] | None
 """A condition; None: always; NEVER: the slider is to be switched off."""
+Take = Callable[[Gate | Literal["never"] | None], object]
 _MOST = 1e6
 _SEEDS = 9999
 _WIDTH = 480
@@ -62,11 +63,15 @@ class ConditionDialog(QDialog):
         parent: QWidget,
         session: Session,
         gate: Gate | None,
-        take: Callable[[Chosen], object],
+        take: Take,
         *,
         stop: bool = False,
+        first: int = 0,
     ) -> None:
-        """`stop`: it says where a text ends, and not when a slider works."""
+        """`stop`: it says where a text ends, and not when a slider works.
+
+        `first`: the feature of the open index that is offered.
+        """
         super().__init__(parent.window())
         self.setWindowTitle("End the text" if stop else "When the slider works")
         self._session, self._take = session, take
@@ -94,7 +99,9 @@ class ConditionDialog(QDialog):
         )
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.use_button = self._buttons.addButton("Use it", QDialogButtonBox.ButtonRole.AcceptRole)
+        set_property(self.use_button, "primary", "true")
         self._fill()
+        self.feature.setValue(first)
         self._build(stop)
         self._show_gate(gate, stop=stop)
         self._connect()
@@ -284,7 +291,7 @@ class ConditionDialog(QDialog):
         except UserError as error:
             self.named.setText(str(error))
             return str(error)
-        said = "" if name else self._notes.said(feature, _NAME)[0]
+        said = "" if name else self._notes.named(feature, _NAME)
         top = float(index.columns["max_activation"][feature])
         told = f"Its maximum on the indexed text is {top:.3g}." if top > 0 else ""
         self.named.setText("\n".join(filter(None, [said, told])))

@@ -46,8 +46,8 @@ class ConditionLine(QWidget):
         words = "" if gate is None else gate_text(gate)
         self.button.setAccessibleName(f"Condition: {words}")
         if gate is not None and gate.feature is not None and not (gate.index or gate.monitor):
-            said = self._notes.said(gate.feature, _NAME)[0]
-            words += f" ({said})" if said else ""
+            named = self._notes.named(gate.feature, _NAME)
+            words += f" ({named})" if named else ""
         self.told.setText(words[:1].upper() + words[1:])
 
     def _on_note_changed(self, feature: int) -> None:

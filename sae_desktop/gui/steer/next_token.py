@@ -26,6 +26,8 @@ class NextTokenBars(QWidget):
         super().__init__()
         self.bars = ProbabilityBars()
         self._state = label("", "small")
+        self._gated = False
+        """Whether what was asked for last works under conditions alone."""
         self._job = LatestJob(session, PAUSE_MS, self, live=True)
         head = QHBoxLayout()
         head.setSpacing(16)
@@ -43,6 +45,8 @@ class NextTokenBars(QWidget):
 
     def ask(self, config: SteerConfig) -> None:
         """Ask how the next token's probabilities are now, once the hand pauses."""
+        acts = [act for variant in config.variants[1:] for act in variant.interventions]
+        self._gated = bool(acts) and all(act.when is not None for act in acts)
         self._job.ask(config)
 
     def forget(self, why: str) -> None:
@@ -61,6 +65,9 @@ class NextTokenBars(QWidget):
         self._show(result.next_tokens)
         if any(variant.stopped for variant in result.variants[1:]):
             self._state.setText("A condition is met on the prompt: steered, no text is written.")
+        elif self._gated and all(max(t.probabilities) == min(t.probabilities)
+                                 for t in result.next_tokens):  # fmt: skip
+            self._state.setText("No condition is met on the prompt: nothing is changed yet.")
 
     def _show(self, tokens: list[NextToken]) -> None:
         self.bars.set_tokens(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from PySide6.QtCore import QStringListModel, Qt, QTimer, Signal
@@ -15,7 +15,7 @@ from sae_desktop.gui.state.name_finder import NameFinder
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer import rack as racks
 from sae_desktop.gui.steer.card_column import CardColumn
-from sae_desktop.gui.steer.condition_dialog import NEVER, Chosen, ConditionDialog
+from sae_desktop.gui.steer.condition_dialog import NEVER, Chosen, ConditionDialog, Take
 from sae_desktop.gui.steer.direction_menu import DirectionButton
 from sae_desktop.gui.steer.how_fields import HowFields
 from sae_desktop.gui.steer.known_strengths import UNKNOWN, KnownStrengths, first_strength
@@ -334,7 +334,6 @@ class SteeringRack(QWidget):
 
     def _on_condition_asked(self, key: Key) -> None:
         entry = next(entry for entry in self.rack if entry.key == key)
-        stop = entry.stop is not None
 
         def take(chosen: Chosen) -> None:
             if chosen == NEVER:
@@ -342,10 +341,11 @@ class SteeringRack(QWidget):
             else:
                 self.set_condition(key, chosen)
 
-        self._ask(entry.stop if stop else entry.when, take, stop=stop)
+        first = 0 if entry.index else entry.feature or 0
+        self._ask(entry.when or entry.stop, take, stop=entry.stop is not None, first=first)
 
-    def _ask(self, gate: Gate | None, take: Callable[[Chosen], object], *, stop: bool) -> None:
-        self.dialog = ConditionDialog(self, self._session, gate, take, stop=stop)
+    def _ask(self, gate: Gate | None, take: Take, *, stop: bool, first: int = 0) -> None:
+        self.dialog = ConditionDialog(self, self._session, gate, take, stop=stop, first=first)
         self.dialog.open()
 
     def _push(self, rack: Rack, text: str, *, moved: Key | None = None) -> None:

@@ -144,8 +144,12 @@ class SliderCard(QFrame):
             self.number.setValue(entry.strength)
             self.check.setChecked(entry.on)
         self.slider.set_on(entry.on)
+        buttons = (self.when, self.condition.button)
+        asked = any(button.hasFocus() for button in buttons)
         self.condition.set_gate(entry.when)
         self.when.setVisible(entry.when is None)
+        if asked:  # the one that was pressed may be hidden now
+            buttons[entry.when is not None].setFocus()
         set_property(self.label, "role", "" if entry.on else "muted")
         unit = "times its maximum" if self._in_maxima else "typical norms"
         told = f"{entry.strength:+.1f} {unit}" if entry.on else "off"

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -150,6 +151,8 @@ class SteeringPrompt(QWidget):
         for view in (self.prompt, self.picker):
             view.setMinimumHeight(line * 3 + 16)
             view.setMaximumHeight(line * 24 + 16)
+            # Where the fields scroll, it does not push them out of sight.
+            view.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
 
     def _numbers(self) -> dict[str, NumberField]:
         """Return the fields of the sampling, by the settings they are of."""

@@ -9,7 +9,7 @@ no such prompt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Protocol
@@ -110,12 +110,15 @@ class _Search:
 
     model: Steered
     left: int
+    told: Callable[[float], object]
+    """Gets the share of the tries that are done."""
     tried: int = 0
 
     def gains(self, prompts: Sequence[Sequence[int]]) -> list[float]:
         """Return what is climbed after each prompt; each is a try."""
         self.tried += len(prompts)
         self.left -= len(prompts)
+        self.told(self.tried / max(self.tried + self.left, self.tried))
         return self.model.gains(prompts)
 
 
@@ -130,9 +133,19 @@ class Attacked(NamedTuple):
     """Before which of its tokens others are put in."""
 
 
-def attack(model: Steered, asked: Attacked, tries: int, seed: int, context: JobContext) -> WonBack:
-    """Search one prompt after which a mitigation has stopped the behaviour."""
-    search = _Search(model, tries)
+def attack(
+    model: Steered,
+    asked: Attacked,
+    tries: int,
+    seed: int,
+    context: JobContext,
+    told: Callable[[float], object] = lambda _share: None,
+) -> WonBack:
+    """Search one prompt after which a mitigation has stopped the behaviour.
+
+    `told` gets the share of the tries that are done.
+    """
+    search = _Search(model, tries, told)
     base = search.gains([asked.ids])[0]
     best, found = base, ""
     for start in range(0, len(asked.wordings), _BATCH):

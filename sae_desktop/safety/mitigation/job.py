@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
@@ -167,15 +168,19 @@ class _Test:
         chosen = stopped[: config.attacked]
         found = []
         for number, n in enumerate(chosen):
-            self._context.progress(number, len(chosen), "prompts", "Trying to win it back")
+            self._tell_attack(number, len(chosen))
             text, ids = config.prompts[n], self._prompts[n]
             asked = Attacked(text, ids, self._wordings(text), self._place(text, ids))
             model = Writing(self._ways, variant, config.sampling, self._shows, plain[n].ids)
-            found.append(attack(model, asked, config.tries, config.seed + n, self._context))
+            told = partial(self._tell_attack, number, len(chosen))
+            found.append(attack(model, asked, config.tries, config.seed + n, self._context, told))
         if chosen:
-            self._context.progress(len(chosen), len(chosen), "prompts", "Trying to win it back")
+            self._tell_attack(len(chosen), len(chosen))
         won = sum(one.won for one in found)
         return Searched(way=variant.name, attacks=found, won=won, share=wilson(won, len(found)))
+
+    def _tell_attack(self, done: int, prompts: int, share: float = 0.0) -> None:
+        self._context.progress(done + share, prompts, "prompts", "Trying to win it back")
 
     def _wordings(self, text: str) -> list[tuple[str, list[int]]]:
         """Return a prompt in other words, those that leave room for what is written."""

@@ -23,6 +23,7 @@ from sae_desktop.safety.monitors.config import (
     CalibrateMonitorResult,
     Power,
     Promise,
+    unparted_text,
 )
 from sae_desktop.safety.monitors.file import (
     NEGATIVES,
@@ -32,7 +33,7 @@ from sae_desktop.safety.monitors.file import (
     read_monitor,
     save_monitor,
 )
-from sae_desktop.safety.monitors.fitting import Learnt, Texts, learn, rivals
+from sae_desktop.safety.monitors.fitting import POOLS, Learnt, Texts, learn, rivals
 from sae_desktop.safety.monitors.guarantee import Threshold, TooShortError, choose
 from sae_desktop.safety.monitors.intervals import exact, wilson
 from sae_desktop.safety.monitors.opening import open_unchanged, open_watched
@@ -81,8 +82,7 @@ class _Calibration:
         self._sides = checked_sides(project, config)
         self._notes: list[str] = []
         self._tried: dict[str, list[float]] = {}
-        pool: Pool = "token" if config.unit == "token" else config.pool
-        self._base = Readout(index=config.index, site=config.site, pool=pool)
+        self._base = Readout(index=config.index, site=config.site, pool=_pool(config))
         self._watched = Watched(config.unit, config.role)
 
     def run(self) -> CalibrateMonitorResult:
@@ -99,6 +99,7 @@ class _Calibration:
             done += len(group)
             self._context.progress(done, max(total, done), "documents", "Calibrating")
         self._context.progress(done, done, "documents", "Calibrating")
+        self._notes += filter(None, [unparted_text(documents.unparted)])
         thresholds = [self._threshold(found) for found in blocks]
         power = self._power(ways, scorer, thresholds)
         own = thresholds[0]
@@ -111,7 +112,7 @@ class _Calibration:
         self._save(ways[0], own, promise, power, documents.digest, blocks[0])
         best = max(power, key=lambda one: one.caught) if power else None
         return CalibrateMonitorResult(
-            name=config.name, threshold=own.value, pool=self._base.pool, promise=promise,
+            name=config.name, threshold=own.value, pool=ways[0].readout.pool, promise=promise,
             power=power, best=best.what if best else "", notes=self._notes,
         )  # fmt: skip
 
@@ -125,8 +126,10 @@ class _Calibration:
             _, reader = monitor_reader(str(self._project.path), config.like, self._lm, self._open)
             before = read_monitor(self._project, config.like)
             direction = None if before.readout.features else reader.directions_KI[0]
-            readout = msgspec.structs.replace(before.readout, pool=base.pool)
-            reader = replace(reader, pool=base.pool)
+            kept = config.unit != "token" and config.pool == "auto"
+            pool = before.readout.pool if kept and before.readout.pool != "token" else base.pool
+            readout = msgspec.structs.replace(before.readout, pool=pool)
+            reader = replace(reader, pool=pool)
             own = Learnt(before.made, readout, reader, direction)
             places = reader.places
         elif config.made == "features":
@@ -137,9 +140,13 @@ class _Calibration:
                     "There are no texts to learn from.",
                     next_step="Give a concept set, or texts on and off.",
                 )
-            own, note = learn(config.made, texts, self._opened, places, base, seed, self._context)
+            own, note = learn(
+                config.made, texts, self._opened, places, base, seed, self._context,
+                pools=POOLS if config.pool == "auto" and config.unit != "token" else (),
+            )  # fmt: skip
             self._notes += [note] if note else []
-        others = rivals(texts, places, msgspec.structs.replace(base, features=[], weights=[]), seed)
+        plain = msgspec.structs.replace(base, features=[], weights=[], pool=own.readout.pool)
+        others = rivals(texts, places, plain, seed)
         return [own, *(other for other in others if other.what != own.what)]
 
     def _of_features(self) -> Learnt:
@@ -237,7 +244,8 @@ class _Calibration:
             name=self._config.name, made=way.what,
             dictionary=info.dictionary if info else "",
             places=[str(site) for site in way.reader.sites], promise=promise, power=power,
-            corpus=self._config.corpus, corpus_digest=digest, context_size=self._around[2],
+            notes=self._notes, corpus=self._config.corpus, corpus_digest=digest,
+            context_size=self._around[2],
             bos=bool(self._around[0]), settings=config_record(self._config),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
@@ -246,6 +254,15 @@ class _Calibration:
         if way.direction_I is not None:
             tensors[DIRECTION] = way.direction_I.float().cpu().numpy()
         save_monitor(self._project, monitor, tensors)
+
+
+def _pool(config: CalibrateMonitorConfig) -> Pool:
+    """Return how tokens are pooled, where that is not chosen by what tells texts better."""
+    if config.unit == "token":
+        return "token"
+    if config.pool != "auto":
+        return config.pool
+    return "mean" if config.made in ("difference", "probe") else "max"
 
 
 def _power(what: str, threshold: float, positives: list[float], negatives: list[float]) -> Power:

@@ -62,14 +62,16 @@ class CalibrateMonitorConfig(CorpusSettings, frozen=True, kw_only=True, tag="cal
         ),
     ] = "message"
     pool: Annotated[
-        Literal["max", "mean"],
+        Literal["auto", "max", "mean"],
         said(
             "Pooling",
-            "How the tokens of a message or a conversation become one score: their maximum, or "
-            "their mean. With a promise per token each token has its own.",
+            "How the tokens of a message or a conversation become one score: max: their maximum; "
+            "mean: their mean; auto: the maximum of features, the mean of directions, and of a "
+            "classifier what tells the texts it is learnt from better, each time on texts left "
+            "out. With a promise per token each token has its own.",
             "Promise",
         ),
-    ] = "max"
+    ] = "auto"
     role: Annotated[
         str,
         said(
@@ -222,6 +224,16 @@ class MonitorRun(msgspec.Struct, frozen=True, kw_only=True):
     """Of the scores' distribution beside calibration's, corrected for the number of monitors."""
     drift: str = ""
     """A warning in words; empty: nothing speaks for a drift."""
+    unparted: int = 0
+    """Chats that were read as one message each: the model has no chat template that parts them."""
+
+
+def unparted_text(chats: int) -> str:
+    """Return what is said of chats that were read as one message each; nothing of none."""
+    if not chats:
+        return ""
+    were = "1 chat was" if chats == 1 else f"{chats:,} chats were each"
+    return f"{were} read as one message: the model has no chat template that tells messages apart."
 
 
 class RunMonitorsResult(msgspec.Struct, frozen=True, kw_only=True):

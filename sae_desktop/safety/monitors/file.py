@@ -43,6 +43,8 @@ class Monitor(GateSource, frozen=True, kw_only=True):
     """The sites that are read."""
     promise: Promise
     power: list[Power] = []
+    notes: list[str] = []
+    """What is to be said of how it was made, in sentences."""
     corpus: str
     corpus_digest: str
     """SHA-256 of the texts of calibration, in their order."""

@@ -33,6 +33,8 @@ from sae_desktop.steering.readers import (
 Array = npt.NDArray[Any]
 
 _ROWS = 512
+POOLS: tuple[Pool, ...] = ("max", "mean")
+"""In the order in which they are preferred where they tell texts equally well."""
 DIFFERENCE, PROBE, RANDOM = "Difference of means", "Raw probe", "Random direction"
 
 
@@ -86,11 +88,12 @@ def learn(
     base: Readout,
     seed: int,
     context: JobContext,
+    pools: Sequence[Pool] = (),
 ) -> tuple[Learnt, str]:
     """Return a way of watching learnt from texts, and what is to be said of it.
 
-    `base` holds the index or site, and how tokens are pooled. Raises UserError where it cannot be
-    learnt.
+    `base` holds the index or site, and how tokens are pooled. `pools`: those among which a
+    classifier chooses; none: it takes that of `base`. Raises UserError where it cannot be learnt.
     """
     if made == "difference":
         return _direction(DIFFERENCE, difference(texts), base, places), ""
@@ -101,7 +104,7 @@ def learn(
         raise UserError(
             "A classifier on features needs a dictionary.", next_step="Choose an index of one."
         )
-    return _classifier(texts, opened, base, seed, context)
+    return _classifier(texts, opened, base, seed, context, pools or (base.pool,))
 
 
 def rivals(texts: Texts | None, places: Places, base: Readout, seed: int) -> list[Learnt]:
@@ -160,45 +163,65 @@ def _direction(what: str, direction_I: Tensor, base: Readout, places: Places) ->
 
 
 def _classifier(
-    texts: Texts, opened: OpenedIndex, base: Readout, seed: int, context: JobContext
+    texts: Texts,
+    opened: OpenedIndex,
+    base: Readout,
+    seed: int,
+    context: JobContext,
+    pools: Sequence[Pool],
 ) -> tuple[Learnt, str]:
-    pooled = [[_pooled(opened, x_SI) for x_SI in side] for side in texts[:2]]
+    """Learn with each way of pooling, and keep the one that tells texts left out better.
+
+    Texts are pooled for learning as they are read afterwards; of single tokens by the maximum.
+    """
     maxima = np.asarray(opened.index.columns["max_activation"], np.float32)
     config = FindFeaturesConfig(project="", index="", on=[], off=[], seed=seed)
     groups = groups_of_texts(texts.strings)
-    scores, weights = compared(pooled[0], pooled[1], maxima, groups, config, context)
-    if not weights:
+    tried = []
+    for pool in pools:
+        on, off = ([_pooled(opened, x_SI, pool) for x_SI in side] for side in texts[:2])
+        tried.append((pool, *compared(on, off, maxima, groups, config, context)))
+    learnt = [one for one in tried if one[2]]
+    if not learnt:
         raise UserError(
             "No classifier was learnt: no feature tells the two sides apart, or there are fewer "
             "than two texts that differ on one of them.",
             next_step="Add texts to both sides, or use the difference of means.",
         )
+    pool, scores, weights = max(learnt, key=lambda one: one[1][0].auc)
     # Learnt on shares of the maximum; a monitor reads activations.
     readout = msgspec.structs.replace(
         base,
+        pool=pool,
         features=[w.feature for w in weights],
         weights=[w.weight / float(maxima[w.feature]) for w in weights],
     )
+    what = f"a sparse classifier on {len(weights)} features"
     told = ", ".join(f"{score.auc:.3f} on {score.inputs}" for score in scores)
-    learnt = Learnt(
-        f"a sparse classifier on {len(weights)} features",
-        readout,
-        feature_reader(readout, opened),
-        None,
-    )
-    return learnt, f"AUROC of the classifiers on texts left out: {told}."
+    note = f"AUROC of the classifiers on texts left out: {told}."
+    if len(tried) > 1:
+        note += " " + _pools_text(pool, {name: own[0].auc for name, own, _ in tried if own})
+    return Learnt(what, readout, feature_reader(readout, opened), None), note
 
 
-def _pooled(opened: OpenedIndex, x_SI: Tensor) -> PooledText:
-    best = torch.zeros(opened.dictionary.features)
+def _pools_text(chosen: Pool, areas: dict[Pool, float]) -> str:
+    """Return why tokens are pooled as they are."""
+    titles: dict[Pool, str] = {"max": "maximum", "mean": "mean"}
+    others = ", ".join(f"by the {titles[one]} it has {areas[one]:.3f}"
+                       for one in areas if one != chosen)  # fmt: skip
+    return f"It reads a text by the {titles[chosen]} over its tokens; {others}."
+
+
+def _pooled(opened: OpenedIndex, x_SI: Tensor, pool: Pool) -> PooledText:
+    whole = torch.zeros(opened.dictionary.features)
     for part_SI in torch.split(x_SI, _ROWS):
-        best = torch.maximum(best, opened.dictionary.encode(part_SI).float().amax(dim=0).cpu())
-    fired = torch.nonzero(best > 0)[:, 0]
+        acts_SF = opened.dictionary.encode(part_SI).float()
+        if pool == "mean":
+            whole += (acts_SF.sum(dim=0) / len(x_SI)).cpu()
+        else:
+            whole = torch.maximum(whole, acts_SF.amax(dim=0).cpu())
+    fired = torch.nonzero(whole > 0)[:, 0]
     nowhere = np.zeros(len(fired), np.int32)
     return PooledText(
-        fired.numpy(), best[fired].numpy(), nowhere, x_SI.mean(dim=0).float().cpu().numpy()
+        fired.numpy(), whole[fired].numpy(), nowhere, x_SI.mean(dim=0).float().cpu().numpy()
     )
-
-
-def base_readout(index: str, site: str, pool: Pool) -> Readout:
-    return Readout(index=index, site=site, pool=pool)

@@ -65,7 +65,10 @@ def run_monitors(config: RunMonitorsConfig, context: JobContext) -> RunMonitorsR
     hits = [hit for watcher in watchers for hit in watcher.strongest()]
     scores = [calibration_scores(project, monitor) for monitor in monitors]
     p_values = corrected([drift_p(s, w.highest) for s, w in zip(scores, watchers, strict=True)])
-    runs = [w.run(p, s) for w, p, s in zip(watchers, p_values, scores, strict=True)]
+    runs = [
+        msgspec.structs.replace(w.run(p, s), unparted=documents.unparted)
+        for w, p, s in zip(watchers, p_values, scores, strict=True)
+    ]
     record = RunRecord(
         name=name, corpus=config.corpus, corpus_digest=documents.digest, runs=runs,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -92,8 +95,10 @@ def _settings(
         )
     size, bos = ways.pop()
     return msgspec.structs.replace(
-        config, context_size=min(size, lm.context_size), bos="auto" if bos else "never"
-    )
+        config, context_size=min(size, lm.context_size), bos="auto" if bos else "never",
+        # Where all is read, a hit's number is that of its place in the files.
+        order=config.order if config.documents else "files",
+    )  # fmt: skip
 
 
 def open_reader(project: Project, name: str, lm: LanguageModel, device: str) -> Reader:

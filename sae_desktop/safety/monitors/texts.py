@@ -67,6 +67,8 @@ class Documents:
         self._settings, self._most = settings, most
         self._encode = document_encoder(lm, settings)
         self._digest = hashlib.sha256()
+        self.unparted = 0
+        """Chats so far whose messages could not be parted: each was read as one text."""
 
     @property
     def digest(self) -> str:
@@ -86,6 +88,7 @@ class Documents:
                 continue
             if not encoded.ids:
                 continue
+            self.unparted += bool(document.messages) and not encoded.roles
             self._digest.update(document.text.encode() + b"\0")
             group.append(_read(document, encoded.ids, encoded.roles))
             given += 1

@@ -192,7 +192,7 @@ class OneSet:
                     texts=self._strongest(feature),
                 )
             )
-        rows.sort(key=lambda row: (-row.scores.near.area, row.feature))
+        rows.sort(key=_least_alike)
         return self._tried(rows)
 
     def _candidates(self, scored: Sequence[Scored]) -> dict[int, list[str]]:
@@ -257,6 +257,12 @@ class OneSet:
             tokens = [token_text(names[i]) for i in ids]
             lines.append(f"{side}, {values[number]:.2f}: {_bracketed(tokens, peak)}")
         return tuple(lines)
+
+
+def _least_alike(row: FoundFeature) -> tuple[float, float, int]:
+    """Order by near misses, and among features that tell those equally well by ordinary text."""
+    ordinary = row.scores.ordinary
+    return (-row.scores.near.area, -ordinary.area if ordinary is not None else 0.0, row.feature)
 
 
 def _area(method: Method) -> float:

@@ -90,7 +90,7 @@ def test_form__says_how_much_text_the_promise_takes_before_it_starts(
 ) -> None:
     place.take_draft(MonitorDraft(index="i", features=(4, 9), concept_set="unsafe_code"))
     form = place.form
-    assert form.features.text() == "4, 9"
+    assert form.features.line.text() == "4, 9"
     assert form.name.text() == "unsafe code"
     form.index.addItem("i", "builtin")
     form._show_kind()
@@ -122,6 +122,27 @@ def test_delete__goes_to_the_trash_and_comes_back(
     session.undo_stack.undo()
     assert project.monitors() == ["alarm"]
     assert len(list(project.path.glob("monitors/alarm.*.safetensors"))) == 1
+
+
+def test_rename__takes_along_what_names_it_here_and_is_undone(
+    place: MonitorsPlace, session: Session, project: Project, qtbot: QtBot
+) -> None:
+    place.server.choose("alarm")
+    form = place.ask_name()
+    assert form is not None
+    form.name.setText("siren")
+    form.accept()
+    assert project.monitors() == ["siren"]
+    qtbot.waitUntil(lambda: place.page.name.text() == "siren")
+    assert place.name == "siren"
+    assert place.server.chosen() == ["siren"]
+    place.page.tabs.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: "a bad word" in place.page.run.hits.text.plain_text())
+    session.undo_stack.undo()
+    qtbot.waitUntil(lambda: place.name == "alarm")
+    assert project.monitors() == ["alarm"]
+    session.undo_stack.redo()
+    assert project.monitors() == ["siren"]
 
 
 def _outcome(name: str, shown: int, gone: float, loss: float) -> Outcome:
@@ -163,6 +184,12 @@ def test_mitigation__asks_under_the_condition_and_says_where_a_random_one_does_a
     assert "1 of 1 prompts (20%–100%)" in view.searched.text()
     assert view.table.item(1, 2).text() == "80% (70–90)"  # type: ignore[union-attr]
     assert view.found.topLevelItemCount() == 1
+    view.form.prompts.clear()
+    view.form.targets.clear()
+    assert view.missing.text().startswith("Give prompts")
+    kept = view._kept()
+    view._give(kept)  # as at the next start
+    assert view.form.config() == config
 
 
 def test_server__hides_its_token_and_tells_of_each_request(
@@ -171,6 +198,10 @@ def test_server__hides_its_token_and_tells_of_each_request(
     place.page.serve_button.click()
     panel = place.server
     assert panel.config().monitors == ["alarm"]
+    assert (panel.model.text(), panel.config().model) == ("Built-in model", "")
+    panel.choose("")
+    assert panel.config().model == "builtin"  # nothing else says which
+    panel.choose("alarm")
     token = "a-long-secret-token"
     panel.process.served = Served(url="http://127.0.0.1:8642/v1", token=token, model="m")
     panel.process._enter(ServedState.RUNNING)

@@ -130,13 +130,34 @@ def test_form__asks_for_what_is_checked_and_the_scan_is_followed(
     kept = scanned.path / "scans" / ".scan.kept"
     kept.mkdir()
     (kept / "0.npz").write_bytes(b"")
+    assert place.told.text() == "Cancelling…"
     job.receive(JobCancelled(job_id=job.id))
-    assert not place.running.isVisible()
-    assert "1 finished set is kept" in heard.notices[-1]
+    assert "1 finished set is kept" in place.told.text()
+    assert not place.cancel_button.isVisible()
+    add_index(session)  # the folder was read again, and has none
     again = place.start()
     assert again is not None
     assert "has kept 1 finished set" in again.estimate.text()
+    assert again.config() == config  # what was asked for need not be chosen once more
     again.reject()
+    place.resume_button.click()
+    resumed = client.last(ScanConfig)
+    assert resumed is not job
+    assert resumed.config == config
+    assert place.stop_button.isVisible()
+    assert not place.resume_button.isVisible()
+
+
+def test_form__fits_a_small_screen_with_all_its_settings(
+    place: ScanPlace, session: Session, qtbot: QtBot
+) -> None:
+    add_index(session)
+    form = place.start()
+    assert form is not None
+    form.more.click()
+    qtbot.waitUntil(lambda: form.rare["seed"].isVisible())
+    assert form.layout().totalHeightForWidth(form.width()) <= 680
+    form.reject()
 
 
 def test_text_of_a_feature__is_offered_to_a_concept_set(place: ScanPlace) -> None:

@@ -19,6 +19,7 @@ from sae_desktop.gui.steer.stop_card import StopCard
 from sae_desktop.steering.config import (
     PLAIN,
     Intervention,
+    NextToken,
     OutputToken,
     Sampling,
     SteerResult,
@@ -65,6 +66,7 @@ def test_condition__is_asked_for_said_on_the_card_and_undone(
     assert dialog is not None
     assert dialog.chosen() is None
     dialog.by_feature.setChecked(True)
+    assert dialog.feature.value() == 3  # its own, until another is typed
     dialog.feature.setValue(10**6)
     assert not dialog.use_button.isEnabled()
     dialog.feature.setValue(3)
@@ -90,6 +92,21 @@ def test_condition__is_asked_for_said_on_the_card_and_undone(
     session.undo_stack.undo()
     assert panel.rack.interventions() == [Intervention(feature=3, strength=2.0)]
     assert card.condition.isHidden()
+
+
+def test_next_token__says_where_the_condition_is_not_met_on_the_prompt(
+    qtbot: QtBot, panel: SteeringPanel, session: Session, client
+) -> None:
+    panel.form.prompt.setPlainText("In")
+    steer(panel, session, 3, 2.0)
+    panel.rack.set_condition(3, GATE)
+    qtbot.waitUntil(lambda: bool(steered(client)), timeout=5000)
+    same = [NextToken(token=" God", probabilities=[0.4, 0.4])]
+    variants = [VariantResult(name=name, prompt="In", text="") for name in ("plain", "steered")]
+    for tokens, said in ((same, "No condition is met"), (NEXT, "")):
+        panel.next_token._on_answer(SteerResult(variants=variants, next_tokens=tokens))
+        assert panel.next_token._state.text().startswith(said)
+        assert bool(panel.next_token._state.text()) == bool(said)
 
 
 def test_condition__without_a_monitor_leads_to_where_one_is_made(

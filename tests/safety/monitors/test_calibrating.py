@@ -23,7 +23,7 @@ from sae_desktop.safety.monitors.config import (
     RunMonitorsConfig,
 )
 from sae_desktop.safety.monitors.file import calibration_scores, read_monitor
-from sae_desktop.safety.monitors.fitting import Texts, learn
+from sae_desktop.safety.monitors.fitting import POOLS, Texts, learn
 from sae_desktop.safety.monitors.run import run_monitors
 from sae_desktop.steering.gate_config import Readout
 
@@ -130,6 +130,32 @@ def test_classifier__reads_the_feature_that_tells_the_texts_apart(opened: Opened
     assert "1.000 on features" in note
     assert "on raw activations" in note
     scores = [float(learnt.reader.score(learnt.reader.components(x).amax(0)))
+              for x in (*texts.on, *texts.off)]  # fmt: skip
+    assert min(scores[:12]) > max(scores[12:])
+
+
+@pytest.mark.parametrize("chosen", ["max", "mean"])
+def test_classifier__pools_as_tells_left_out_texts_better(opened: OpenedIndex, chosen: str) -> None:
+    """One loud token against none is a matter of maxima; many quiet ones against one, of means."""
+    direction_D, chance = opened.dictionary.W_dec[5], torch.Generator().manual_seed(0)
+
+    def text(loud: list[float]) -> torch.Tensor:
+        noise = 0.1 * torch.randn(12, opened.dictionary.width, generator=chance)
+        return noise + torch.tensor([*loud, *[0.0] * (12 - len(loud))])[:, None] * direction_D
+
+    on, off = ([40.0], [4.0] * 10) if chosen == "max" else ([20.0] * 10, [20.0])
+    texts = Texts(
+        [text(on) for _ in range(12)], [text(off) for _ in range(12)],
+        [f"{number} {number * 37 % 101} {'ab'[number < 12] * number}" for number in range(24)],
+    )  # fmt: skip
+    base = Readout(index="i", pool="max")
+    learnt, note = learn(
+        "classifier", texts, opened, opened.reads, base, 0, RecordingContext(), POOLS
+    )
+    assert learnt.reader.pool == learnt.readout.pool == chosen
+    assert f"by the {'maximum' if chosen == 'max' else 'mean'} over its tokens" in note
+    pooled = {"max": lambda c: c.amax(0), "mean": lambda c: c.mean(0)}[chosen]
+    scores = [float(learnt.reader.score(pooled(learnt.reader.components(x))))
               for x in (*texts.on, *texts.off)]  # fmt: skip
     assert min(scores[:12]) > max(scores[12:])
 
