@@ -16,7 +16,13 @@ Rename = Callable[[str, str], bool]
 class RenameMonitorForm(JobForm):
     """Asks for another name."""
 
-    def __init__(self, session: Session, name: str, taken: list[str], rename: Rename) -> None:
+    def __init__(
+        self,
+        session: Session,
+        name: str,
+        taken: list[str],
+        rename: Callable[[str, str], object],
+    ) -> None:
         super().__init__(
             session,
             f"Rename “{name}”",
