@@ -24,6 +24,8 @@ from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_notes import Notes
 from sae_desktop.resources import resource_path
+from sae_desktop.safety.monitors.listing import take_monitors
+from sae_desktop.safety.scan.scan_file import read_scan
 from sae_desktop.steering.config import PLAIN, Sampling, SteerConfig, clamped
 from sae_desktop.steering.job import steer
 from sae_desktop.steering.presets import check_preset, read_preset
@@ -35,6 +37,7 @@ from sae_desktop.training.run_log import read_run
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "packaging"))
 import demonstration_notes
+import demonstration_safety
 
 NAME, SMALL, SAMPLE = "builtin-L3", "builtin-L3-512", "sample"
 START_LIST = demonstration_notes.START_LIST
@@ -100,6 +103,18 @@ def test_demonstration__says_what_it_leaves_out(shipped: Project) -> None:
     assert not list(shipped.path.glob("features/*.firings"))
     for told in ("activations", "firings", "sample", "16,000 tokens"):
         assert told in shipped.about
+
+
+def test_demonstration__has_a_scan_and_monitors_that_hold(shipped: Project) -> None:
+    scan = read_scan(shipped, demonstration_safety.SCAN)
+    assert {one.set for one in scan.scans} == set(demonstration_safety.SETS)
+    found = take_monitors(shipped)
+    assert {item.name for item in found} == {name for name, *_ in demonstration_safety.MONITORS}
+    for item in found:
+        assert not item.trouble
+        assert item.monitor is not None
+        assert item.monitor.promise.bound <= demonstration_safety.RATE
+        assert item.monitor.power[0].of >= 20
 
 
 def test_demonstration__has_a_second_dictionary_matched_with_the_first(shipped: Project) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QSize, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, QSignalBlocker, QSize, Qt, QTimer
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import (
     QFormLayout,
@@ -71,6 +71,8 @@ class ServePanel(QWidget):
         self._looking = QTimer(self, singleShot=True, interval=_LOOK_MS)
         self._looking.timeout.connect(self._read_hits)
         self.monitors = QListWidget()
+        self._ticked: set[str] = set()
+        """Those that are to watch, listed or not yet."""
         self._row_height = self.fontMetrics().height() + 10  # the tick is higher than the text
         self.preset = ElidedComboBox(10)
         self.index = ElidedComboBox(10)
@@ -99,7 +101,7 @@ class ServePanel(QWidget):
         self.process.failed.connect(self._on_failed)
         self._reading.answered.connect(self._on_hits)
         self.show_token.toggled.connect(lambda _on: self._show_reach())
-        self.monitors.itemChanged.connect(lambda _item: self._show_model())
+        self.monitors.itemChanged.connect(self._on_ticked)
         self.preset.currentIndexChanged.connect(lambda _index: self._show_model())
         session.indexOpened.connect(lambda _index: self._show_model())
         shelf.changed.connect(self._list)
@@ -209,10 +211,17 @@ class ServePanel(QWidget):
         return self.process.state is not ServedState.STOPPED and monitor in self.chosen()
 
     def rename(self, monitor: str, new: str) -> None:
-        """Call a monitor by its new name, ticked or not."""
-        for number in range(self.monitors.count()):
-            if self.monitors.item(number).text() == monitor:
-                self.monitors.item(number).setText(new)
+        """Keep a monitor ticked under its new name."""
+        if monitor in self._ticked:
+            self._ticked.add(new)
+        self._list()
+
+    def _on_ticked(self, item: QListWidgetItem) -> None:
+        if item.checkState() is Qt.CheckState.Checked:
+            self._ticked.add(item.text())
+        else:
+            self._ticked.discard(item.text())
+        self._show_model()
 
     def chosen(self) -> list[str]:
         """Return the monitors that are ticked."""
@@ -220,16 +229,16 @@ class ServePanel(QWidget):
         return [item.text() for item in items if item.checkState() is Qt.CheckState.Checked]
 
     def _list(self) -> None:
-        ticked = self.chosen()
         names = [item.name for item in self._shelf.items if item.monitor is not None]
-        self.monitors.clear()
-        for name in names:
-            item = QListWidgetItem(name)
-            item.setSizeHint(QSize(0, self._row_height))
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            on = name in ticked
-            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
-            self.monitors.addItem(item)
+        with QSignalBlocker(self.monitors):
+            self.monitors.clear()
+            for name in names:
+                item = QListWidgetItem(name)
+                item.setSizeHint(QSize(0, self._row_height))
+                item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+                on = name in self._ticked
+                item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+                self.monitors.addItem(item)
         project = self._session.project
         presets = [] if project is None else project.presets()
         _offer(self.preset, [("None: the model as it is", ""), *((one, one) for one in presets)])
