@@ -213,7 +213,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     if options.safety:
-        write_safety(options.out, SMALL, PrintingContext())
+        write_safety(options.out, SMALL, NAME, PrintingContext())
         return
     if options.names:
         name_again(options.work, options.out)
@@ -224,7 +224,7 @@ def main() -> None:
     write_preset(project, NAME)
     ship(project, options.out)
     score(options.out)
-    write_safety(options.out, SMALL, PrintingContext())
+    write_safety(options.out, SMALL, NAME, PrintingContext())
 
 
 if __name__ == "__main__":

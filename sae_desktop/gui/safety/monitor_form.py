@@ -111,7 +111,7 @@ class MonitorForm(QScrollArea):
         self.confidence.setSuffix("%")
         self.own_check.setToolTip("Give the texts yourself, in place of a concept set")
         form = QFormLayout()
-        form.setSpacing(8)
+        form.setSpacing(6)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._form = form
         self._row("Name", self.name, "Its name in the project")
@@ -156,8 +156,8 @@ class MonitorForm(QScrollArea):
         inner = QWidget()
         inner.setMaximumWidth(760)
         column = QVBoxLayout(inner)
-        column.setContentsMargins(16, 12, 16, 16)
-        column.setSpacing(12)
+        column.setContentsMargins(16, 12, 16, 8)
+        column.setSpacing(8)
         column.addWidget(self.title)
         column.addWidget(label(
             "A monitor fires where a score is above a threshold. The threshold is set on ordinary "

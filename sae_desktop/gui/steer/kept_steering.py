@@ -71,11 +71,11 @@ def _give_chat(panel: Steered, kept: dict[str, Any]) -> None:
 
 
 def _kept_monitors(panel: Steered) -> dict[str, Any]:
-    return {"chosen": panel.monitors.chosen}
+    return {"monitors": panel.monitors.chosen}
 
 
 def _give_monitors(panel: Steered, kept: dict[str, Any]) -> None:
-    panel.monitors.choose(kept["chosen"])
+    panel.monitors.choose(kept["monitors"])
 
 
 def _kept_sliders(panel: Steered) -> dict[str, Any]:

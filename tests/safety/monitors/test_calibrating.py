@@ -136,14 +136,17 @@ def test_classifier__reads_the_feature_that_tells_the_texts_apart(opened: Opened
 
 @pytest.mark.parametrize("chosen", ["max", "mean"])
 def test_classifier__pools_as_tells_left_out_texts_better(opened: OpenedIndex, chosen: str) -> None:
-    """One loud token against none is a matter of maxima; many quiet ones against one, of means."""
+    """One loud token against quiet ones is a matter of maxima; many beside the loudest, of means.
+
+    All tokens of a text have the same noise, so that their number alone raises no maximum.
+    """
     direction_D, chance = opened.dictionary.W_dec[5], torch.Generator().manual_seed(0)
 
     def text(loud: list[float]) -> torch.Tensor:
-        noise = 0.1 * torch.randn(12, opened.dictionary.width, generator=chance)
+        noise = 0.1 * torch.randn(1, opened.dictionary.width, generator=chance)
         return noise + torch.tensor([*loud, *[0.0] * (12 - len(loud))])[:, None] * direction_D
 
-    on, off = ([40.0], [4.0] * 10) if chosen == "max" else ([20.0] * 10, [20.0])
+    on, off = ([40.0], [4.0] * 10) if chosen == "max" else ([40.0, *[20.0] * 8], [40.0])
     texts = Texts(
         [text(on) for _ in range(12)], [text(off) for _ in range(12)],
         [f"{number} {number * 37 % 101} {'ab'[number < 12] * number}" for number in range(24)],
