@@ -62,9 +62,10 @@ class MonitorNaming:
         if busy:
             session.notify(f"You can rename it once {busy[0]} has finished.")
             return False
+        if session.refusal is not None:
+            session.show_error(session.refusal)
+            return False
         try:
-            if session.refusal is not None:
-                raise session.refusal
             rename_monitor(session.project, name, new)
         except UserError as error:
             session.show_error(error)
