@@ -31,6 +31,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
 from sae_desktop.dictionary.normalisation import Affine, scalar_of
 from sae_desktop.training.benchmark.sizes import SMALL, WorldSizes
@@ -71,6 +72,18 @@ class Arm:
         self.state = TrainerState(made, make_optimiser(made, self.recipe.lr), counter)
         self.seconds = 0.0
 
+    @property
+    def rows(self) -> int:
+        return self.state.rows
+
+    @property
+    def lr(self) -> float:
+        return self.recipe.lr
+
+    def dictionary(self, affine: Affine) -> Dictionary:
+        """Return it for raw rows, as it is now."""
+        return self.state.architecture.folded(affine, affine)
+
     def step(self, batch: Batch) -> None:
         begun = time.process_time()
         train_step(self.state, self.recipe, batch)
@@ -108,7 +121,7 @@ def train(args: argparse.Namespace, world: World) -> list[Arm]:
         if args.measured and (last or (args.measure_every and done + rows >= due)):
             due += args.measure_every
             for arm in arms:
-                _write(args, world, arm, affine, drawing)
+                write(args, world, arm, affine, drawing)
     for arm in arms:
         print(
             f"{arm.name}: {1000 * arm.seconds / args.rows:.3f} CPU s a thousand rows, drawing "
@@ -117,22 +130,20 @@ def train(args: argparse.Namespace, world: World) -> list[Arm]:
     return arms
 
 
-def _write(
-    args: argparse.Namespace, world: World, arm: Arm, affine: Affine, drawing: float
-) -> None:
+def write(args: argparse.Namespace, world: World, arm: Any, affine: Affine, drawing: float) -> None:
+    """Measure an arm and add a line to its file."""
     held_out = torch.Generator().manual_seed(HELD_OUT_SEED)
-    dictionary = arm.state.architecture.folded(affine, affine)
-    figures = msgspec.to_builtins(measure(dictionary, world, held_out, args.measured))
+    figures = msgspec.to_builtins(measure(arm.dictionary(affine), world, held_out, args.measured))
     line = {
-        "architecture": arm.name, "seed": args.seed, "rows": arm.state.rows, "of": args.rows,
-        "lr": arm.recipe.lr, "features": args.features, "k": args.k, "batch": args.batch,
+        "architecture": arm.name, "seed": args.seed, "rows": arm.rows, "of": args.rows,
+        "lr": arm.lr, "features": args.features, "k": args.k, "batch": args.batch,
         "true_features": world.sizes.features, "step_seconds": arm.seconds,
         "drawing_seconds": drawing, "load": os.getloadavg()[0], **figures,
     }  # fmt: skip
     with (args.out / f"{arm.name.replace(':', '-')}.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
     shown = "  ".join(f"{name} {figures[name]:.4g}" for name in SHOWN)
-    print(f"{arm.name:20} {arm.state.rows:>12,} rows  {shown}", flush=True)
+    print(f"{arm.name:20} {arm.rows:>12,} rows  {shown}", flush=True)
 
 
 def table(folder: Path) -> None:
@@ -152,16 +163,18 @@ def table(folder: Path) -> None:
             print(f"    {name:20} {statistics.mean(values):.4f}{spread}  ({len(values)} seeds)")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def parsed(said: str | None, usual: list[str]) -> tuple[argparse.Namespace, WorldSizes]:
+    """Return the options, and the world they ask for."""
+    parser = argparse.ArgumentParser(description=said)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--architectures", nargs="+", default=SIDE_BY_SIDE, help="NAME[:k_start]")
+    parser.add_argument("--architectures", nargs="+", default=usual, help="NAME[:k_start]")
     parser.add_argument("--small", action="store_true", help="2,048 true features of width 128")
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--features", type=int, default=0)
     parser.add_argument("--k", type=int, default=0)
     parser.add_argument("--lr", type=float, default=0.0)
+    parser.add_argument("--decay", action="store_true", help="of SAELens's rate")
     parser.add_argument("--init", choices=["random", "data"], default="random")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--seed", type=int, default=0)
@@ -172,12 +185,17 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    if args.table:
-        table(args.out)
-        return
     sizes = SMALL if args.small else WorldSizes()
     args.features = args.features or sizes.features // 4
     args.k = args.k or (6 if args.small else 25)
+    return args, sizes
+
+
+def main() -> None:
+    args, sizes = parsed(__doc__, SIDE_BY_SIDE)
+    if args.table:
+        table(args.out)
+        return
     if args.rate:
         sizes = msgspec.structs.replace(sizes, spreading_steps=0)
         args.rows, args.measured = 8 * args.batch, 0
