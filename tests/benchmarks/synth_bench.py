@@ -134,11 +134,13 @@ def write(args: argparse.Namespace, world: World, arm: Any, affine: Affine, draw
     """Measure an arm and add a line to its file."""
     held_out = torch.Generator().manual_seed(HELD_OUT_SEED)
     figures = msgspec.to_builtins(measure(arm.dictionary(affine), world, held_out, args.measured))
+    measured_rows = figures.pop("rows")
     line = {
         "architecture": arm.name, "seed": args.seed, "rows": arm.rows, "of": args.rows,
         "lr": arm.lr, "features": args.features, "k": args.k, "batch": args.batch,
         "true_features": world.sizes.features, "step_seconds": arm.seconds,
-        "drawing_seconds": drawing, "load": os.getloadavg()[0], **figures,
+        "drawing_seconds": drawing, "load": os.getloadavg()[0], "measured": measured_rows,
+        **figures,
     }  # fmt: skip
     with (args.out / f"{arm.name.replace(':', '-')}.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
