@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from engine_driver import engine_environment
-from warm_program import warm_program
+from warm_program import warm_for
 
 PROGRAM = ("-m", "sae_desktop")
 
@@ -50,23 +48,20 @@ def _refuse(constant: str) -> Any:
 def sae_desktop(
     *arguments: str | Path,
     environment: dict[str, str] | None = None,
-    before: Callable[[], None] | None = None,
+    file_size: int = 0,
     program: tuple[str, ...] = PROGRAM,
 ) -> Done:
-    """Run `sae-desktop` with these arguments; `before` runs in the process before it begins.
+    """Run `sae-desktop` with these arguments; `file_size` is how many bytes a file may have.
 
     Where nothing speaks against it the process is a copy of one with the libraries loaded.
     """
     given, own = list(map(str, arguments)), {**engine_environment(), **(environment or {})}
-    plain = before is None and program == PROGRAM and hasattr(os, "fork")
-    if plain and (warm := warm_program()).takes(own):
-        status, out, err = warm.run(given, own)
+    warm = warm_for(own) if program == PROGRAM else None
+    if warm is not None:
+        status, out, err = warm.run([*PROGRAM, *given], own, file_size=file_size)
         return Done(status, out.decode(), err.decode())
+    assert not file_size, "only a copy has a limit"
     done = subprocess.run(
-        [sys.executable, *program, *given],
-        env=own,
-        capture_output=True,
-        preexec_fn=before,
-        check=False,
+        [sys.executable, *program, *given], env=own, capture_output=True, check=False
     )
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,8 +12,8 @@ from types import TracebackType
 from typing import TypeVar
 
 import msgspec
+from warm_program import begin, engine_environment
 
-import sae_desktop
 from sae_desktop.engine.protocol import (
     Command,
     Event,
@@ -32,30 +29,17 @@ from sae_desktop.engine.protocol import (
 
 E = TypeVar("E")
 
+ENGINE = ("-m", "sae_desktop.engine")
 ENDED = (JobFinished, JobFailed, JobCancelled)
 PATIENCE = 120.0
 """Seconds after which a test gives up; never reached when all is well."""
 
 
-def engine_environment() -> dict[str, str]:
-    """Return an environment in which `-m sae_desktop` is the code under test."""
-    root = str(Path(sae_desktop.__file__).resolve().parent.parent)
-    inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join([root, inherited] if inherited else [root])
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1"}
-
-
 class EngineDriver:
     """One engine process; its events are collected as they come."""
 
-    def __init__(self, command: Sequence[str] | None = None) -> None:
-        self.process = subprocess.Popen(
-            command or [sys.executable, "-m", "sae_desktop.engine"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=engine_environment(),
-        )
+    def __init__(self, program: Sequence[str] = ENGINE) -> None:
+        self.process = begin(program, engine_environment())
         self.seen: list[Event] = []
         self.times: list[float] = []
         self.stderr = b""

@@ -161,7 +161,7 @@ main.main()
 @pytest.mark.skipif(os.name != "posix", reason="sessions of processes")
 def test_engine__says_that_it_goes_on_alone_only_once_it_does(project: Project) -> None:
     code = _SLOW_ENGINE.format(tests=str(Path(__file__).parent.parent))
-    with EngineDriver([sys.executable, "-c", code]) as engine:
+    with EngineDriver(["-c", code]) as engine:
         engine.open_project(project.path)
         engine.start("1", HarvestConfig(project=str(project.path), name="kept", tokens=FOREVER))
         engine.wait(JobProgress)

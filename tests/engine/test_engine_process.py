@@ -49,7 +49,7 @@ FOREVER = 10**9
 
 @pytest.fixture
 def engine() -> Iterator[EngineDriver]:
-    with EngineDriver(TOY_ENGINE) as driver:
+    with EngineDriver(TOY_ENGINE[1:]) as driver:
         yield driver
 
 

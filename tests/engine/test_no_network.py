@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from cli_process import sae_desktop
 from engine_driver import EngineDriver
+from warm_program import another_warm_program
 from watched_network import WatchedNetwork, watched_network
 
 from sae_desktop.activations.config import DescribeStoreConfig
@@ -24,10 +25,16 @@ from sae_desktop.training.config import EvaluateConfig
 NAME = "owner/model"
 
 
-@pytest.fixture
-def network() -> Iterator[WatchedNetwork]:
-    with watched_network() as found:
+@pytest.fixture(scope="module")
+def _watched() -> Iterator[WatchedNetwork]:
+    with watched_network() as found, another_warm_program(found.environment):
         yield found
+
+
+@pytest.fixture
+def network(_watched: WatchedNetwork) -> WatchedNetwork:
+    _watched.asked.clear()
+    return _watched
 
 
 @pytest.fixture

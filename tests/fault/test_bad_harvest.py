@@ -14,31 +14,22 @@ import pyarrow.parquet as pq
 import pytest
 from cli_process import PROGRAM, Done, sae_desktop
 from dataset_server import DatasetServer
-from engine_driver import engine_environment
 from small_project import SITE
 from test_bad_input import content, refused
 from toy_encoder import save_toy_bert
 from toy_models import TEXT, save_toy_model
+from warm_program import another_warm_program, engine_environment
 
 from sae_desktop.activations.store import ActivationStore
 
 TOKENS = 500
 
 
-# Waits between attempts are left out: they are the library's own, and long.
-HASTY = """
-import sys, time
-time.sleep = lambda seconds, sleep=time.sleep: sleep(min(seconds, 0.01))
-from sae_desktop.__main__ import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
 def harvest(project: Path, model: Path, *options: str | Path, **environment: str) -> Done:
     return sae_desktop(
         "harvest", project, "--name", "new", "--model", model, "--site", SITE, "--tokens",
         str(TOKENS), "--context-size", "32", "--batch-tokens", "64", "--device", "cpu", "--json",
-        *options, environment=environment, program=("-c", HASTY) if environment else PROGRAM,
+        *options, environment=environment,
     )  # fmt: skip
 
 
@@ -219,27 +210,28 @@ def test_network_that_goes_away__keeps_what_came_and_goes_on_from_there(
     small_project: Path, toy_model_folder: Path, tmp_path: Path, server: DatasetServer
 ) -> None:
     environment = {"HF_ENDPOINT": server.url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path)}
-    # Shards one after the other: a mixed corpus begins with all of them open.
-    corpus = ("--corpus", "owner/name", "--order", "files")
-    whole = harvest(small_project, toy_model_folder, *corpus, "--tokens", "900", **environment)
-    assert whole.status == 0, whole.stderr
-    right = stored(small_project)
-    tokens, rows = right.tokens.copy(), right.read(0, right.rows).copy()
-    shutil.rmtree(right.folder)
-    # The last file breaks off, as often as it is asked for.
-    last = right.documents[-1]["title"].decode()
-    server.broken, server.failures = {f"data/{last}"}, -1
-    done = harvest(small_project, toy_model_folder, *corpus, "--tokens", "900", **environment)
-    error = refused(done, "owner/name")
-    assert "lost" in error["what"]
-    kept = stored(small_project).rows
-    assert 0 < kept < 900
-    assert error["kept"] == f"{kept:,} of 900 tokens are kept."
-    server.failures = 0
-    again = harvest(small_project, toy_model_folder, *corpus, "--tokens", "900", **environment)
-    assert again.status == 0, again.stderr
-    assert stored(small_project).tokens.tolist() == tokens.tolist()
-    assert (stored(small_project).read(0, len(rows)) == rows).all()
+    with another_warm_program(environment, "hasty"):
+        # Shards one after the other: a mixed corpus begins with all of them open.
+        corpus = ("--corpus", "owner/name", "--order", "files")
+        whole = harvest(small_project, toy_model_folder, *corpus, "--tokens", "900", **environment)
+        assert whole.status == 0, whole.stderr
+        right = stored(small_project)
+        tokens, rows = right.tokens.copy(), right.read(0, right.rows).copy()
+        shutil.rmtree(right.folder)
+        # The last file breaks off, as often as it is asked for.
+        last = right.documents[-1]["title"].decode()
+        server.broken, server.failures = {f"data/{last}"}, -1
+        done = harvest(small_project, toy_model_folder, *corpus, "--tokens", "900", **environment)
+        error = refused(done, "owner/name")
+        assert "lost" in error["what"]
+        kept = stored(small_project).rows
+        assert 0 < kept < 900
+        assert error["kept"] == f"{kept:,} of 900 tokens are kept."
+        server.failures = 0
+        again = harvest(small_project, toy_model_folder, *corpus, "--tokens", "900", **environment)
+        assert again.status == 0, again.stderr
+        assert stored(small_project).tokens.tolist() == tokens.tolist()
+        assert (stored(small_project).read(0, len(rows)) == rows).all()
 
 
 def test_store_cut_short__is_damaged_and_said_to_be(
@@ -262,7 +254,7 @@ def test_two_harvests_at_once__the_second_is_told(
         "--json",
     ]  # fmt: skip
     running = subprocess.Popen(
-        [sys.executable, "-m", "sae_desktop", *map(str, command)],
+        [sys.executable, *PROGRAM, *map(str, command)],
         env=engine_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert running.stderr is not None

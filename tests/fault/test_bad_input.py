@@ -16,7 +16,7 @@ from toy_models import save_toy_model
 
 from sae_desktop.project import Project
 
-resource = pytest.importorskip("resource", reason="permissions, limits and mounts of POSIX")
+pytest.importorskip("resource", reason="permissions, limits and mounts of POSIX")
 
 
 def content(project: Path) -> dict[str, str]:
@@ -40,16 +40,12 @@ def refused(done: Done, *names: str | Path) -> dict[str, str]:
     return error
 
 
-def harvest(project: Path, *options: str | Path, limit: int | None = None) -> Done:
+def harvest(project: Path, *options: str | Path, limit: int = 0) -> Done:
     return sae_desktop(
         "harvest", project, "--site", SITE, "--tokens", "500", "--context-size", "64",
         "--name", "new", "--device", "cpu", "--json", *options,
-        before=None if limit is None else lambda: limit_file_size(limit),
+        file_size=limit,
     )  # fmt: skip
-
-
-def limit_file_size(size: int) -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 # ---------------------------------------------------------------- models
@@ -147,7 +143,7 @@ def test_train__keeps_what_there_is_when_a_file_may_not_grow(small_project: Path
     done = sae_desktop(
         "train", small_project, "--activations", "acts", "--name", "new", "--features", "512",
         "--k", "8", "--tokens", "4000", "--batch", "256", "--device", "cpu", "--json",
-        before=lambda: limit_file_size(100_000),
+        file_size=100_000,
     )  # fmt: skip
     error = refused(done)
     assert "file-size limit" in error["what"]
