@@ -27,6 +27,8 @@ from sae_desktop.safety.scan.config import Area
 Index = QModelIndex | QPersistentModelIndex
 _SORT_MARK = 30
 """Beside a head: its margins, and the mark of the column that is sorted by."""
+_CELL_ROOM = 24
+"""Beside the text of a cell: its padding, and what Qt leaves."""
 _LEAST = 22
 """Characters of the widest column."""
 _ROOT = QModelIndex()
@@ -215,7 +217,10 @@ class CellTable(RowTable):
         """Give columns what they need, and the widest the rest."""
         metrics, character = self.fontMetrics(), self.fontMetrics().averageCharWidth()
         widths = [
-            max(head.width * character + 16, metrics.horizontalAdvance(head.title) + _SORT_MARK)
+            max(
+                head.width * character + _CELL_ROOM,
+                metrics.horizontalAdvance(head.title) + _SORT_MARK,
+            )
             for head in self.cells.heads
         ]
         free = [n for n, head in enumerate(self.cells.heads) if not head.width]

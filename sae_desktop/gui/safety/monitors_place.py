@@ -31,7 +31,7 @@ from sae_desktop.safety.monitors.config import CalibrateMonitorResult
 from sae_desktop.safety.monitors.listing import MonitorItem
 from sae_desktop.words.monitor_text import item_lines
 
-_LIST_WIDTH = 192
+_LIST_WIDTH = 220
 """Of the list at least: what is promised stands on one line."""
 
 
