@@ -1,4 +1,4 @@
-"""The warm processes of a test process, in which it begins the program."""
+"""The warm processes of a test process: for the program, and for scripts that it wrote."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ _PROGRAM = (
     "sae_desktop.features.building.index", "sae_desktop.features.asking.probe",
     "sae_desktop.steering.job",
 )  # fmt: skip
+_SCRIPTS_READ = {"PATH": "", "OMP_NUM_THREADS": "1"}
 _others: list[WarmProcess] = []
 
 
@@ -77,3 +78,22 @@ def begin(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+
+
+@cache
+def _warm_scripts() -> WarmProcess:
+    return WarmProcess(_LIBRARIES, _SCRIPTS_READ, ["-I"])
+
+
+def run_script(*script: str | os.PathLike[str]) -> tuple[int, bytes, bytes]:
+    """Run a script that the program wrote, where there is no SAE Desktop in what is imported.
+
+    Return its status and what it wrote to standard output and error.
+    """
+    given = [os.fspath(part) for part in script]
+    if hasattr(os, "fork"):
+        return _warm_scripts().run(given, _SCRIPTS_READ)
+    done = subprocess.run(
+        [sys.executable, "-I", *given], env=_SCRIPTS_READ, capture_output=True, check=False
+    )
+    return done.returncode, done.stdout, done.stderr

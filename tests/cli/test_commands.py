@@ -6,16 +6,15 @@ import json
 import math
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from cli_process import Done, sae_desktop
-from engine_driver import engine_environment
+from cli_process import PROGRAM, Done, sae_desktop
 from small_project import FEATURES, LABEL, LABELLED, SITE
+from warm_program import begin, engine_environment
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.project import Project
@@ -293,12 +292,8 @@ def test_interrupt__exits_with_130_and_keeps_what_is_committed(
         "harvest", project, "--model", toy_model_folder, "--site", SITE, "--name", "a",
         "--context-size", "64", "--batch-tokens", "64", *CPU,
     ]  # fmt: skip
-    running = subprocess.Popen(
-        [sys.executable, "-m", "sae_desktop", *map(str, command), "--tokens", "100000"],
-        env=engine_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    given = [*PROGRAM, *map(str, command), "--tokens", "100000"]
+    running = begin(given, engine_environment())
     assert running.stderr is not None
     while (json.loads(running.stderr.readline()).get("progress") or {"done": 0})["done"] < 200:
         pass

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dataset_server import DatasetServer
+from warm_process import WarmProcess
+from warm_program import engine_environment
 
 from sae_desktop.corpus import hub
 from sae_desktop.corpus.config import CorpusSettings
@@ -25,24 +25,7 @@ from sae_desktop.corpus.documents import (
 from sae_desktop.errors import UserError
 
 SHARDS, ROWS = 4, 50
-# Waits between attempts are left out: they are the library's own, and long.
-READ = """
-import json, sys, time
-time.sleep = lambda seconds: None
-from sae_desktop.corpus.config import CorpusSettings
-from sae_desktop.corpus.documents import read_documents
-from sae_desktop.errors import UserError
-found = []
-for settings in json.loads(sys.argv[1]):
-    texts, error = [], {}
-    try:
-        for d in read_documents(CorpusSettings(**settings)):
-            texts.append([d.text, d.source, d.language, dict(d.metadata)])
-    except UserError as fault:
-        error = {"what": fault.what, "next": fault.next_step}
-    found.append([texts, error])
-print(json.dumps(found))
-"""
+READER = Path(__file__).with_name("hub_reader.py")
 CARD = """---
 configs:
 - config_name: first
@@ -86,6 +69,13 @@ Found = tuple[list[list[Any]], dict[str, str]]
 """Texts with what is known of them, and what was wrong."""
 
 
+@cache
+def _warm() -> WarmProcess:
+    """Return a process with what the hub's library is long in loading, but not that itself."""
+    loaded = ("pandas", "pyarrow.parquet", "fsspec")
+    return WarmProcess((*loaded, "sae_desktop.corpus.documents"), engine_environment())
+
+
 def read(url: str, home: Path, **settings: Any) -> Found:
     return read_each(url, home, settings)[0]
 
@@ -93,13 +83,10 @@ def read(url: str, home: Path, **settings: Any) -> Found:
 def read_each(url: str, home: Path, *settings: dict[str, Any]) -> list[Found]:
     """Read datasets in a process of its own: the library reads the hub's address once."""
     asked = [{"corpus": "owner/name", "order": "files", **one} for one in settings]
-    environment = {**os.environ, "HF_ENDPOINT": url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(home)}
-    done = subprocess.run(
-        [sys.executable, "-c", READ, json.dumps(asked)],
-        env=environment, capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return [(texts, error) for texts, error in json.loads(done.stdout.splitlines()[-1])]
+    own = {"HF_ENDPOINT": url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(home)}
+    status, out, err = _warm().run([str(READER), json.dumps(asked)], engine_environment() | own)
+    assert status == 0, err.decode()
+    return [(texts, error) for texts, error in json.loads(out.splitlines()[-1])]
 
 
 def test_hub__gives_every_row_once_with_its_columns_in_the_seeds_order(

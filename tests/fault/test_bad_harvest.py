@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from small_project import SITE
 from test_bad_input import content, refused
 from toy_encoder import save_toy_bert
 from toy_models import TEXT, save_toy_model
-from warm_program import another_warm_program, engine_environment
+from warm_program import another_warm_program, begin, engine_environment
 
 from sae_desktop.activations.store import ActivationStore
 
@@ -253,10 +251,7 @@ def test_two_harvests_at_once__the_second_is_told(
         "--tokens", "400000", "--context-size", "32", "--batch-tokens", "64", "--device", "cpu",
         "--json",
     ]  # fmt: skip
-    running = subprocess.Popen(
-        [sys.executable, *PROGRAM, *map(str, command)],
-        env=engine_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    running = begin([*PROGRAM, *map(str, command)], engine_environment())
     assert running.stderr is not None
     try:
         while (json.loads(running.stderr.readline()).get("progress") or {"done": 0})["done"] < 200:

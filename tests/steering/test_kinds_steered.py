@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,6 +16,7 @@ import torch
 from dictionary_kinds import KINDS, random_dictionary, save_tuned_model
 from safetensors.torch import load_file
 from torch import Tensor
+from warm_program import run_script
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
@@ -286,10 +284,8 @@ def test_script__writes_what_the_program_writes(
     ]
     path = tmp_path / "steer.py"
     _exported(project, opened, path, Variant(name="v", interventions=acts), monkeypatch)
-    told = subprocess.run(
-        [sys.executable, str(path), str(opened.lm.files.folder)],
-        capture_output=True, text=True, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    status, out, err = run_script(path, opened.lm.files.folder)
+    assert status == 0, err.decode()
     ids, specials = _ids(opened), len(opened.bos)
     preparer = Preparer(str(project.path), opened)
     positions = Positions([0], specials, [len(ids) - specials])
@@ -297,4 +293,4 @@ def test_script__writes_what_the_program_writes(
     steps = continuations(opened.lm, [ids], transforms, positions, Sampling(max_new_tokens=6))
     written = [step.ids[0] for step in steps]
     expected = opened.lm.tokenizer.decode(ids + [i for i in written if i not in opened.lm.eos_ids])
-    assert told.stdout.strip() == expected.strip()
+    assert out.decode().strip() == expected.strip()

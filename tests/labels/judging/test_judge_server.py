@@ -50,9 +50,10 @@ def answering(words: Any) -> Reply:
 
     def reply(request: Request) -> None:
         text = words(request)
+        size = max(7, len(text) // 20)
         request.begin()
-        for first in range(0, len(text), 7):
-            request.piece(content=text[first : first + 7])
+        for first in range(0, len(text), size):
+            request.piece(content=text[first : first + size])
         request.done()
 
     return reply
