@@ -73,12 +73,10 @@ class Ended:
 
 @dataclass
 class Trial:
-    """One kill: where, what was left then, what the same job did next, what is wrong at the end."""
+    """One kill: where, what the same job did next, what is wrong at the end."""
 
     job: str
     number: int
-    call: str
-    left: list[str] = field(default_factory=list)
     next: str = ""
     wrong: list[str] = field(default_factory=list)
 
@@ -175,9 +173,8 @@ def spread(total: int) -> list[int]:
 def _trial(base: Place, folder: Path, job: str, number: int, right: State) -> Trial:
     place = copy_place(base, folder)
     config = SCENARIOS[job](place)
-    before = what_is_there(place)
     killed = run_child(place, config, kill_at=number)
-    trial = Trial(job, number, "")
+    trial = Trial(job, number)
     if killed.status == DONE:
         trial.next = "it had ended"
         trial.wrong = differences(what_is_there(place), right)
@@ -185,13 +182,6 @@ def _trial(base: Place, folder: Path, job: str, number: int, right: State) -> Tr
     if killed.status != KILLED:
         trial.wrong = [f"the job ended otherwise: {killed.status} {killed.said}"]
         return trial
-    trial.left = sorted(
-        str(path.relative_to(place.folder)) for path in
-        [*Path(place.project).rglob("*"), *place.out.rglob("*")]
-        if path.is_file() and path.relative_to(place.folder).as_posix() not in before
-        and path.relative_to(place.project if path.is_relative_to(place.project) else place.folder)
-        .as_posix() not in before
-    )  # fmt: skip
     trial.wrong += open_as_the_window_does(place)
     settled = what_is_there(place)
     again = run_child(place, config)
