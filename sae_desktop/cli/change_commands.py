@@ -139,10 +139,10 @@ def report_change(
 
     def work() -> dict[str, Any]:
         from sae_desktop.exchange.change_page import write_change_page
-        from sae_desktop.words.change_ways import summary
+        from sae_desktop.words.change_ways import named, summary
 
         change = _opened(project, name)
-        write_change_page(out, change, summary(change))
+        write_change_page(out, named(change), summary(change))
         return {"page": str(out)}
 
     run_reading_command(work, lambda told: f"Written: {told['page']}", as_json=as_json)

@@ -19,7 +19,7 @@ CHANGE_JOBS: dict[type[msgspec.Struct], JobKind] = {
     CompareCheckpointsConfig: JobKind(
         "sae_desktop.safety.change.job:compare_checkpoints",
         CompareCheckpointsResult,
-        "Compare the checkpoints of",
+        "Make the comparison",
         "name",
         Output("comparison of checkpoints", "name"),
         "A comparison made before is unchanged.",
@@ -27,7 +27,7 @@ CHANGE_JOBS: dict[type[msgspec.Struct], JobKind] = {
     WatchConfig: JobKind(
         "sae_desktop.safety.change.watcher:watch_checkpoints",
         WatchResult,
-        "Watch the checkpoints of",
+        "Run the watch",
         "name",
         Output("watch", "name"),
         "What was seen of each checkpoint is kept; start the same watch again to resume.",
@@ -39,7 +39,7 @@ CHANGE_JOBS: dict[type[msgspec.Struct], JobKind] = {
     CalibrateWatchConfig: JobKind(
         "sae_desktop.safety.change.watcher:calibrate_watch",
         CalibrateWatchResult,
-        "Calibrate the alerts of",
+        "Make the calibration",
         "name",
         Output("calibration of alerts", "name"),
         "A calibration made before is unchanged.",

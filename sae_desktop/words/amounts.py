@@ -68,8 +68,16 @@ def duration_words(seconds: float) -> str:
 
 
 def rate_text(rate: float, unit: str) -> str:
-    """Return "12.3k tokens per second"; nothing for a rate that is not known yet."""
-    return f"{short_count(rate)} {unit} per second" if rate > 0 and math.isfinite(rate) else ""
+    """Return "12.3k tokens per second", "1.8 checkpoints per minute"; nothing for an unknown rate.
+
+    A slow rate is told by the minute or the hour, so that it is a number one can picture.
+    """
+    if not (rate > 0 and math.isfinite(rate)):
+        return ""
+    for seconds, per in ((1, "second"), (60, "minute")):
+        if rate * seconds >= 1:
+            return f"{short_count(rate * seconds)} {unit} per {per}"
+    return f"{short_count(rate * 3600)} {unit} per hour"
 
 
 def share_text(share: float | None, digits: int = 1) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sae_desktop.safety.change.alerts import Calibration
 from sae_desktop.safety.change.change_file import Change
 from sae_desktop.safety.change.config import WatchedCheckpoint
-from sae_desktop.words.change_words import measure_words
+from sae_desktop.words.change_words import measure_unit, measure_words, trait_title
 
 Values = Sequence[float | None]
 
@@ -33,6 +33,8 @@ class Figure:
     lines: tuple[Line, ...]
     threshold: float | None = None
     """Above it an alert is raised."""
+    from_zero: bool = True
+    """It is the size of a change: the axis begins at 0, so that a small one looks small."""
 
 
 def change_figures(change: Change) -> list[Figure]:
@@ -58,7 +60,7 @@ def change_figures(change: Change) -> list[Figure]:
         rows = [row[place] for row in traits]
         found.append(
             Figure(
-                f"Trait “{trait.trait}”", "degrees",
+                f"Trait “{trait_title(trait.trait)}”", "degrees",
                 "How far its direction, and the probe beside it, have turned from those on the "
                 "first checkpoint.",
                 (
@@ -74,7 +76,7 @@ def change_figures(change: Change) -> list[Figure]:
     found.append(
         Figure(
             "Loss", "nats per token", "Of the checkpoint on the texts that were read.",
-            (Line("loss", [one.loss for one in told]),),
+            (Line("loss", [one.loss for one in told]),), from_zero=False,
         )
     )  # fmt: skip
     return found
@@ -125,7 +127,7 @@ def watch_figures(
         said = measure_words(name)
         found.append(
             Figure(
-                said[:1].upper() + said[1:], "change since the checkpoint before",
+                said[:1].upper() + said[1:], measure_unit(name),
                 "The size of the change since the checkpoint before.",
                 (Line("change", [one.scores.get(name) for one in watched]),), threshold,
             )

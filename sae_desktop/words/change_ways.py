@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from sae_desktop.safety.change.change_file import Change
 from sae_desktop.safety.change.config import CheckpointFigures
 from sae_desktop.words.amounts import exact_count, signed_text
+from sae_desktop.words.change_words import trait_title
+from sae_desktop.words.source_titles import model_title
 
 SEEN, NOT_SEEN, NO_YARDSTICK = "beyond chance", "as by chance", "no yardstick"
 _SURE = 0.01
@@ -38,6 +41,19 @@ class Way:
     """That step in multiples of the median of the others; None where there are too few."""
 
 
+def titles_of(change: Change) -> list[str]:
+    """Return what the checkpoints are called, from the first on."""
+    return [model_title(one.title) for one in change.info.checkpoints]
+
+
+def named(change: Change) -> Change:
+    """Return the comparison with models and traits called as a person knows them: for a page."""
+    replace, info = msgspec.structs.replace, change.info
+    checkpoints = [replace(one, title=model_title(one.title)) for one in info.checkpoints]
+    traits = [[replace(one, trait=trait_title(one.trait)) for one in row] for row in info.traits]
+    return Change(replace(info, checkpoints=checkpoints, traits=traits), change.arrays)
+
+
 def steps_of(change: Change, score: str) -> list[float]:
     """Return a score of every checkpoint but the first."""
     return [one.scores.get(score, 0.0) for one in change.info.checkpoints[1:]]
@@ -51,10 +67,10 @@ def ways(change: Change, checkpoint: int) -> list[Way]:
         found += _dictionary(change, one)
     traits = change.info.traits[checkpoint] if change.info.traits else []
     for trait in traits:
-        name = trait.trait
+        name, title = trait.trait, trait_title(trait.trait)
         found.append(
             Way(
-                f"Direction of “{name}”",
+                f"Direction of “{title}”",
                 f"turned by {trait.angle:.0f}°",
                 f"{trait.angle_by_chance:.0f}° between draws of texts",
                 SEEN if trait.angle > trait.angle_by_chance else NOT_SEEN,
@@ -66,9 +82,10 @@ def ways(change: Change, checkpoint: int) -> list[Way]:
         moved = abs(trait.projection) > trait.projection_random and trait.projection_p <= _SURE
         found.append(
             Way(
-                f"Text along “{name}”",
-                f"moved by {signed_text(trait.projection, 3)}, p = {trait.projection_p:.2g}",
-                f"random: 95% below {trait.projection_random:.3f}",
+                f"Text along “{title}”",
+                f"moved by {signed_text(trait.projection, 3)}",
+                f"95% of random directions: below {trait.projection_random:.3f}; as far with "
+                f"random signs: p = {trait.projection_p:.2g}",
                 SEEN if moved else NOT_SEEN,
                 "How far ordinary text lies from where it lay, along the trait’s first direction: "
                 "1 is the distance of texts with the trait from those without",
@@ -77,7 +94,7 @@ def ways(change: Change, checkpoint: int) -> list[Way]:
         )
         found.append(
             Way(
-                f"Probe of “{name}”",
+                f"Probe of “{title}”",
                 f"turned by {trait.probe_angle:.0f}°",
                 "turns in harmless training, too",
                 NO_YARDSTICK,
@@ -105,8 +122,8 @@ def _first_tokens(one: CheckpointFigures) -> Way:
     sure = one.difference_p <= _SURE and one.difference_agreement > 0
     return Way(
         "First tokens",
-        f"{one.difference:.3g} typical norms, p = {one.difference_p:.2g}",
-        "p: as long with random signs",
+        f"{one.difference:.3g} typical norms",
+        f"as long with random signs: p = {one.difference_p:.2g}",
         SEEN if sure else NOT_SEEN,
         "The mean difference of activations from the first checkpoint at the first five tokens of "
         "ordinary text, which often names what a fine-tune was for",
@@ -159,7 +176,7 @@ def most_named_step(found: Sequence[Way]) -> tuple[int, int] | None:
 
 def summary(change: Change) -> list[str]:
     """Return what changed, how sure that is, since when, and which way of looking saw it."""
-    titles = [one.title for one in change.info.checkpoints]
+    titles = titles_of(change)
     last = len(titles) - 1
     found = ways(change, last)
     seen = [way for way in found if way.verdict == SEEN]
@@ -188,9 +205,9 @@ def _since(found: Sequence[Way], titles: Sequence[str]) -> str:
     best = clearest(found)
     if best is None or best.step is None:
         return f"{told}."
-    where = "there, too" if best.step == step else f"at “{titles[best.step]}”"
+    where = "the same one" if best.step == step else f"the one to “{titles[best.step]}”"
     return (
-        f"{told}; it stands out most in this way: {best.title}, {best.stands_out:.1f} times its "
-        f"usual step, {where}. Whether that is more than harmless training does, only a watch with "
-        "a calibration says."
+        f"{told}. The step that stands out most is {where}, in this way: {best.title}, "
+        f"{best.stands_out:.1f} times its usual step. Whether that is more than harmless training "
+        "does, only a watch with a calibration says."
     )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cache
+
+from sae_desktop.errors import UserError
 from sae_desktop.safety.change.alerts import Calibration
 from sae_desktop.safety.change.config import Alert, MonitorOnCheckpoint
+from sae_desktop.safety.concept_file import read_file
+from sae_desktop.safety.concept_set import set_path, shipped_sets
 from sae_desktop.words.amounts import share_text
+from sae_desktop.words.source_titles import model_title
 
 _MEASURES = {
     "outputs": "the predictions on ordinary text",
     "first tokens": "the activations at the first tokens",
     "features": "the features that are active",
-    "one feature": "one feature",
+    "one feature": "the activation of the feature that moved most",
     "fit": "what the dictionary leaves unexplained",
 }
 _OF_TRAITS = {
@@ -33,13 +40,24 @@ _TITLES_OF = {
     "probe": "Probe of “{}”",
     "monitor": "Scores of “{}”",
 }
+_UNITS = {
+    "outputs": "KL, nats per token",
+    "first tokens": "typical norms",
+    "features": "share of all activation",
+    "one feature": "standard deviations",
+    "fit": "FVU",
+    "trait": "distances between its texts",
+    "turn": "degrees",
+    "probe": "degrees",
+    "monitor": "standard deviations",
+}
 _KINDS = {
     "dead": "never active",
     "shared": "shared by all models",
     "rotated": "in all models, but rotated",
-    "exclusive": "in one model alone",
+    "exclusive": "in some models and absent from others",
     "doubtful": "that only look exclusive",
-    "partial": "in some of the models",
+    "partial": "stronger in some models than in others",
 }
 
 
@@ -48,28 +66,46 @@ def kind_words(kind: str) -> str:
     return _KINDS[kind]
 
 
+@cache
+def trait_title(name: str) -> str:
+    """Return what a concept set that ships is called; of one’s own, its name."""
+    if name in shipped_sets():
+        with suppress(UserError):
+            return read_file(set_path(None, name)[0]).title
+    return name
+
+
 def measure_words(measure: str) -> str:
     """Return what a score is of, such as “the predictions on ordinary text”."""
     if measure in _MEASURES:
         return _MEASURES[measure]
-    kind, _, trait = measure.partition(" ")
-    return _OF_TRAITS.get(kind, "{}").format(trait)
+    kind, _, name = measure.partition(" ")
+    return _OF_TRAITS.get(kind, "{}").format(_of_what(kind, name))
 
 
 def measure_title(measure: str) -> str:
     """Return what a score is called above a column: the way of looking that it belongs to."""
     if measure in _TITLES:
         return _TITLES[measure]
-    kind, _, trait = measure.partition(" ")
-    return _TITLES_OF.get(kind, "{}").format(trait)
+    kind, _, name = measure.partition(" ")
+    return _TITLES_OF.get(kind, "{}").format(_of_what(kind, name))
+
+
+def measure_unit(measure: str) -> str:
+    """Return the unit of a score, such as “degrees”."""
+    return _UNITS.get(measure) or _UNITS.get(measure.partition(" ")[0], "")
+
+
+def _of_what(kind: str, name: str) -> str:
+    return name if kind == "monitor" else trait_title(name)
 
 
 def alert_sentence(alert: Alert) -> str:
     """Return what changed, how sure that is, and since when."""
     return (
-        f"Alert: between “{alert.since}” and “{alert.checkpoint}”, {measure_words(alert.measure)} "
-        f"changed {alert.ratio:.1f} times as much as harmless training usually changes it at most "
-        f"(an alert begins at {alert.threshold:.1f}). Of harmless runs, "
+        f"Alert: between “{model_title(alert.since)}” and “{alert.checkpoint}”, "
+        f"{measure_words(alert.measure)} changed {alert.ratio:.1f} times as much as in the usual "
+        f"harmless run at most (an alert begins at {alert.threshold:.1f}). Of harmless runs, "
         f"{share_text(alert.p)} or fewer come as far; {share_text(alert.promised)} was promised."
     )
 

@@ -24,13 +24,11 @@ from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.text_box import local_files
 from sae_desktop.gui.safety.changes.calibration_page import CalibrationPage
-from sae_desktop.gui.safety.changes.change_forms import (
-    CalibrateForm,
-    CompareForm,
-    WatchForm,
-)
+from sae_desktop.gui.safety.changes.change_forms import CompareForm
 from sae_desktop.gui.safety.changes.change_page import ChangePage
+from sae_desktop.gui.safety.changes.running_strip import RunningStrip
 from sae_desktop.gui.safety.changes.things_list import Thing, ThingsList
+from sae_desktop.gui.safety.changes.watch_forms import CalibrateForm, WatchForm
 from sae_desktop.gui.safety.changes.watch_page import WatchPage
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.session import Session
@@ -44,7 +42,7 @@ from sae_desktop.safety.change.config import (
     config_of,
 )
 from sae_desktop.safety.change.watch_file import comparison_name, read_record
-from sae_desktop.words.change_ways import summary
+from sae_desktop.words.change_ways import named, summary
 from sae_desktop.words.change_words import alert_sentence
 
 if TYPE_CHECKING:
@@ -85,7 +83,13 @@ class ChangesPlace(QWidget):
             "Watch a folder…", self.watch, icon="eye",
             tip="Compare every checkpoint that a training saves with the one before",
         )  # fmt: skip
+        self.first_buttons = (
+            push_button("Compare models…", self.compare, icon="git-diff", primary=True),
+            push_button("Watch a folder…", self.watch, icon="eye"),
+        )
+        """The same, under the words that explain them, while there is nothing else."""
         self.things = ThingsList()
+        self.running = RunningStrip()
         self.page = ChangePage(session)
         self.watched = WatchPage(session)
         self.calibration = CalibrationPage(session)
@@ -110,8 +114,8 @@ class ChangesPlace(QWidget):
         self._on_project()
 
     def _build(self) -> None:
-        left = QWidget()
-        column = QVBoxLayout(left)
+        self._left = QWidget()
+        column = QVBoxLayout(self._left)
         column.setContentsMargins(12, 8, 4, 8)
         column.setSpacing(8)
         column.addWidget(self.compare_button)
@@ -121,15 +125,20 @@ class ChangesPlace(QWidget):
         for page in (self.page, self.watched, self.calibration):
             self.stack.addWidget(page)
         self.split.setChildrenCollapsible(False)
-        self.split.addWidget(left)
-        self.split.addWidget(self.stack)
+        right = QWidget()
+        beside = QVBoxLayout(right)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.setSpacing(0)
+        beside.addWidget(self.running)
+        beside.addWidget(self.stack, 1)
+        self.split.addWidget(self._left)
+        self.split.addWidget(right)
         self.split.setStretchFactor(1, 1)
         self.split.setSizes([_WIDTH, 1000])
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.split)
         self.setAcceptDrops(True)
-        self.setFocusProxy(self.compare_button)
 
     def _beginning(self) -> QWidget:
         """Return what stands here before anything is chosen."""
@@ -148,6 +157,13 @@ class ChangesPlace(QWidget):
             row.addWidget(words, 100)
             row.addStretch(1)
             column.addLayout(row)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addStretch(1)
+        for button in self.first_buttons:
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        column.addLayout(buttons)
         column.addStretch(3)
         return page
 
@@ -168,16 +184,25 @@ class ChangesPlace(QWidget):
             self.things.choose("watch", config.name)
             job.outputReceived.connect(self._on_watched)
             job.finished.connect(lambda _result: self.refresh())
-        elif isinstance(config, CompareCheckpointsConfig):
-            job.finished.connect(lambda _result: self._show_made("comparison", config.name))
-        elif isinstance(config, CalibrateWatchConfig):
-            job.finished.connect(lambda _result: self._show_made("calibration", config.name))
+        elif isinstance(config, CompareCheckpointsConfig | CalibrateWatchConfig):
+            kind = "comparison" if isinstance(config, CompareCheckpointsConfig) else "calibration"
+            shown = self.shown
+            self.running.follow(job)
+            job.finished.connect(lambda _result: self._on_made(kind, config.name, shown))
 
     def _on_watched(self, output: JobOutput) -> None:
         """Say an alert wherever one is in the window."""
         watched = output.data
         if isinstance(watched, WatchedCheckpoint) and watched.alert is not None:
             self._session.notify(alert_sentence(watched.alert))
+
+    def _on_made(self, kind: str, name: str, shown: Thing | None) -> None:
+        """Show what was made, unless something else was turned to meanwhile."""
+        if self.shown == shown:
+            self._show_made(kind, name)
+        else:
+            self.refresh()
+            self._session.notify(f"The {kind} “{name}” is in the list of Changes.")
 
     def _show_made(self, kind: str, name: str) -> None:
         self.refresh()
@@ -186,18 +211,21 @@ class ChangesPlace(QWidget):
     def refresh(self) -> None:
         """Look at the project's comparisons and watches again."""
         project = self._session.project
-        for button in (self.compare_button, self.watch_button):
+        for button in (self.compare_button, self.watch_button, *self.first_buttons):
             button.setEnabled(project is not None)
         self.first[1].setText(_NO_PROJECT if project is None else _FIRST)
         self.first[2].setVisible(project is not None)
         things = {} if project is None else self._things(project)
         self.things.show_things(things)
-        self.things.setVisible(self.things.count() > 0)
+        there = self.things.count() > 0
+        self._left.setVisible(there)
+        for button in self.first_buttons:
+            button.setVisible(not there)
+        self.setFocusProxy(self.compare_button if there else self.first_buttons[0])
         if project is None or self.shown is None:
             return
         kind, name = self.shown
-        there = project.changes() if kind == "comparison" else things[kind]
-        if name not in there:
+        if name not in (project.changes() if kind == "comparison" else things[kind]):
             self.shown = None
             self.stack.setCurrentIndex(0)
         elif kind == "watch":
@@ -306,7 +334,7 @@ class ChangesPlace(QWidget):
             return
         from sae_desktop.exchange.change_page import write_change_page
 
-        self._saving.run(path.name, lambda: write_change_page(path, change, summary(change)))
+        self._saving.run(path.name, lambda: write_change_page(path, named(change), summary(change)))
 
     def ask_delete(self) -> None:
         """Say what a deletion takes, and do it if that is wanted."""

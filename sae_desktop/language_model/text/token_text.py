@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _UNSEEN_SPACES = re.compile(r"^ +| +$|(?<=[\n\r\t]) +| +(?=[\n\r\t])")
 
 
@@ -20,6 +21,8 @@ def token_text(data: bytes) -> str:
 
 def visible_token(text: str) -> str:
     """Return a token for display: ↵ for a newline, ␍ for a carriage return, → for a tab, · for a
-    space at an end or beside a newline, where it would not be seen."""
+    space at an end or beside a newline, where it would not be seen; other control characters as
+    bytes, ⟨0x08⟩, since a font has nothing to show for them."""
     shown = _UNSEEN_SPACES.sub(lambda found: "·" * len(found[0]), text)
+    shown = _CONTROLS.sub(lambda found: f"⟨0x{ord(found[0]):02X}⟩", shown)
     return shown.replace("\n", "↵").replace("\r", "␍").replace("\t", "→").replace("\u00a0", "⍽")

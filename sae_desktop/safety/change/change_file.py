@@ -10,6 +10,7 @@ tokens of the vocabulary, C features of the crosscoder. What was not asked for i
     features/q           (M, F) float32  p of that change, corrected for all features
     features/cosine      (M, F) float32  of its direction with the difference at the first tokens
     tokens/lens          (M, V) float32  the difference at the first tokens, read as logits
+    tokens/beyond        (M, V) float32  the same in standard deviations of random directions
     tokens/shift         (M, V) float32  mean change of the log probability since the one before
     crosscoder/norm      (C, M) float32  of the decoder in each checkpoint
     crosscoder/scaling   (C, M) float32  Latent Scaling
@@ -46,10 +47,11 @@ LEVEL = 0.01
 
 Array = npt.NDArray[Any]
 _FEATURES = ("mean", "density", "effect", "size", "q", "cosine")
+_TOKENS = ("lens", "beyond", "shift")
 _CROSS = ("norm", "scaling", "depends")
 ARRAYS: dict[str, Accepted] = {
     **{f"features/{name}": Accepted(FLOATS, ("M", "F"), needed=False) for name in _FEATURES},
-    **{f"tokens/{name}": Accepted(FLOATS, ("M", "V"), needed=False) for name in ("lens", "shift")},
+    **{f"tokens/{name}": Accepted(FLOATS, ("M", "V"), needed=False) for name in _TOKENS},
     **{f"crosscoder/{name}": Accepted(FLOATS, ("C", "M"), needed=False) for name in _CROSS},
     **{
         f"crosscoder/{name}": Accepted(FLOATS, ("C",), needed=False)
@@ -89,6 +91,9 @@ class TraitFigures(msgspec.Struct, frozen=True, kw_only=True):
 class TokenScore(msgspec.Struct, frozen=True):
     token: str
     score: float
+    beyond: float | None = None
+    """Of a token read off a direction: how far its logit lies from those of random directions, in
+    their standard deviations."""
 
 
 class FeatureContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +101,7 @@ class FeatureContext(msgspec.Struct, frozen=True, kw_only=True):
 
     feature: int
     checkpoint: int
+    """−1: all at once, of a feature of the crosscoder."""
     tokens: list[str]
     activations: list[float]
 
@@ -134,6 +140,7 @@ class ChangeInfo(msgspec.Struct, frozen=True, kw_only=True):
     shift_tokens: list[list[TokenScore]] = []
     """By checkpoint, those that became more likely, the first most."""
     contexts: list[FeatureContext] = []
+    crosscoder_contexts: list[FeatureContext] = []
     steered: SteeredTexts | None = None
     prompts: list[str] = []
     answers: list[list[Answer]] = []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 
 from sae_desktop.errors import UserError
 from sae_desktop.storage.faults import explained
@@ -25,6 +26,15 @@ def checkpoints_in(folder: Path) -> list[Path]:
     with explained(folder, reading=True):
         found = [path for path in folder.iterdir() if path.is_dir() and path.name[0] not in "._"]
     return sorted(found, key=_order)
+
+
+def checkpoint_titles(names: Sequence[str]) -> list[str]:
+    """Return the last part of each checkpoint’s path; of equal ones, the folder above as well."""
+    last = [PurePath(name).name for name in names]
+    return [
+        "/".join(PurePath(name).parts[-2:]) if last.count(title) > 1 else title
+        for name, title in zip(names, last, strict=True)
+    ]
 
 
 def _order(path: Path) -> tuple[list[int], str]:

@@ -203,6 +203,19 @@ class WatchConfig(msgspec.Struct, frozen=True, kw_only=True, tag="watch_checkpoi
     seed: Seed = 0
 
 
+class ReadAs(msgspec.Struct, frozen=True, kw_only=True):
+    """What the scores of a watch depend on: a threshold holds for these settings alone."""
+
+    site: str = ""
+    dictionary: str = ""
+    corpus: str = ""
+    texts: int = 128
+    context_size: int = 64
+    traits: tuple[str, ...] = ()
+    seed: int = 0
+    monitors: tuple[str, ...] = ()
+
+
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """What a watcher has to say of a checkpoint."""
 

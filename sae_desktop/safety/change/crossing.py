@@ -13,10 +13,11 @@ import torch
 
 from sae_desktop.dictionary.normalisation import massive_rows
 from sae_desktop.jobs import JobContext
-from sae_desktop.safety.change.change_file import KINDS
+from sae_desktop.safety.change.change_file import KINDS, FeatureContext
 from sae_desktop.safety.change.config import CompareCheckpointsConfig
 from sae_desktop.safety.change.crosscoder import stable, train_crosscoder
 from sae_desktop.safety.change.measured import Measured
+from sae_desktop.safety.change.telling import crosscoder_contexts
 from sae_desktop.safety.change.told_apart import tell_apart
 
 Array = npt.NDArray[Any]
@@ -24,8 +25,8 @@ Array = npt.NDArray[Any]
 
 def cross(
     found: Measured, config: CompareCheckpointsConfig, context: JobContext
-) -> tuple[dict[str, Array], dict[str, int]]:
-    """Return the arrays of the crosscoder, and how many features are of each kind."""
+) -> tuple[dict[str, Array], dict[str, int], list[FeatureContext]]:
+    """Return the arrays of the crosscoder, how many features are of each kind, and contexts."""
     rows = [reading.x_NSD[:, found.texts.measured].flatten(0, 1) for reading in found.readings]
     massive = np.zeros(len(rows[0]), bool)
     for x_TD in rows:
@@ -45,6 +46,8 @@ def cross(
                 total=config.crosscoder_seeds * config.crosscoder_steps,
             )
         )
+    steps = config.crosscoder_seeds * config.crosscoder_steps
+    context.progress(steps, steps, "steps", "Telling the features of the crosscoder apart")
     told = tell_apart(trained[0], torch.cat(rows, dim=1))
     arrays = {
         "norm": told.norms_FM, "scaling": told.scaling_FM, "depends": told.depends_FM,
@@ -55,4 +58,7 @@ def cross(
     return (
         {f"crosscoder/{name}": values.numpy() for name, values in arrays.items()},
         dict(zip(KINDS, counts, strict=True)),
+        crosscoder_contexts(
+            found, trained[0], told.kind_F.numpy(), told.density_F.numpy(), massive
+        ),
     )

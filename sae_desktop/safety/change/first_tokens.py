@@ -6,12 +6,14 @@ D width, V vocabulary.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.language_model.load import LanguageModel
@@ -26,6 +28,9 @@ from sae_desktop.steering.interventions import Positions
 
 Array = npt.NDArray[Any]
 _PROMPTS, _WRITTEN = 6, 24
+_DRAWN = 64
+"""Random directions beside the difference."""
+_TINY = 1e-12
 
 
 class Difference(NamedTuple):
@@ -46,29 +51,59 @@ def difference(before: Reading, after: Reading, texts: Texts, seed: int) -> Diff
     return Difference(mean_PD, length, sign_flip_p(by_text_ND, seed), halves_agree(by_text_ND))
 
 
-def lens_tokens(lm: LanguageModel, texts: Texts, mean_PD: Tensor) -> Array:
-    """Return (V,): how far the difference, read as the last layer is, stands for each token.
+class Lens(NamedTuple):
+    """The difference read as the last layer is."""
 
-    Logits less their mean, averaged over the positions.
+    logits_V: Array
+    """Logits less their mean, averaged over the positions."""
+    beyond_V: Array
+    """How far they lie from those of random directions, in their standard deviations: a token
+    whose row of the head is long or odd has a large logit with many directions."""
+
+
+def used(before: Reading, after: Reading) -> Array:
+    """Return (V,) bool: tokens that one of two models somewhere finds likelier than 1 in V.
+
+    The others, mostly such as hardly came in training, have rows of the head that were only pushed
+    away from everything: what they say of a difference, or of a shift, is not about text.
     """
+    highest_V = torch.maximum(before.highest_V, after.highest_V)
+    return np.asarray((highest_V >= -math.log(len(highest_V))).numpy())
+
+
+def lens(lm: LanguageModel, texts: Texts, mean_PD: Tensor, seed: int) -> Lens:
+    """Return what the difference stands for, through the final norm and the head, and by chance."""
     ids = texts.ids_NS[:1]
     last = Site(lm.layers - 1, "hook_resid_post")
     stream = capture_sites(lm, ids, None, [last])[last]
+    generator = torch.Generator().manual_seed(seed)
+    drawn_KPD = torch.randn((_DRAWN, *mean_PD.shape), generator=generator)
+    drawn_KPD = normalize(drawn_KPD, dim=-1) * mean_PD.norm(dim=-1, keepdim=True)
+    whole_KPD = torch.cat([mean_PD[None], drawn_KPD])
+    # As many rows at a time as the text has, for a tail that runs the whole model.
+    at_once = stream.shape[1] // len(mean_PD)
+    meant: list[Tensor] = []
     with lm.lock, torch.no_grad():
         logits = lm.model(input_ids=ids.to(lm.device), use_cache=False).logits
         read = tail(lm, ids, stream, logits)
-        # As many rows as the text has, for a tail that runs the whole model.
-        padded = torch.zeros_like(stream)
-        padded[0, : len(mean_PD)] = mean_PD.to(stream)
-        found = read(padded)[0, : len(mean_PD)]
-    centred = found - found.mean(dim=-1, keepdim=True)
-    return np.asarray(centred.mean(dim=0).float().cpu().numpy())
+        for x_KPD in whole_KPD.split(at_once):
+            rows_RD = x_KPD.flatten(0, 1)
+            padded = torch.zeros_like(stream)
+            padded[0, : len(rows_RD)] = rows_RD.to(stream)
+            found_RV = read(padded)[0, : len(rows_RD)].float().cpu()
+            found_RV = found_RV - found_RV.mean(dim=-1, keepdim=True)
+            meant.append(found_RV.unflatten(0, x_KPD.shape[:2]).mean(dim=1))
+    found_KV = torch.cat(meant)
+    logits_V, by_chance_KV = found_KV[0], found_KV[1:]
+    spread_V = by_chance_KV.std(dim=0).clamp_min(_TINY)
+    beyond_V = (logits_V - by_chance_KV.mean(dim=0)) / spread_V
+    return Lens(np.asarray(logits_V.numpy()), np.asarray(beyond_V.numpy()))
 
 
 def dictionary_features(dictionary: Dictionary, mean_PD: Tensor) -> Array:
     """Return (F,): the cosine of each feature's direction with the difference."""
-    direction = torch.nn.functional.normalize(mean_PD.mean(dim=0), dim=0)
-    rows = torch.nn.functional.normalize(dictionary.W_dec, dim=1)
+    direction = normalize(mean_PD.mean(dim=0), dim=0)
+    rows = normalize(dictionary.W_dec, dim=1)
     return np.asarray((rows @ direction).numpy())
 
 
@@ -82,9 +117,9 @@ def steered(
     but the special ones, at `strength` typical norms; the random one is as long.
     """
     prompts = texts.ids_NS[:_PROMPTS, : texts.specials + FIRST].tolist()
-    direction = torch.nn.functional.normalize(mean_PD.mean(dim=0), dim=0)
+    direction = normalize(mean_PD.mean(dim=0), dim=0)
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.nn.functional.normalize(torch.randn(direction.shape, generator=generator), dim=0)
+    drawn = normalize(torch.randn(direction.shape, generator=generator), dim=0)
     sampling = Sampling(max_new_tokens=_WRITTEN, temperature=0.7, seed=seed)
     found: list[list[str]] = []
     for vector in (None, direction, drawn):

@@ -13,7 +13,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project, config_record
-from sae_desktop.safety.change.change_file import ChangeInfo, write_change
+from sae_desktop.safety.change.change_file import ChangeInfo, FeatureContext, write_change
 from sae_desktop.safety.change.config import CompareCheckpointsConfig, CompareCheckpointsResult
 from sae_desktop.safety.change.crossing import cross
 from sae_desktop.safety.change.measured import KnownFirst, Measured, measure
@@ -50,8 +50,9 @@ def compare_checkpoints(
     found = measure(config, sets, project, context, known or KnownFirst())
     arrays = {name: np.stack(rows) for name, rows in found.arrays.items()}
     kinds: dict[str, int] = {}
+    crossed_contexts: list[FeatureContext] = []
     if config.crosscoder_features:
-        crossed, kinds = cross(found, config, context)
+        crossed, kinds, crossed_contexts = cross(found, config, context)
         arrays |= crossed
     info = ChangeInfo(
         name=config.name,
@@ -59,9 +60,15 @@ def compare_checkpoints(
         dictionary=config.dictionary,
         checkpoints=found.figures,
         traits=found.trait_figures,
-        lens_tokens=[tokens(row, found.token_bytes) for row in found.arrays["tokens/lens"]],
+        lens_tokens=[
+            tokens(row, found.token_bytes, beyond)
+            for row, beyond in zip(
+                found.arrays["tokens/lens"], found.arrays["tokens/beyond"], strict=True
+            )
+        ],
         shift_tokens=[tokens(row, found.token_bytes) for row in found.arrays["tokens/shift"]],
         contexts=contexts(found),
+        crosscoder_contexts=crossed_contexts,
         steered=found.steered,
         prompts=found.prompts,
         answers=found.answers,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -26,6 +25,7 @@ from sae_desktop.project import Project, existing
 from sae_desktop.safety.change import features, first_tokens, outputs, traits
 from sae_desktop.safety.change.chance import Changed, paired
 from sae_desktop.safety.change.change_file import Answer, SteeredTexts, TraitFigures
+from sae_desktop.safety.change.checkpoint_order import checkpoint_titles
 from sae_desktop.safety.change.config import CheckpointFigures, CompareCheckpointsConfig
 from sae_desktop.safety.change.features import OnCheckpoint
 from sae_desktop.safety.change.first_tokens import Difference
@@ -99,11 +99,11 @@ def measure(
 ) -> Measured:
     """Read every checkpoint in turn; the first only where it is not `known`, and it is then."""
     found: Measured | None = None
-    count = len(config.checkpoints)
+    count, titles = len(config.checkpoints), checkpoint_titles(config.checkpoints)
     for number, (lm, before) in enumerate(
         open_checkpoints(config.checkpoints, config.device, context)
     ):
-        title = PurePath(config.checkpoints[number]).name
+        title = titles[number]
         context.progress(number, count, "checkpoints", f"Reading “{title}”")
         if number == 0 and known.fits(lm):
             found = known.found.copied() if known.found is not None else None
@@ -162,8 +162,10 @@ def _measure_one(
     previous = found.readings[max(len(found.readings) - 2, 0)]
     from_first = first_tokens.difference(first, own, found.texts, config.seed)
     since = first_tokens.difference(previous, own, found.texts, config.seed)
-    found.keep("tokens/lens", first_tokens.lens_tokens(lm, found.texts, from_first.mean_PD))
-    found.keep("tokens/shift", own.shift_V.numpy())
+    read = first_tokens.lens(lm, found.texts, from_first.mean_PD, config.seed)
+    found.keep("tokens/lens", last_unused(read.logits_V, first_tokens.used(first, own)))
+    found.keep("tokens/beyond", read.beyond_V)
+    found.keep("tokens/shift", last_unused(own.shift_V.numpy(), first_tokens.used(previous, own)))
     figures = CheckpointFigures(
         name=own.lm_name,
         title=title,
@@ -181,6 +183,11 @@ def _measure_one(
     found.figures.append(_with_scores(figures, scores))
     if last and config.steer and len(found.readings) > 1:
         found.steered = _steered(found, lm, from_first, config)
+
+
+def last_unused(scores_V: Array, used_V: Array) -> Array:
+    """Put the tokens that no model uses last."""
+    return np.where(used_V, scores_V, scores_V.min())
 
 
 def _with_scores(figures: CheckpointFigures, scores: dict[str, float]) -> CheckpointFigures:

@@ -59,6 +59,8 @@ class Reading:
     """From the checkpoint before; of the first, 0."""
     shift_V: Tensor
     """Mean change of the log probability of every token since the checkpoint before."""
+    highest_V: Tensor
+    """The largest log probability of every token anywhere in the texts."""
 
 
 def read_texts(lm: LanguageModel, corpus: str, texts: int, context_size: int) -> Texts:
@@ -149,6 +151,7 @@ def read_checkpoint(
     check_site(lm.model, site)
     found = torch.zeros(*texts.ids_NS.shape, site_width(lm.model, site))
     losses, shift_V = [], torch.zeros(lm.vocabulary_size)
+    highest_V = torch.full((lm.vocabulary_size,), -torch.inf)
     total_kl, count = 0.0, 0
     for begin in range(0, len(texts.ids_NS), BATCH):
         context.check_cancelled()
@@ -156,6 +159,8 @@ def read_checkpoint(
         log_q, x_BSD = _predict(lm, ids_BS, site)
         found[begin : begin + BATCH] = x_BSD.cpu()
         losses.append(_losses(log_q, ids_BS, texts.specials))
+        here_V = log_q[:, texts.measured].flatten(0, 1).max(dim=0).values
+        highest_V = torch.maximum(highest_V, here_V.cpu())
         if before is not None:
             log_p, _ = _predict(before, ids_BS, None)
             log_p, log_q = log_p[:, texts.measured], log_q[:, texts.measured]
@@ -164,7 +169,7 @@ def read_checkpoint(
             count += log_p.shape[0] * log_p.shape[1]
     return Reading(
         lm.name, lm.revision, found, torch.cat(losses), total_kl / max(count, 1),
-        shift_V / max(count, 1),
+        shift_V / max(count, 1), highest_V,
     )  # fmt: skip
 
 

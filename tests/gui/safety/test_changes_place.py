@@ -9,13 +9,14 @@ import msgspec
 import pytest
 from frame_client import FakeClient, Heard
 from made_change import MOVED, save_made, save_watch
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.engine.protocol import Event, JobOutput
 from sae_desktop.gui.project.project_cards import cards
-from sae_desktop.gui.safety.changes.change_forms import CalibrateForm, CompareForm, WatchForm
+from sae_desktop.gui.safety.changes.change_forms import CompareForm
+from sae_desktop.gui.safety.changes.watch_forms import CalibrateForm, WatchForm
 from sae_desktop.gui.safety.changes_place import ChangesPlace
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project import Project
@@ -51,8 +52,15 @@ def _cells(table: object) -> list[list[str]]:
 def test_place__says_what_one_does_here_before_there_is_anything(place: ChangesPlace) -> None:
     assert place.stack.currentIndex() == 0
     assert place.first[0].text() == "Compare two models, or follow one in training"
-    assert place.compare_button.isEnabled()
     assert not place.things.isVisible()
+    assert not place.compare_button.isVisible()
+    # Right under the words that explain them.
+    assert [button.text() for button in place.first_buttons] == [
+        "Compare models…", "Watch a folder…",
+    ]  # fmt: skip
+    gap = place.first_buttons[0].mapTo(place, QPoint()) - place.first[2].mapTo(place, QPoint())
+    assert 0 < gap.y() < 120
+    assert place.focusProxy() is place.first_buttons[0]
 
 
 def test_comparison__is_told_in_a_sentence_with_its_rivals_and_onset(
@@ -63,8 +71,8 @@ def test_comparison__is_told_in_a_sentence_with_its_rivals_and_onset(
     place.things.choose("comparison", "made")
     page = place.page
     assert page.sentence.text() == (
-        "“step-3” differs from “builtin” by more than chance in 3 of 4 ways of looking that have a "
-        "yardstick."
+        "“step-3” differs from “Built-in model” by more than chance in 3 of 4 ways of looking that "
+        "have a yardstick."
     )
     told = page.details.text()
     assert "between “step-1” and “step-2”" in told
@@ -94,7 +102,11 @@ def test_lists__show_what_changed_and_the_models_side_by_side(
     assert [row[2] for row in _cells(page.outputs.table)] == [
         "sea builtin", "sea step-1", "sea step-2", "sea step-3",
     ]  # fmt: skip
-    assert "with a random direction as long: mmm" in page.outputs.steered.text()
+    assert [text.text() for _, text in page.outputs.steered] == ["morning", "matin", "mmm"]
+    assert page.outputs.first_title.text() == "“Built-in model” writes"
+    assert page.outputs.chosen.text() == "sea step-3"
+    page.outputs.table.selectRow(1)
+    assert page.outputs.chosen.text() == "sea step-1"
     assert _cells(page.tokens.shift)[0] == ["·le", "+1.500"]
     assert page.crosscoder.kind.itemText(0).startswith("Rotated")
     page.crosscoder.kind.setCurrentIndex(1)
@@ -228,7 +240,7 @@ def test_watch__tells_its_alerts_promise_and_monitors_and_resumes(
     assert page.timeline.figure is not None
     assert page.timeline.figure.threshold == 1.5
     assert page.timeline.figure.lines[0].values == pytest.approx([1.0, 15.0, 1.5])
-    assert _cells(page.table)[1] == ["step-2", "0.3", "–", "alert"]
+    assert _cells(page.table)[1] == ["step-2", "alert", "0.300", "–"]
     page.table.selectRow(1)
     page.table.rowChosen.emit(1)
     assert "“w step-2”" in heard.notices[-1]

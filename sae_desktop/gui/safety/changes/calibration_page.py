@@ -11,12 +11,13 @@ from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.safety.changes.figures_table import FiguresTable, Head
 from sae_desktop.gui.state.session import Session
 from sae_desktop.safety.change.watch_file import read_calibration
-from sae_desktop.words.change_words import measure_words, promise_sentence
+from sae_desktop.words.change_words import measure_unit, measure_words, promise_sentence
 
 _HEADS = (
     Head("Score", words=True),
-    Head("Unit", "The largest that it usually reached in a harmless run: the median over runs"),
-    Head("Alert above", "The unit times the threshold"),
+    Head("Measured in", short=True),
+    Head("Harmless runs reach", "The largest in a harmless run: the median over runs"),
+    Head("Alert above", "That times the threshold"),
 )
 
 
@@ -59,17 +60,18 @@ class CalibrationPage(QWidget):
             return False
         self.title.setText(name)
         self.sentence.setText(
-            f"{promise_sentence(found, 0)} An alert begins at {found.threshold:.2f} times the unit "
-            f"of a score. It holds for runs of up to {found.checkpoints} checkpoints."
+            f"{promise_sentence(found, 0)} An alert is raised where a score exceeds "
+            f"{found.threshold:.2f} times what it usually reaches in a harmless run. The promise "
+            f"holds for runs of up to {found.checkpoints} checkpoints."
         )
         self.runs.setText(
-            f"The threshold comes from {', '.join(found.runs)}; the units from "
-            f"{', '.join(found.unit_runs)}."
+            f"What is usual comes from {', '.join(found.unit_runs)}; the threshold from "
+            f"{', '.join(found.runs)}."
         )
         rows = [
             [
-                measure_words(score)[:1].upper() + measure_words(score)[1:], f"{unit:.3g}",
-                f"{unit * found.threshold:.3g}",
+                measure_words(score)[:1].upper() + measure_words(score)[1:],
+                measure_unit(score), f"{unit:#.3g}", f"{unit * found.threshold:#.3g}",
             ]
             for score, unit in found.units.items()
         ]  # fmt: skip

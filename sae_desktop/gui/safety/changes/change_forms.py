@@ -1,17 +1,18 @@
-"""What a comparison, a watch and a calibration need to know."""
+"""What a comparison needs to know, and what it has in common with a watch."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtWidgets import QCheckBox, QComboBox, QPlainTextEdit, QWidget
 
-from sae_desktop.described import default, setting
+from sae_desktop.described import default
 from sae_desktop.gui.forms.job_forms import JobForm, free_name
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.more_button import MoreButton
-from sae_desktop.gui.parts.number_fields import CountField, NumberField
+from sae_desktop.gui.parts.number_fields import CountField
 from sae_desktop.gui.safety.changes.model_fields import (
     CheckpointsField,
     ModelField,
@@ -20,17 +21,17 @@ from sae_desktop.gui.safety.changes.model_fields import (
 )
 from sae_desktop.gui.state.session import Session
 from sae_desktop.language_model.names import BUILTIN, same_name
+from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
-from sae_desktop.safety.change.alerts import needed_runs
 from sae_desktop.safety.change.config import (
-    CalibrateWatchConfig,
     CompareCheckpointsConfig,
     WatchConfig,
 )
 from sae_desktop.safety.concept_set import all_sets
 from sae_desktop.storage.faults import format_bytes
+from sae_desktop.words.change_words import trait_title
 
-_WIDE = 600
+WIDE = 600
 _NONE = "None: predictions, first tokens and traits only"
 _CROSSCODER = 1024
 _FEWEST_TOKENS = 8
@@ -44,14 +45,24 @@ def _model_bytes(name: str) -> int:
     return 0
 
 
-class _ReadingForm(JobForm):
+def _titles(project: Project | None) -> dict[str, str]:
+    """Return every concept set with what it is called."""
+    return {name: trait_title(name) for name in all_sets(project)}
+
+
+def same_names(names: Sequence[str]) -> dict[str, str]:
+    """Return names that are called as they are."""
+    return {name: name for name in names}
+
+
+class ReadingForm(JobForm):
     """What is read of each model: a dictionary, traits and texts."""
 
     def __init__(self, session: Session, title: str, sentence: str, button: str) -> None:
         super().__init__(session, title, sentence, button)
-        self.setMinimumWidth(_WIDE)
+        self.setMinimumWidth(WIDE)
         self.dictionary = QComboBox()
-        self.traits = NamesField("None", all_sets(session.project))
+        self.traits = NamesField("None", _titles(session.project))
         self.corpus = PathChoice("Text", "The built-in text", kind="corpus")
         self.texts = CountField(default(CompareCheckpointsConfig, "texts"), 1)
         self.context_size = CountField(
@@ -88,7 +99,7 @@ class _ReadingForm(JobForm):
         self.context_size.setValue(config.context_size)
 
 
-class CompareForm(_ReadingForm):
+class CompareForm(ReadingForm):
     """Asks which models are compared, and how."""
 
     def __init__(self, session: Session, again: CompareCheckpointsConfig | None = None) -> None:
@@ -219,138 +230,6 @@ class CompareForm(_ReadingForm):
             crosscoder_features=int(self.features.value()) if self.crosscoder.isChecked() else 0,
             crosscoder_steps=int(self.steps.value()),
             device=self.session.device,
-        )
-
-    def accept(self) -> None:
-        self.session.run(self.config())
-        super().accept()
-
-
-class WatchForm(_ReadingForm):
-    """Asks which folder is watched, what with, and when an alert is raised."""
-
-    def __init__(self, session: Session, again: WatchConfig | None = None) -> None:
-        """`again`: what an earlier watch was asked, for another folder."""
-        super().__init__(
-            session,
-            "Watch a folder",
-            "Every checkpoint that a training saves into the folder is compared with the one "
-            "before, as soon as it is complete. With a calibration from harmless runs, an alert "
-            "says what changed, how sure that is, and since when.",
-            "Start watching",
-        )
-        project = session.project
-        taken = project.watches() if project is not None else []
-        self.name = self.add_name(free_name(again.name if again else "watch", taken), taken)
-        self.folder = PathChoice("Folder of checkpoints")
-        self.add_row("Folder", self.folder, "Into which the training saves its checkpoints")
-        self.base = ModelField(session, optional="The first checkpoint")
-        self.add_setting(WatchConfig, "base", self.base)
-        self.add_read()
-        self.monitors = NamesField("None", project.monitors() if project is not None else [])
-        self.add_setting(WatchConfig, "monitors", self.monitors)
-        self.calibration = QComboBox()
-        self.calibration.addItem("None: scores are kept, no alert is raised", "")
-        for name in project.calibrations() if project is not None else []:
-            self.calibration.addItem(name, name)
-        self.add_setting(WatchConfig, "calibration", self.calibration)
-        self.expected = CountField(0, 0)
-        self.expected.setSpecialValueText("Until it is stopped")
-        self.add_setting(WatchConfig, "expected", self.expected)
-        self.add_setting(CompareCheckpointsConfig, "texts", self.texts)
-        self.add_setting(CompareCheckpointsConfig, "context_size", self.context_size)
-        self.base.textChanged.connect(self._on_base)
-        self.folder.textChanged.connect(lambda _text: self._check())
-        self.offer_dictionaries(self.base.text())
-        if again is not None:
-            self.base.box.setCurrentText(again.base)
-            self.offer_dictionaries(again.base)
-            self.show_read(again)
-            self.monitors.tick(again.monitors)
-            place = self.calibration.findData(again.calibration)
-            self.calibration.setCurrentIndex(max(place, 0))
-        self._check()
-
-    def _on_base(self, name: str) -> None:
-        self.offer_dictionaries(name)
-
-    def _check(self) -> None:
-        text = self.folder.text()
-        why = "Choose the folder into which the training saves its checkpoints."
-        if text:
-            there = Path(text).expanduser().is_dir()
-            why = "" if there else f"There is no folder “{text}”."
-        self.say_problem(why, self.folder)
-
-    def config(self) -> WatchConfig:
-        return WatchConfig(
-            project=self.session.project_path,
-            name=self.name.text().strip(),
-            folder=self.folder.text(),
-            base=self.base.text(),
-            calibration=self.calibration.currentData() or "",
-            dictionary=self.dictionary.currentData() or "",
-            corpus=self.corpus.text(),
-            texts=int(self.texts.value()),
-            context_size=int(self.context_size.value()),
-            traits=self.traits.names,
-            monitors=self.monitors.names,
-            expected=int(self.expected.value()),
-            device=self.session.device,
-        )
-
-    def accept(self) -> None:
-        self.session.run(self.config())
-        super().accept()
-
-
-class CalibrateForm(JobForm):
-    """Asks which watches were of harmless runs, and which rate is promised."""
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(
-            session,
-            "Calibrate alerts",
-            "Watches of harmless runs (same model, texts and recipe, other seeds) set the "
-            "threshold, so that at most the promised share of further harmless runs raises an "
-            "alert.",
-            "Calibrate",
-        )
-        self.setMinimumWidth(_WIDE)
-        project = session.project
-        taken = project.calibrations() if project is not None else []
-        self.name = self.add_name(free_name("calibration", taken), taken)
-        self.watches = NamesField("None", project.watches() if project is not None else [])
-        self.add_row(
-            "Watches", self.watches, "Watches of runs of which you know that they are harmless"
-        )
-        usual = default(CalibrateWatchConfig, "rate")
-        self.rate = NumberField(100 * usual, 0.1, 50.0, digits=None)
-        self.rate.setSuffix("%")
-        told = setting(CalibrateWatchConfig, "rate")
-        self.add_row(told.title, self.rate, told.description)
-        self.need = label("", "small", wrap=True)
-        self.add_below(self.need)
-        self.watches.changed.connect(self._check)
-        self.rate.valueChanged.connect(lambda _value: self._check())
-        self._check()
-
-    def _check(self) -> None:
-        rate = self.rate.value() / 100
-        needed, chosen = needed_runs(rate), len(self.watches.names)
-        self.need.setText(
-            f"A rate of {100 * rate:g}% needs {needed} harmless runs; {chosen} are chosen."
-        )
-        lacking = needed - chosen
-        why = f"{lacking} more harmless {'run is' if lacking == 1 else 'runs are'} needed."
-        self.say_problem(why if lacking > 0 else "", self.watches)
-
-    def config(self) -> CalibrateWatchConfig:
-        return CalibrateWatchConfig(
-            project=self.session.project_path,
-            name=self.name.text().strip(),
-            watches=self.watches.names,
-            rate=self.rate.value() / 100,
         )
 
     def accept(self) -> None:

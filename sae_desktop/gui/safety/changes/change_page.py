@@ -10,18 +10,14 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QTabWidget, QVBoxLa
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
-from sae_desktop.gui.safety.changes.change_tabs import (
-    CrosscoderTab,
-    FeaturesTab,
-    OutputsTab,
-    TokensTab,
-    TraitsTab,
-)
+from sae_desktop.gui.safety.changes.change_tabs import FeaturesTab, TokensTab, TraitsTab
+from sae_desktop.gui.safety.changes.crosscoder_tab import CrosscoderTab
 from sae_desktop.gui.safety.changes.figures_table import FiguresTable, Head
+from sae_desktop.gui.safety.changes.outputs_tab import OutputsTab
 from sae_desktop.gui.safety.changes.timeline import Timeline
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.change_curves import change_figures
-from sae_desktop.words.change_ways import summary, ways
+from sae_desktop.words.change_ways import summary, titles_of, ways
 
 if TYPE_CHECKING:
     from sae_desktop.safety.change.change_file import Change
@@ -121,7 +117,7 @@ class ChangePage(QWidget):
         """Show a comparison, its last checkpoint first."""
         self.change = change
         info = change.info
-        titles = [one.title for one in info.checkpoints]
+        titles = titles_of(change)
         self.title.setText(info.name)
         with_dictionary = f" with the dictionary “{info.dictionary}”" if info.dictionary else ""
         self.about.setText(
@@ -154,7 +150,7 @@ class ChangePage(QWidget):
         change = self.change
         if change is None or checkpoint < 0:
             return
-        titles = [one.title for one in change.info.checkpoints]
+        titles = titles_of(change)
         self.timeline.show_chosen(checkpoint)
         found = ways(change, checkpoint)
         rows = [

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import (
+    QAction,
     QDragEnterEvent,
     QDragMoveEvent,
     QDropEvent,
     QKeyEvent,
+    QMouseEvent,
     QPainter,
     QPaintEvent,
 )
@@ -36,7 +38,7 @@ from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.text_box import PathField, local_files
 from sae_desktop.gui.state.session import Session
 from sae_desktop.language_model.names import BUILTIN
-from sae_desktop.safety.change.checkpoint_order import checkpoints_in
+from sae_desktop.safety.change.checkpoint_order import checkpoint_titles, checkpoints_in
 
 _ROWS = 3
 """Of checkpoints in sight: the whole form has room on a small screen."""
@@ -189,6 +191,8 @@ class CheckpointsField(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._begin = str(Path.home())
+        """Where one looks for the next: beside the last."""
         self.list = _Paths()
         self.list.setAccessibleName("Checkpoints, in the order of training")
         self.list.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
@@ -236,8 +240,8 @@ class CheckpointsField(QWidget):
     def show_paths(self, paths: Sequence[str]) -> None:
         """List other checkpoints."""
         self.list.clear()
-        for path in paths:
-            item = QListWidgetItem(Path(path).name)
+        for path, title in zip(paths, checkpoint_titles(paths), strict=True):
+            item = QListWidgetItem(title)
             item.setData(Qt.ItemDataRole.UserRole, path)
             item.setToolTip(plain_tip(path))
             self.list.addItem(item)
@@ -258,9 +262,10 @@ class CheckpointsField(QWidget):
 
     def _pick(self) -> None:
         chosen = QFileDialog.getExistingDirectory(
-            self, "Add a model, or all checkpoints of a folder", str(Path.home())
+            self, "Add a model, or all checkpoints of a folder", self._begin
         )
         if chosen:
+            self._begin = str(Path(chosen).parent)
             self.add([Path(chosen)])
 
     def _move(self, by: int) -> None:
@@ -284,24 +289,51 @@ class CheckpointsField(QWidget):
         self.remove.setEnabled(row >= 0)
 
 
+class _TickMenu(QMenu):
+    """Stays open while entries are ticked; Escape or a click elsewhere closes it."""
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if not self._tick(self.actionAt(event.position().toPoint())):
+            super().mouseReleaseEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        ticks = event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if not (ticks and self._tick(self.activeAction())):
+            super().keyPressEvent(event)
+
+    def _tick(self, action: QAction | None) -> bool:
+        if action is None or not action.isEnabled():
+            return False
+        action.trigger()
+        return True
+
+
 class NamesField(QWidget):
     """Some of a list of names, ticked in a menu."""
 
     changed = Signal()
 
-    def __init__(self, nothing: str, names: Sequence[str]) -> None:
-        """`nothing` is what is said of none."""
+    def __init__(self, nothing: str, names: Mapping[str, str]) -> None:
+        """`nothing` is what is said of none; `names`: each with what it is called."""
         super().__init__()
         self._nothing = nothing
         self.button = push_button("")
-        self._menu = QMenu(self.button)
+        self._menu = _TickMenu(self.button)
         self._menu.setToolTipsVisible(True)
-        for name in names:
-            action = self._menu.addAction(name)
+        self._actions: dict[str, QAction] = {}
+        if len(names) > 1:
+            self._menu.addAction("All", lambda: self.tick(tuple(names)))
+            self._menu.addAction("None", lambda: self.tick(()))
+            self._menu.addSeparator()
+        for name, title in names.items():
+            action = self._menu.addAction(title)
             action.setCheckable(True)
             action.toggled.connect(lambda _on: self._say())
+            self._actions[name] = action
         self.button.setMenu(self._menu)
-        self.button.setEnabled(bool(names))
+        self.any = bool(names)
+        """Whether there is something to tick."""
+        self.button.setEnabled(self.any)
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -311,15 +343,15 @@ class NamesField(QWidget):
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(a.text() for a in self._menu.actions() if a.isChecked())
+        return tuple(name for name, action in self._actions.items() if action.isChecked())
 
     def tick(self, names: Sequence[str]) -> None:
         """Tick these, and no others."""
-        for action in self._menu.actions():
-            action.setChecked(action.text() in names)
+        for name, action in self._actions.items():
+            action.setChecked(name in names)
 
     def _say(self) -> None:
-        chosen = self.names
+        chosen = [action.text() for action in self._actions.values() if action.isChecked()]
         text = ", ".join(chosen[:2]) + (f" and {len(chosen) - 2} more" if len(chosen) > 2 else "")
         self.button.setText(text or self._nothing)
         self.changed.emit()

@@ -24,6 +24,8 @@ _NAME = 14
 """Characters of a checkpoint's name beneath the axis."""
 _MARGIN = 0.3
 """Of the distance of two checkpoints, beside the first and the last."""
+_ABOVE = 1.05
+"""Times the largest value: the height of an axis that begins at 0."""
 _PIXELS = 96
 """Between two names."""
 
@@ -125,6 +127,10 @@ class Timeline(QWidget):
         self._name_checkpoints()
         dress(self.plot)
         self.plot.enableAutoRange(axis="y")
+        highest = max((v for line in figure.lines for v in line.values if v is not None), default=0)
+        highest = max(highest, figure.threshold or 0.0)
+        if figure.from_zero and highest > 0:
+            self.plot.setYRange(0, highest * _ABOVE, padding=0)
         # The names at both ends need room beneath.
         self.plot.setXRange(-_MARGIN, max(len(self._titles) - 1, 0) + _MARGIN, padding=0)
         self.view.setAccessibleDescription(self._told(figure))

@@ -28,16 +28,20 @@ from sae_desktop.words.change_curves import watch_figures
 from sae_desktop.words.change_words import (
     alert_sentence,
     measure_title,
+    measure_unit,
     measure_words,
     monitor_sentence,
     promise_sentence,
 )
+from sae_desktop.words.source_titles import model_title
 
 if TYPE_CHECKING:
     from sae_desktop.client.job import Job
 
-_FIRST = (Head("Checkpoint", "Return or a double click shows what changed by it", True),)
-_LAST = (Head("Alert", "Whether an alert was raised", short=True),)
+_FIRST = (
+    Head("Checkpoint", "Return or a double click shows what changed by it", short=True),
+    Head("Alert", "Whether an alert was raised", short=True),
+)
 
 
 class WatchPage(QWidget):
@@ -175,7 +179,7 @@ class WatchPage(QWidget):
         self.title.setText(self.name)
         config = self.config
         folder = record.folder if record is not None else (config.folder if config else "")
-        base = f"compared with “{config.base}” first" if config and config.base else ""
+        base = f"started from “{model_title(config.base)}”" if config and config.base else ""
         self.about.setText(" · ".join(part for part in (folder, base) if part))
         watched = record.watched if record is not None else []
         self.timeline.show_figures(
@@ -208,7 +212,8 @@ class WatchPage(QWidget):
             heads.append(
                 Head(
                     measure_title(name),
-                    f"Change since the checkpoint before: {measure_words(name)}",
+                    f"Change since the checkpoint before: {measure_words(name)}, in "
+                    f"{measure_unit(name)}",
                 )
             )
         monitors = list(dict.fromkeys(m.monitor for one in watched for m in one.monitors))
@@ -222,13 +227,13 @@ class WatchPage(QWidget):
             rows.append(
                 [
                     one.name,
-                    *(f"{one.scores[n]:.3g}" if n in one.scores else "–" for n in names),
-                    *(rates.get(name, "–") for name in monitors),
                     "alert" if one.alert is not None else "",
+                    *(f"{one.scores[n]:#.3g}" if n in one.scores else "–" for n in names),
+                    *(rates.get(name, "–") for name in monitors),
                 ]
             )
             marked |= {place} if one.alert is not None else set()
-        self.table.show_rows([*heads, *_LAST], rows, marked=frozenset(marked))
+        self.table.show_rows(heads, rows, marked=frozenset(marked))
 
     def _show_state(self) -> None:
         job = self._running(self.name)
