@@ -37,7 +37,7 @@ CHANGE_JOBS: dict[type[msgspec.Struct], JobKind] = {
         waits=True,
     ),
     CalibrateWatchConfig: JobKind(
-        "sae_desktop.safety.change.watcher:calibrate_watch",
+        "sae_desktop.safety.change.calibrating:calibrate_watch",
         CalibrateWatchResult,
         "Make the calibration",
         "name",

@@ -199,7 +199,10 @@ class ChangesPlace(QWidget):
     def _on_made(self, kind: str, name: str, shown: Thing | None) -> None:
         """Show what was made, unless something else was turned to meanwhile."""
         if self.shown == shown:
+            within = self.isAncestorOf(self.window().focusWidget() or self.window())
             self._show_made(kind, name)
+            if within:  # not on a button that has come where another one was
+                self.things.setFocus()
         else:
             self.refresh()
             self._session.notify(f"The {kind} “{name}” is in the list of Changes.")

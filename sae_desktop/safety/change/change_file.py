@@ -149,6 +149,8 @@ class ChangeInfo(msgspec.Struct, frozen=True, kw_only=True):
     texts: int
     context_size: int
     seconds: float = 0.0
+    read: int = 0
+    """Models that were read in that time; 0: all."""
     config: str = ""
     made_at: str = ""
 

@@ -86,13 +86,13 @@ def lens(lm: LanguageModel, texts: Texts, mean_PD: Tensor, seed: int) -> Lens:
     with lm.lock, torch.no_grad():
         logits = lm.model(input_ids=ids.to(lm.device), use_cache=False).logits
         read = tail(lm, ids, stream, logits)
-        for x_KPD in whole_KPD.split(at_once):
+        for x_KPD in torch.split(whole_KPD, at_once):
             rows_RD = x_KPD.flatten(0, 1)
             padded = torch.zeros_like(stream)
             padded[0, : len(rows_RD)] = rows_RD.to(stream)
             found_RV = read(padded)[0, : len(rows_RD)].float().cpu()
             found_RV = found_RV - found_RV.mean(dim=-1, keepdim=True)
-            meant.append(found_RV.unflatten(0, x_KPD.shape[:2]).mean(dim=1))
+            meant.append(found_RV.reshape(*x_KPD.shape[:2], -1).mean(dim=1))
     found_KV = torch.cat(meant)
     logits_V, by_chance_KV = found_KV[0], found_KV[1:]
     spread_V = by_chance_KV.std(dim=0).clamp_min(_TINY)

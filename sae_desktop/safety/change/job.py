@@ -76,6 +76,7 @@ def compare_checkpoints(
         texts=len(found.texts.ids_NS),
         context_size=config.context_size,
         seconds=time.monotonic() - began,
+        read=found.read,
         config=config_record(config),
         made_at=datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat(),
     )

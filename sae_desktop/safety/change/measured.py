@@ -62,6 +62,8 @@ class Measured:
     trait_figures: list[list[TraitFigures]] = field(default_factory=list)
     arrays: dict[str, list[Array]] = field(default_factory=dict)
     steered: SteeredTexts | None = None
+    read: int = 0
+    """Models that were read for it; of those it is compared with one may have been known."""
     beginnings: list[list[int]] = field(default_factory=list)
     prompts: list[str] = field(default_factory=list)
     answers: list[list[Answer]] = field(default_factory=list)
@@ -118,8 +120,10 @@ def measure(
         )
         found.answers.append(outputs.answers(lm, found.beginnings, found.texts.specials))
         _measure_one(found, lm, config, title, last=number == count - 1)
+        found.read += 1
         if number == 0:
             known.found = found.copied()
+            known.found.read = 0
         context.check_cancelled()
     assert found is not None
     context.progress(count, count, "checkpoints")

@@ -93,7 +93,7 @@ def crosscoder_contexts(
     rows_TI = torch.cat(
         [one.x_NSD[:, found.texts.measured].flatten(0, 1) for one in found.readings], dim=1
     )
-    f_TF = torch.cat([crosscoder.encode_features(x, ids) for x in rows_TI.split(_ROWS)])
+    f_TF = torch.cat([crosscoder.encode_features(x, ids) for x in torch.split(rows_TI, _ROWS)])
     f_TF[torch.from_numpy(left_out_T)] = 0.0
     length = found.texts.ids_NS[:, found.texts.measured].shape[1]
     told = []

@@ -21,13 +21,11 @@ from sae_desktop.jobs import JobContext, SilentContext
 from sae_desktop.language_model.files.find import find_model
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project, config_record, existing
-from sae_desktop.safety.change.alerts import Calibration, alert_of, calibrate, run_of
+from sae_desktop.safety.change.alerts import Calibration, alert_of
 from sae_desktop.safety.change.checkpoint_files import Look, incomplete, look_at
 from sae_desktop.safety.change.checkpoint_order import checkpoints_in
 from sae_desktop.safety.change.config import (
     Alert,
-    CalibrateWatchConfig,
-    CalibrateWatchResult,
     CompareCheckpointsConfig,
     WatchConfig,
     WatchedCheckpoint,
@@ -301,36 +299,3 @@ class _Within(SilentContext):
 
     def check_cancelled(self) -> None:
         self._context.check_cancelled()
-
-
-def calibrate_watch(config: CalibrateWatchConfig, context: JobContext) -> CalibrateWatchResult:
-    """Set a threshold from watches of harmless runs and keep it.
-
-    Raises UserError for too few, and for watches with different settings.
-    """
-    del context
-    refuse_beyond_limits(config)
-    project = Project.open(config.project)
-    records = {name: read_record(project.watch_path(name)) for name in config.watches}
-    settings = {record.settings for record in records.values()}
-    if len(settings) > 1:
-        raise UserError(
-            "The watches were made with different settings, so they cannot be put together.",
-            kept="Nothing was changed.",
-            next_step="Watch every run with the same text, dictionary and traits.",
-        )
-    runs = {name: run_of(record.watched) for name, record in records.items()}
-    found = calibrate(runs, config.rate, next(iter(settings), ""))
-    path = project.calibration_path(config.name)
-    with explained(path):
-        path.parent.mkdir(exist_ok=True)
-        write_bytes(path, msgspec.json.format(msgspec.json.encode(found)))
-    return CalibrateWatchResult(
-        name=config.name,
-        rate=found.rate,
-        runs=len(found.runs),
-        unit_runs=len(found.unit_runs),
-        threshold=found.threshold,
-        units=found.units,
-        checkpoints=found.checkpoints,
-    )

@@ -20,6 +20,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext, SilentContext
 from sae_desktop.project import Project, checked_name
 from sae_desktop.safety.change import watcher
+from sae_desktop.safety.change.calibrating import calibrate_watch
 from sae_desktop.safety.change.config import (
     CalibrateWatchConfig,
     CheckpointFigures,
@@ -29,7 +30,7 @@ from sae_desktop.safety.change.config import (
 )
 from sae_desktop.safety.change.measured import KnownFirst
 from sae_desktop.safety.change.watch_file import comparison_name, read_record
-from sae_desktop.safety.change.watcher import calibrate_watch, watch_checkpoints
+from sae_desktop.safety.change.watcher import watch_checkpoints
 from sae_desktop.storage.lock import LockHeldError, ProjectLock, held_here
 from sae_desktop.upkeep import writing
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 
 from PySide6.QtWidgets import QCheckBox, QComboBox, QPlainTextEdit, QWidget
 
@@ -20,29 +18,21 @@ from sae_desktop.gui.safety.changes.model_fields import (
     PathChoice,
 )
 from sae_desktop.gui.state.session import Session
-from sae_desktop.language_model.names import BUILTIN, same_name
+from sae_desktop.language_model.names import same_name
 from sae_desktop.project import Project
-from sae_desktop.resources import resource_path
 from sae_desktop.safety.change.config import (
     CompareCheckpointsConfig,
     WatchConfig,
 )
+from sae_desktop.safety.change.needs import free_bytes, model_size, needs, pace
 from sae_desktop.safety.concept_set import all_sets
-from sae_desktop.storage.faults import format_bytes
+from sae_desktop.words.change_needs import compared_text, needs_text
 from sae_desktop.words.change_words import trait_title
 
 WIDE = 600
 _NONE = "None: predictions, first tokens and traits only"
 _CROSSCODER = 1024
 _FEWEST_TOKENS = 8
-
-
-def _model_bytes(name: str) -> int:
-    """Return the bytes of a model's weights; 0 where they cannot be found."""
-    folder = resource_path("models/builtin") if name == BUILTIN else Path(name).expanduser()
-    with suppress(OSError):
-        return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    return 0
 
 
 def _titles(project: Project | None) -> dict[str, str]:
@@ -61,6 +51,8 @@ class ReadingForm(JobForm):
     def __init__(self, session: Session, title: str, sentence: str, button: str) -> None:
         super().__init__(session, title, sentence, button)
         self.setMinimumWidth(WIDE)
+        project = session.project
+        self._pace = pace(project, self._features) if project is not None else 0.0
         self.dictionary = QComboBox()
         self.traits = NamesField("None", _titles(session.project))
         self.corpus = PathChoice("Text", "The built-in text", kind="corpus")
@@ -89,6 +81,20 @@ class ReadingForm(JobForm):
         place = self.dictionary.findData(kept) if kept is not None else -1
         first = 1 if self.dictionary.count() > 1 else 0
         self.dictionary.setCurrentIndex(place if place >= 0 else first)
+
+    def needs_text(self, config: CompareCheckpointsConfig, read: int = 0, each: str = "") -> str:
+        """Return what a comparison takes, of which `read` models are read: see `needs`."""
+        size = model_size(config.checkpoints[0])
+        features = self._features(config.dictionary)
+        found = None if size is None else needs(config, size, features, read)
+        return needs_text(found, self._pace, free_bytes(), each)
+
+    def _features(self, dictionary: str) -> int:
+        """Return how many features a dictionary of the project has; 0 of none."""
+        for item in self.session.inventory.all_dictionaries:
+            if item.name == dictionary and item.summary is not None:
+                return item.summary.features
+        return 0
 
     def show_read(self, config: CompareCheckpointsConfig | WatchConfig) -> None:
         """Fill in what an earlier one read."""
@@ -135,8 +141,10 @@ class CompareForm(ReadingForm):
         self.base.textChanged.connect(self._on_base)
         self.checkpoints.changed.connect(self._check)
         self.checkpoints.refused.connect(lambda why: self.say_problem(why, self.checkpoints))
-        for field in (self.texts, self.context_size):
+        for field in (self.texts, self.context_size, self.features, self.steps):
             field.valueChanged.connect(lambda _value: self._estimate())
+        self.dictionary.currentIndexChanged.connect(lambda _place: self._estimate())
+        self.traits.changed.connect(self._estimate)
         self.crosscoder.toggled.connect(lambda _on: self._estimate())
         self.offer_dictionaries(self.base.text())
         if again is not None:
@@ -198,22 +206,13 @@ class CompareForm(ReadingForm):
         self._estimate()
 
     def _estimate(self) -> None:
-        models = 1 + len(self.checkpoints.paths)
-        tokens = self.texts.value() * self.context_size.value()
-        size = _model_bytes(self.base.text())
-        weights = f" ({format_bytes(2 * size)} of weights)" if size else ""
-        crosscoder = (
-            f" Then a crosscoder of {self.features.value():,} features is trained over all of them."
-            if self.crosscoder.isChecked()
-            else ""
-        )
-        if models < 2:
+        config = self.config()
+        if len(config.checkpoints) < 2:
             self.estimate.setText("")
             return
-        self.estimate.setText(
-            f"Reads {tokens:,.0f} tokens with each of {models} models, two of them in memory at a "
-            f"time{weights}.{crosscoder}"
-        )
+        tokens = config.texts * config.context_size
+        told = compared_text(tokens, len(config.checkpoints), config.crosscoder_features)
+        self.estimate.setText(f"{told} {self.needs_text(config)}")
 
     def config(self) -> CompareCheckpointsConfig:
         lines = self.prompts.toPlainText().splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from sae_desktop.gui.safety.changes.change_forms import WIDE, ReadingForm, same_
 from sae_desktop.gui.safety.changes.model_fields import ModelField, NamesField, PathChoice
 from sae_desktop.gui.state.session import Session
 from sae_desktop.safety.change.alerts import needed_runs
+from sae_desktop.safety.change.checkpoint_order import checkpoints_in
 from sae_desktop.safety.change.config import (
     CalibrateWatchConfig,
     CompareCheckpointsConfig,
@@ -65,7 +67,13 @@ class WatchForm(ReadingForm):
         self.add_setting(CompareCheckpointsConfig, "texts", self.texts)
         self.add_setting(CompareCheckpointsConfig, "context_size", self.context_size)
         self.calibration.currentIndexChanged.connect(lambda _index: self._read_as_calibrated())
+        self.estimate = label("", "small", wrap=True)
+        self.add_below(self.estimate)
         self.base.textChanged.connect(self._on_base)
+        for field in (self.texts, self.context_size):
+            field.valueChanged.connect(lambda _value: self._check())
+        self.dictionary.currentIndexChanged.connect(lambda _place: self._check())
+        self.traits.changed.connect(self._check)
         self.folder.textChanged.connect(lambda _text: self._check())
         self.offer_dictionaries(self.base.text())
         if again is not None:
@@ -120,6 +128,23 @@ class WatchForm(ReadingForm):
             there = Path(text).expanduser().is_dir()
             why = "" if there else f"There is no folder “{text}”."
         self.say_problem(why, self.folder)
+        self.estimate.setText("" if why else self._estimate())
+
+    def _estimate(self) -> str:
+        """Say how long each checkpoint takes; the first there is tells how large the model is."""
+        base = self.base.text()
+        if not base:
+            with suppress(UserError, OSError):
+                base = next((str(p) for p in checkpoints_in(Path(self.folder.text()))), "")
+        if not base:
+            return "How long a checkpoint takes is shown once there is one."
+        config = self.config()
+        compared = CompareCheckpointsConfig(
+            project=config.project, name=config.name, checkpoints=(base, "", ""),
+            dictionary=config.dictionary, texts=config.texts, context_size=config.context_size,
+            traits=config.traits,
+        )  # fmt: skip
+        return self.needs_text(compared, 2, "for each checkpoint")
 
     def config(self) -> WatchConfig:
         return WatchConfig(
