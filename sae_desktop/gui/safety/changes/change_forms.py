@@ -69,7 +69,8 @@ class ReadingForm(JobForm):
 
     def offer_dictionaries(self, model: str) -> None:
         """Offer the dictionaries of a model that read and write one site."""
-        kept = self.dictionary.currentData()
+        # A choice that was one: of a list that offered nothing, “none” was not.
+        kept = self.dictionary.currentData() if self.dictionary.count() > 1 else None
         self.dictionary.clear()
         self.dictionary.addItem(_NONE, "")
         for item in self.session.inventory.all_dictionaries:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-from PySide6.QtWidgets import QComboBox
+from PySide6.QtWidgets import QComboBox, QSizePolicy
 
 from sae_desktop.described import default, setting
 from sae_desktop.errors import UserError
@@ -58,6 +58,7 @@ class WatchForm(ReadingForm):
             self.calibration.addItem(name, name)
         self.add_setting(WatchConfig, "calibration", self.calibration)
         self.as_calibrated = label("", "small", wrap=True)
+        self.as_calibrated.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.form.addRow("", self.as_calibrated)
         self.form.setRowVisible(self.as_calibrated, False)
         self._as = ReadAs()

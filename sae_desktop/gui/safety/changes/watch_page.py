@@ -194,10 +194,10 @@ class WatchPage(QWidget):
 
     def _sentences(self) -> list[str]:
         record = self.record
+        watched = len(record.watched) if record is not None else 0
+        told = [self._no_calibration or promise_sentence(self.calibration, watched)]
         if record is None:
-            return []
-        promise = promise_sentence(self.calibration, len(record.watched))
-        told = [self._no_calibration or promise]
+            return told
         if record.watched:
             last = record.watched[-1]
             told += [monitor_sentence(one, last.name) for one in last.monitors]
