@@ -275,7 +275,7 @@ def test_watch__says_an_alert_as_it_comes_over_the_pipe(
     job = client.last(WatchConfig)
     client.run(job)
     assert place.shown == ("watch", "w")
-    assert place.watched.state.text() == "Looking at the folder. 0 checkpoints watched."
+    assert place.watched.state.text() == "Starting. 0 checkpoints watched."
     for watched in save_watch(project).watched[:2]:
         sent = msgspec.json.encode(JobOutput(job_id=job.id, data=watched))
         job.receive(msgspec.json.decode(sent, type=Event))

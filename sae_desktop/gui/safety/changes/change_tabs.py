@@ -49,7 +49,7 @@ _LENS = (
          "and the head. Tokens that neither model ever finds likelier than chance are left out",
          True),
     Head("Logit", "Above the mean of all tokens"),
-    Head("Random", "How far that is from the logits that random directions give this token, in "
+    Head("Beyond random", "How far that is from the logits that random directions give this token, in "
          "their standard deviations: 2 and less is what a random direction does, too"),
 )  # fmt: skip
 _TRAITS = (

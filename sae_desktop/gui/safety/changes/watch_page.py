@@ -246,7 +246,7 @@ class WatchPage(QWidget):
             self.state.setText(f"Not watching. {seen}.")
         else:
             what = job.progress.message if job.progress is not None else ""
-            self.state.setText(f"{what or 'Looking at the folder'}. {seen}.")
+            self.state.setText(f"{what or 'Starting'}. {seen}.")
         self.start_button.setVisible(job is None)
         self.start_button.setEnabled(self.config is not None)
         self.stop_button.setVisible(job is not None)
