@@ -99,6 +99,7 @@ class WatchForm(ReadingForm):
         self.monitors.setEnabled(not name and self.monitors.any)
         self.form.setRowVisible(self.as_calibrated, bool(name))
         self._as = ReadAs()
+        self.say_problem("", self.base)
         if project is None or not name:
             return
         try:
@@ -110,12 +111,9 @@ class WatchForm(ReadingForm):
         self._as = read
         self.dictionary.setCurrentIndex(self.dictionary.findData(read.dictionary))
         lacking = read.dictionary and self.dictionary.currentIndex() < 0
-        self.as_calibrated.setText(
-            f"It was made with the dictionary “{read.dictionary}”: name the model above that this "
-            "belongs to."
-            if lacking
-            else "What is read is as it was in the harmless runs of the calibration."
-        )
+        why = f"Name the model that “{read.dictionary}” belongs to: the calibration was made so."
+        self.say_problem(why if lacking else "", self.base)
+        self.as_calibrated.setText("What is read is as in the harmless runs of the calibration.")
         self.traits.tick(read.traits)
         self.monitors.tick(read.monitors)
         self.corpus.field.setText(read.corpus)
