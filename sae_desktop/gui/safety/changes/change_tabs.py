@@ -49,8 +49,8 @@ _LENS = (
          "and the head. Tokens that neither model ever finds likelier than chance are left out",
          True),
     Head("Logit", "Above the mean of all tokens"),
-    Head("Beyond random", "How far that is from the logits that random directions give this token, in "
-         "their standard deviations: 2 and less is what a random direction does, too"),
+    Head("Beyond random", "How far that is from the logits that random directions give this "
+         "token, in their standard deviations: 2 and less is what a random direction does, too"),
 )  # fmt: skip
 _TRAITS = (
     Head("Trait", "A concept set", True),
