@@ -134,9 +134,13 @@ def watch_checkpoints(config: WatchConfig, context: JobContext) -> WatchResult:
         idle = config.idle and time.monotonic() - last_news > config.idle * _MINUTE
         if _over(config, record) or idle or context.stop_requested:
             return _result(config, record, folder, calibration)
-        told = next((f"“{name}”: {why}" for name, why in folder.waiting.items()), _WAITING)
+        told = next((_for_it(name, why) for name, why in folder.waiting.items()), _WAITING)
         _tell(config, record, context, told)
         _rest(config.every, context)
+
+
+def _for_it(name: str, why: str) -> str:
+    return f"Waiting for “{name}” to be complete: {why}"
 
 
 def _tell(config: WatchConfig, record: WatchRecord, context: JobContext, what: str = "") -> None:
