@@ -101,6 +101,11 @@ class Job(QObject):
         return job_kind(self.config).writes
 
     @property
+    def waits(self) -> bool:
+        """Whether it mostly waits, and leaves the project to others meanwhile."""
+        return job_kind(self.config).waits
+
+    @property
     def quiet(self) -> bool:
         """Whether whoever asked shows the answer and the error, and no list of jobs does."""
         return job_kind(self.config).quiet

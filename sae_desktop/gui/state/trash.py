@@ -35,9 +35,12 @@ class Trash:
         session = self._session
         if session.project is None:
             return
-        busy = [job.title for job in session.client.jobs if not job.ended and job.writes]
+        running = [job for job in session.client.jobs if not job.ended and job.writes]
+        # One that waits for hours between what it writes holds up nothing but its own deletion.
+        busy = [job for job in running if not job.waits or getattr(job.config, "name", "") == name]
         if busy:
-            session.notify(f"You can delete it once {busy[0]} has finished.")
+            once = "is stopped" if busy[0].waits else "has finished"
+            session.notify(f"You can delete it once this job {once}: {busy[0].title}.")
             return
         box = QMessageBox(
             QMessageBox.Icon.Warning,

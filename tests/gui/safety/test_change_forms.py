@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-from frame_client import FakeClient
+from frame_client import FakeClient, Heard
 from made_change import made_calibration, save_made
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.gui.safety.changes.change_forms import CompareForm
@@ -15,8 +16,9 @@ from sae_desktop.gui.safety.changes.model_fields import NamesField
 from sae_desktop.gui.safety.changes.running_strip import RunningStrip
 from sae_desktop.gui.safety.changes.watch_forms import WatchForm
 from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.state.trash import Trash
 from sae_desktop.project import Project
-from sae_desktop.safety.change.config import CompareCheckpointsConfig
+from sae_desktop.safety.change.config import CompareCheckpointsConfig, WatchConfig
 from sae_desktop.safety.change.watcher import settings_of
 
 
@@ -117,3 +119,22 @@ def test_strip__shows_what_runs_and_cancels_it(
     assert not strip.cancel_button.isEnabled()
     client.finish(job, None)
     assert strip.isHidden()
+
+
+def test_deletion__is_held_up_by_a_watch_of_its_own_alone(
+    session: Session, project: Project, client: FakeClient, heard: Heard, qtbot: QtBot
+) -> None:
+    save_made(project)
+    session.open_project(project.path)
+    session.run(WatchConfig(project=str(project.path), name="w", folder="/runs"))
+    client.run(client.last(WatchConfig))
+    window = QWidget()
+    qtbot.addWidget(window)
+    trash = Trash(session)
+    trash.ask_to_delete("watch", "w", window)
+    assert heard.notices[-1] == ("You can delete it once this job is stopped: Run the watch “w”.")
+    assert window.findChild(QMessageBox) is None
+    trash.ask_to_delete("comparison", "made", window)
+    box = window.findChild(QMessageBox)
+    assert box is not None
+    box.reject()
