@@ -84,11 +84,11 @@ def ways(change: Change, checkpoint: int) -> list[Way]:
             Way(
                 f"Text along “{title}”",
                 f"moved by {signed_text(trait.projection, 3)}",
-                f"95% of random directions: below {trait.projection_random:.3f}; as far with "
-                f"random signs: p = {trait.projection_p:.2g}",
+                f"random: 95% below {trait.projection_random:.3f}; p = {trait.projection_p:.2g}",
                 SEEN if moved else NOT_SEEN,
                 "How far ordinary text lies from where it lay, along the trait’s first direction: "
-                "1 is the distance of texts with the trait from those without",
+                "1 is the distance of texts with the trait from those without. 95% of random "
+                "directions move less far; p is how often random signs come as far",
                 f"trait {name}",
             )
         )
@@ -123,7 +123,7 @@ def _first_tokens(one: CheckpointFigures) -> Way:
     return Way(
         "First tokens",
         f"{one.difference:.3g} typical norms",
-        f"as long with random signs: p = {one.difference_p:.2g}",
+        f"random signs as long: p = {one.difference_p:.2g}",
         SEEN if sure else NOT_SEEN,
         "The mean difference of activations from the first checkpoint at the first five tokens of "
         "ordinary text, which often names what a fine-tune was for",

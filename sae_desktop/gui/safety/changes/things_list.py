@@ -54,6 +54,9 @@ class ThingsList(QListWidget):
                 title, icon = KINDS[kind]
                 heading = QListWidgetItem(title)
                 heading.setFlags(Qt.ItemFlag.NoItemFlags)
+                font = heading.font()
+                font.setBold(True)
+                heading.setFont(font)
                 self.addItem(heading)
                 for name in names:
                     item = QListWidgetItem(name)

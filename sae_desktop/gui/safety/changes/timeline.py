@@ -22,7 +22,7 @@ from sae_desktop.words.change_curves import Figure
 _LEAST_HEIGHT = 120
 _NAME = 14
 """Characters of a checkpoint's name beneath the axis."""
-_MARGIN = 0.3
+_MARGIN = 0.5
 """Of the distance of two checkpoints, beside the first and the last."""
 _ABOVE = 1.05
 """Times the largest value: the height of an axis that begins at 0."""
