@@ -271,7 +271,7 @@ def _take(
         )
         tried = monitors.on(str(checkpoint), context) if monitors is not None else []
     except UserError as error:
-        record.skipped[checkpoint.name] = str(error)
+        record.skipped[checkpoint.name] = error.what
         return
     scores = result.checkpoints[-1].scores | scores_of(tried)
     alert: Alert | None = None
