@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QSignalBlocker
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.passages import Heading, Passage
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.token_text import TokenTextView
 from sae_desktop.gui.safety.changes.change_tabs import strongest_text
 from sae_desktop.gui.safety.changes.figures_table import FiguresTable, Head
@@ -86,8 +87,9 @@ class CrosscoderTab(QWidget):
             self.kind.clear()
             for kind in order:
                 if counts[kind]:
-                    told = f"{kind.capitalize()}: {kind_words(kind)} ({counts[kind]:,})"
-                    self.kind.addItem(told, kind)
+                    self.kind.addItem(f"{kind.capitalize()} ({counts[kind]:,})", kind)
+                    tip = plain_tip(f"Features {kind_words(kind)}")
+                    self.kind.setItemData(self.kind.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self._show()
 
     def _show(self) -> None:
@@ -131,6 +133,7 @@ class CrosscoderTab(QWidget):
                     ]
                     self.contexts.set_scale(ColourScale(max(one.activations) or 1.0))
         self.contexts.set_blocks(blocks)
+        self.contexts.setVisible(bool(blocks))
 
 
 def _peak(context: FeatureContext | None) -> str:
