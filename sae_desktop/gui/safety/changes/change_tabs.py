@@ -46,7 +46,7 @@ _SHIFT = (
 _LENS = (
     Head("Named by the first tokens",
          "The mean difference of activations at the first five tokens, read through the final norm "
-         "and the head. Tokens that neither model ever finds likelier than chance are left out",
+         "and the head. Tokens that neither model ever finds more likely than chance are left out",
          True),
     Head("Logit", "Above the mean of all tokens"),
     Head("Beyond random", "How far that is from the logits that random directions give this "
