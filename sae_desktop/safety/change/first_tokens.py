@@ -95,8 +95,10 @@ def lens(lm: LanguageModel, texts: Texts, mean_PD: Tensor, seed: int) -> Lens:
             meant.append(found_RV.reshape(*x_KPD.shape[:2], -1).mean(dim=1))
     found_KV = torch.cat(meant)
     logits_V, by_chance_KV = found_KV[0], found_KV[1:]
-    spread_V = by_chance_KV.std(dim=0).clamp_min(_TINY)
-    beyond_V = (logits_V - by_chance_KV.mean(dim=0)) / spread_V
+    beyond_V = torch.zeros_like(logits_V)
+    if mean_PD.any():  # of the first checkpoint there is no difference
+        spread_V = by_chance_KV.std(dim=0).clamp_min(_TINY)
+        beyond_V = (logits_V - by_chance_KV.mean(dim=0)) / spread_V
     return Lens(np.asarray(logits_V.numpy()), np.asarray(beyond_V.numpy()))
 
 
