@@ -10,13 +10,13 @@ import json
 import statistics
 from collections.abc import Callable
 from contextlib import suppress
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
 
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.files.find import stored_weights, weight_files
 from sae_desktop.language_model.names import BUILTIN
 from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
@@ -38,6 +38,8 @@ _LIBRARIES = 250_000_000
 """Bytes of what is loaded for a comparison alone, such as what probes are fitted with."""
 _LATEST = 3
 """Comparisons that tell how fast this machine is, with what else runs on it."""
+_LONGEST_HEADER = 100_000_000
+"""Bytes: beyond, a file is none of weights."""
 _WIDTHS = ("hidden_size", "n_embd", "d_model")
 
 
@@ -58,13 +60,24 @@ def model_size(name: str) -> ModelSize | None:
     """Return the size of a model in a folder, from its files’ headers; None where they are not."""
     folder = resource_path("models/builtin") if name == BUILTIN else Path(name).expanduser()
     with suppress(UserError, OSError, ValueError, KeyError, TypeError, AttributeError):
-        parameters = stored_weights(weight_files(folder)).numbers
+        files = folder.glob("*.safetensors")
+        parameters = sum(prod(shape) for path in files for shape in _shapes(path))
         config = json.loads((folder / "config.json").read_bytes())
         config = config.get("text_config", config)
         width = next((config[key] for key in _WIDTHS if key in config), 0)
         if parameters and width:
             return ModelSize(parameters, int(width), int(config["vocab_size"]))
     return None
+
+
+def _shapes(path: Path) -> list[list[int]]:
+    """Return the shapes of the tensors of a file, by its header."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > _LONGEST_HEADER:
+            raise ValueError("not a safetensors file")
+        header = json.loads(file.read(length))
+    return [one["shape"] for name, one in header.items() if name != "__metadata__"]
 
 
 def free_bytes() -> int:
