@@ -119,6 +119,14 @@ def _evaluation(window: MainWindow) -> None:
         panel.board.draw(done[0])
 
 
+def _benchmarks(window: MainWindow, view: int, *, seeds: bool, name: str = "") -> None:
+    panel = _training(window)
+    panel.tabs.setCurrentWidget(panel.benchmarks)
+    panel.benchmarks.open(name or panel.benchmarks.chooser.currentText())
+    panel.benchmarks.view.setCurrentIndex(view)
+    panel.benchmarks.seeds.setChecked(seeds)
+
+
 def _harvest(window: MainWindow, tab: int) -> None:
     window.workspace("harvest").main.tabs.setCurrentIndex(tab)
     wait(_SETTLE_S)
@@ -247,6 +255,12 @@ TRAINING_STATES: dict[str, Callable[[MainWindow], None]] = {
     "overlaid": _overlaid,
     "all-curves": _all_curves,
     "evaluation": _evaluation,
+    "benchmarks": lambda window: _benchmarks(window, 0, seeds=False),
+    "benchmark-seeds": lambda window: _benchmarks(window, 0, seeds=True),
+    "datasets": lambda window: _benchmarks(window, 1, seeds=False),
+    "made-data": lambda window: _benchmarks(window, 0, seeds=False, name="made"),
+    "benchmark-form": lambda window: _training(window).benchmarks.start(),
+    "made-data-form": lambda window: _training(window).benchmarks.start_synthetic(),
 }
 EXPLORE_STATES: dict[str, Callable[[MainWindow], None]] = {
     "compare": _compare,

@@ -41,6 +41,7 @@ KINDS = (
     "lens",
     SET_FILE,
     "monitor",
+    "benchmark",
 )
 _OF = {"lens": "of "}
 """Before the name of what is called after something else."""
@@ -80,6 +81,7 @@ def item_path(project: Project, kind: str, name: str) -> Path:
         "lens": project.lens_path,
         SET_FILE: project.concept_file,
         "monitor": project.monitor_path,
+        "benchmark": project.benchmark_path,
     }
     return paths[kind](name)
 
@@ -100,6 +102,7 @@ def deletion_question(project: Project, kind: str, name: str) -> str:
         "scan": "its figures; the dictionaries and concept sets stay",
         "lens": "the averaged Jacobians of the model, which can be measured again",
         SET_FILE: "its texts; scans that have looked for it stay",
+        "benchmark": "its figures, and the column of returns in Explore; the dictionaries stay",
         "monitor": "what it reads, its threshold and its promise; hits stay",
     }[kind]
     called = f"{_OF.get(kind, '')}“{_called(project, kind, name)}”"
@@ -129,7 +132,7 @@ def _paths(project: Project, kind: str, name: str) -> list[Path]:
         return [path, *(part for index in indexes for part in _paths(project, "index", index))]
     if kind == "graph":
         return [path, view_path(path)]
-    if kind == "scan":
+    if kind in ("scan", "benchmark"):
         return [path, kept_folder(path)]
     if kind == "monitor":
         # numpy: the window is shown before it is there

@@ -56,6 +56,7 @@ class Project:
     matches/<a>~<b>.h5            features of two dictionaries, matched
     concepts/<name>.txt           lists of concepts; <name>.toml .jsonl .csv: concept sets
     scans/<name>.h5               what tells concept sets apart in which dictionary
+    benchmarks/<name>.h5          dictionaries measured alike, beside controls
     completeness/<name>.json      which concepts have a feature in which dictionary
     presets/<name>.json           steering kept under a name
     monitors/<name>.json          what is watched, above which score it fires, what was promised;
@@ -198,6 +199,9 @@ class Project:
     def completeness_path(self, name: str) -> Path:
         return self.path / "completeness" / f"{checked_name(name)}.json"
 
+    def benchmark_path(self, name: str) -> Path:
+        return self.path / "benchmarks" / f"{checked_name(name)}.h5"
+
     def preset_path(self, name: str) -> Path:
         return self.path / "presets" / f"{checked_name(name)}.json"
 
@@ -288,6 +292,9 @@ class Project:
 
     def scans(self) -> list[str]:
         return sorted(p.stem for p in self.path.glob("scans/[!.]*.h5"))
+
+    def benchmarks(self) -> list[str]:
+        return sorted(p.stem for p in self.path.glob("benchmarks/[!.]*.h5"))
 
     def presets(self) -> list[str]:
         return sorted(p.stem for p in self.path.glob("presets/*.json"))

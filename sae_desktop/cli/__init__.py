@@ -19,6 +19,7 @@ COMMANDS = (
     "sweep",
     "scaling",
     "evaluate",
+    "benchmark",
     "index",
     "merge-indexes",
     "features",

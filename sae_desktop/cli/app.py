@@ -16,6 +16,7 @@ from sae_desktop.cli import (
     activation_commands,
     associate_command,
     attention_commands,
+    benchmark_commands,
     change_commands,
     cluster_command,
     compare_command,
@@ -112,6 +113,7 @@ app.command()(sweep_commands.preflight)
 app.command()(sweep_commands.sweep)
 app.command()(sweep_commands.scaling)
 app.command()(training_commands.evaluate)
+app.add_typer(benchmark_commands.benchmark_app, name="benchmark")
 app.command()(feature_commands.index)
 app.command()(feature_commands.merge_indexes)
 app.command()(reading_commands.features)

@@ -43,6 +43,7 @@ class Deletable(StrEnum):
     SCAN = "scan"
     LENS = "lens"
     MONITOR = "monitor"
+    BENCHMARK = "benchmark"
 
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
@@ -78,6 +79,7 @@ def deleted(project: Project, kind: str, name: str, *, yes: bool) -> dict[str, A
         "scan": project.scans,
         "lens": project.lenses,
         "monitor": project.monitors,
+        "benchmark": project.benchmarks,
     }
     existing("activation store" if kind == "store" else kind, name, there[kind]())
     confirm(deletion_question(project, kind, name), f"The {kind} “{name}” was not deleted.", yes)

@@ -14,6 +14,7 @@ from sae_desktop.activations.config import (
     ImportActivationsConfig,
     VerifyStoreConfig,
 )
+from sae_desktop.benchmark.config import BenchmarkConfig, SyntheticConfig
 from sae_desktop.circuits.asking_config import (
     EdgeHeadsConfig,
     FaithfulnessConfig,
@@ -158,6 +159,8 @@ JobConfig = (
     | RunMonitorsConfig
     | ExportMonitorConfig
     | MitigateConfig
+    | BenchmarkConfig
+    | SyntheticConfig
 )
 
 

@@ -29,6 +29,7 @@ from sae_desktop.comparison.config import (
     MatchResult,
 )
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
+from sae_desktop.engine.benchmark_jobs import BENCHMARK_JOBS
 from sae_desktop.engine.circuit_jobs import CIRCUIT_JOBS
 from sae_desktop.engine.job_kind import JobKind, Output
 from sae_desktop.engine.label_jobs import LABEL_JOBS
@@ -229,11 +230,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         resumes=True,
     ),
     ProbeConfig: JobKind(
-        "sae_desktop.features.asking.probe:probe",
-        ProbeResult,
-        "Probe",
-        "",
-        quiet=True,
+        "sae_desktop.features.asking.probe:probe", ProbeResult, "Probe", "", quiet=True
     ),
     FindFeaturesConfig: JobKind(
         "sae_desktop.features.asking.text_sets:find_features",
@@ -370,6 +367,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
     **LABEL_JOBS,
     **CIRCUIT_JOBS,
     **SAFETY_JOBS,
+    **BENCHMARK_JOBS,
 }
 
 

@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import torch
 
 from sae_desktop.corpus.config import decode_made
-from sae_desktop.dictionary.architectures import ARCHITECTURES, Setup
+from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
 from sae_desktop.dictionary.architectures._l0_aim import BUFFER as L0_BUFFER
 from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.errors import UserError
@@ -29,8 +30,8 @@ from sae_desktop.training.config import RunChange, TrainConfig, TrainResult
 from sae_desktop.training.measuring.metrics import FiringCounter
 from sae_desktop.training.planning.capacity import refuse_what_cannot_fit
 from sae_desktop.training.resampling import can_resample
-from sae_desktop.training.rows.source import Source
 from sae_desktop.training.rows.target_architecture import architecture_of
+from sae_desktop.training.rows.targets import TargetPlan
 from sae_desktop.training.settings_check import aims_at_k, chosen_init, setting_problems
 from sae_desktop.training.trainer import Recipe, TrainerState, make_optimiser
 
@@ -213,7 +214,17 @@ def _name_taken(config: TrainConfig) -> UserError:
     )
 
 
-def begin_state(run: PlannedRun, source: Source, device: torch.device) -> TrainerState:
+class Beginning(Protocol):
+    """What a run's first state is made from, as every `Source` is."""
+
+    plan: TargetPlan
+
+    @property
+    def pool_bytes(self) -> int: ...
+    def sample(self, rows: int) -> Batch: ...
+
+
+def begin_state(run: PlannedRun, source: Beginning, device: torch.device) -> TrainerState:
     """Return a run's state at its start, or that of its checkpoint.
 
     Raises UserError for a dictionary that does not fit on this machine, and where the

@@ -18,6 +18,7 @@ from sae_desktop.activations.config import (
     ImportActivationsConfig,
     VerifyStoreConfig,
 )
+from sae_desktop.benchmark.config import BenchmarkConfig, SyntheticConfig
 from sae_desktop.circuits.asking_config import FaithfulnessConfig, GroupsConfig
 from sae_desktop.circuits.config import ExportGraphConfig, ImportGraphConfig, TraceConfig
 from sae_desktop.circuits.lens_config import FitLensConfig
@@ -142,6 +143,8 @@ NO_STEP: dict[type[msgspec.Struct], str] = {
     GroupsConfig: "The graph that asked for them shows its groups.",
     FaithfulnessConfig: "The graph that asked for it shows the figure.",
     ScanConfig: "The command that asked for it prints the table; scan report makes a page of it.",
+    BenchmarkConfig: "Its table is the answer; Train shows it under Benchmarks.",
+    SyntheticConfig: "Its table is the answer; Train shows it under Benchmarks.",
     FitLensConfig: "The lens that asked for it can be read now.",
     CompareCheckpointsConfig: "Its answer says what changed, and it is kept to be shown again.",
     WatchConfig: "Its alerts say between which checkpoints to look.",

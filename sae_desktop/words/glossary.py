@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from sae_desktop.words.terms.architecture_terms import ARCHITECTURE_TERMS
 from sae_desktop.words.terms.asking_terms import ASKING_TERMS
+from sae_desktop.words.terms.benchmark_terms import BENCHMARK_TERMS
 from sae_desktop.words.terms.change_terms import CHANGE_TERMS
 from sae_desktop.words.terms.circuit_terms import CIRCUIT_TERMS
 from sae_desktop.words.terms.column_terms import COLUMN_TERMS
@@ -49,7 +50,7 @@ def entries() -> tuple[Entry, ...]:
         *FEATURE_TERMS, *COLUMN_TERMS, *ASKING_TERMS, *COMPARING_TERMS, *MODEL_TERMS,
         *TRAINING_TERMS, *ARCHITECTURE_TERMS, *STEERING_TERMS, *SCORE_TERMS, *JUDGE_TERMS,
         *DESK_TERMS, *SEARCH_TERMS, *CIRCUIT_TERMS, *CHANGE_TERMS, *SAFETY_TERMS,
-        *MONITOR_TERMS,
+        *MONITOR_TERMS, *BENCHMARK_TERMS,
     )  # fmt: skip
     return tuple(sorted(every, key=lambda entry: entry.term.casefold()))
 

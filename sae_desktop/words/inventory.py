@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 import msgspec
 
 from sae_desktop.activations.config import HarvestConfig, made_harvest
+from sae_desktop.benchmark.items import BenchmarkItem, benchmark_items
 from sae_desktop.circuits.reading.lens_file import LensItem, lens_items
 from sae_desktop.corpus.config import decode_made
 from sae_desktop.dictionary.set_info import SET_FILE, SetInfo, read_set_info
@@ -148,6 +149,7 @@ class Inventory:
     concept_sets: list[ListedSet] = field(default_factory=list)
     """The project’s own."""
     changes: list[ChangeItem] = field(default_factory=list)
+    benchmarks: list[BenchmarkItem] = field(default_factory=list)
 
     @property
     def all_dictionaries(self) -> list[DictionaryItem]:
@@ -224,6 +226,7 @@ def take_inventory(project: Project) -> Inventory:
     return Inventory(
         models, stores, dictionaries, indexes, sweeps, broken, sets, lens_items(project),
         scan_items(project), own_listed_sets(project), change_items(project),
+        benchmark_items(project),
     )  # fmt: skip
 
 

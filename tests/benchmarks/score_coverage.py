@@ -17,6 +17,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from sae_desktop.benchmark.intervals import mean_of_shares, share_of
 from sae_desktop.comparison.even_chance import even_chance
 from sae_desktop.corpus.alike import groups_of_texts
 from sae_desktop.features.asking.text_classifier import PooledText, compared
@@ -233,6 +234,24 @@ def template_areas(draws: int, truth: float, alike: float, seed: int = 0) -> tup
     return held[0] / draws, held[1] / draws
 
 
+def probe_shares(draws: int, truth: float, copies: int, seed: int = 0) -> tuple[float, float]:
+    """Return how often intervals of a probe's accuracy on one dataset, and of the mean over
+    eight, hold the truth; each of 40 texts stands there so many times.
+    """
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(40), copies)
+    alone = together = 0
+    for _ in range(draws):
+        shares = [share_of(np.repeat(rng.random(40) < truth, copies), groups) for _ in range(8)]
+        for figure, is_mean in ((shares[0], False), (mean_of_shares(shares), True)):
+            assert figure.low is not None
+            assert figure.high is not None
+            inside = figure.low <= truth <= figure.high
+            together += inside and is_mean
+            alone += inside and not is_mean
+    return alone / draws, together / draws
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=50)
@@ -256,6 +275,13 @@ def main() -> None:
         print(
             f"label's AUROC, {documents} documents that go together by {within:g}: {share:.3f} of "
             f"{asked.lists} hold {truth:.3f}, mean width {width:.2f}",
+            flush=True,
+        )
+    for truth, copies in ((0.5, 1), (0.9, 1), (0.98, 1), (0.9, 3)):
+        one, several = probe_shares(asked.lists, truth, copies)
+        print(
+            f"accuracy of a probe, {truth:g} of 40 texts × {copies}: {one:.3f} of {asked.lists} "
+            f"hold it; mean over eight datasets: {several:.3f}",
             flush=True,
         )
     for features in (20, 200):

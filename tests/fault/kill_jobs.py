@@ -20,6 +20,7 @@ import pytest
 from chat_server import answering_url
 from checkpoint_toys import save_checkpoint, save_text
 from fake_hub import point_at_hub
+from kill_benchmarks import measured, save_labelled, synthetic
 from made_graphs import save_made_graph
 from made_sets import save_random_set
 from scanned_toy import SET as CODE_SET
@@ -207,6 +208,7 @@ def make_place(folder: Path) -> Place:
     np.save(material / "rows.npy", np.random.default_rng(0).normal(size=(200, 8)).astype("f4"))
     with (material / "labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("feature", "label"), (2, "two"), (9, "nine"), (11, "eleven")])
+    save_labelled(material)
     for config in (
         ExportPackageConfig(
             project=place.project, dictionary="d", index="i", path=str(material / "d.saepack")
@@ -290,6 +292,8 @@ SCENARIOS: dict[str, Scenario] = {
         project=p.project, name="new", indexes=("i",), sets=(CODE_SET,), candidates=2,
         attributed=1, ordinary=4, tested=1, test_texts=1, controls=2, device="cpu",
     ),
+    "benchmark": lambda p: measured(p.project, p.material),
+    "benchmark synthetic": lambda p: synthetic(p.project),
     "name features": lambda p: NameFeaturesConfig(project=p.project, index="i"),
     "score labels": lambda p: ScoreLabelsConfig(
         project=p.project, index="i", features=[1, 2, 3], rows=64, new_texts=1, device="cpu"

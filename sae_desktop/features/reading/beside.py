@@ -32,10 +32,22 @@ def meaning_path(index: Path) -> Path:
 
 
 def read_with_index(index: Path) -> list[Path]:
-    """Return the files that an opened index reads: where one changes, it is opened again."""
+    """Return what an opened index reads: where one changes, it is opened again.
+
+    Beside its own files that is the folder of the project's benchmarks.
+    """
+    return [*_own(index), benchmarks_folder(index)]
+
+
+def _own(index: Path) -> list[Path]:
     return [effect_path(index), names_path(index), judged_path(index), scores_path(index)]
+
+
+def benchmarks_folder(index: Path) -> Path:
+    """Return where the benchmarks of an index's project are."""
+    return index.parent.parent / "benchmarks"
 
 
 def beside_index(index: Path) -> list[Path]:
     """Return where the files beside an index are, whether they are there or not."""
-    return [*read_with_index(index), meaning_path(index)]
+    return [*_own(index), meaning_path(index)]

@@ -197,6 +197,13 @@ COLUMNS: tuple[ColumnInfo, ...] = (
         "By how much its contexts make the label more likely to the model than other features’ do, "
         "in nats per token",
     ),
+    ColumnInfo(
+        "seed_returns",
+        "In other seeds",
+        "share",
+        "Share of the recipe’s other seeds that have a feature of nearly the same direction, by "
+        "the newest benchmark",
+    ),
     ColumnInfo("cluster", "Cluster", "category", "Cluster on the map; −1: none"),
     ColumnInfo("map_x", "Map x", "coordinate", "Place on the map"),
     ColumnInfo("map_y", "Map y", "coordinate", "Place on the map"),

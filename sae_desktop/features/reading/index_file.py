@@ -30,6 +30,8 @@ from sae_desktop.features.reading.names_file import (
     read_names,
 )
 from sae_desktop.features.reading.scores_file import Scores, read_scores
+from sae_desktop.features.reading.seed_returns import COLUMN as SEED_RETURNS
+from sae_desktop.features.reading.seed_returns import seed_returns
 from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.project_labels import DETECTION
 from sae_desktop.storage.hdf5 import open_checked
@@ -96,6 +98,7 @@ class IndexFile:
         self.read_names()
         self._scores: Scores | None = None
         self.read_scores()
+        self.read_seed_returns()
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -145,6 +148,12 @@ class IndexFile:
             found = self._scores.columns
             measured = named.intersection(self._scores.measured)
             self.columns.update({name: found[name].copy() for name in measured})
+
+    def read_seed_returns(self) -> None:
+        """Take over in which other seeds a benchmark has found the features again."""
+        found = seed_returns(self.path, self.info.dictionary_hash, self.features)
+        if found is not None:
+            self.columns[SEED_RETURNS] = found
 
     def hide_scores(self, features: Array) -> bool:
         """Leave the scores of some features out of the columns, as of labels that have changed.

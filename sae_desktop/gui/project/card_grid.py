@@ -32,6 +32,7 @@ ICONS = {
     "index": "list-numbers",
     "lens": "eye",
     "scan": "target",
+    "benchmark": "ruler",
     "concept set": "list-bullets",
     "comparison": "git-diff",
     "watch": "eye",

@@ -13,6 +13,7 @@ from sae_desktop.circuits.reading.lens_file import LensItem
 from sae_desktop.engine.registry import JOB_KINDS
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.features.set_index_config import IndexSetConfig
+from sae_desktop.gui.project.benchmark_card import benchmark_card
 from sae_desktop.gui.project.card import Card as Card
 from sae_desktop.gui.project.safety_cards import change_card, scan_card, set_card
 from sae_desktop.language_model.config import SameModelConfig
@@ -72,6 +73,7 @@ ACTIONS = {
     "concept_set": "Show its texts",
     "scan_for": "Scan for it…",
     "changes": "Show what changed",
+    "benchmark": "Show the figures",
     "export": "Export…",
     "same_model": "Set its model…",
     "reveal": "Show in the file manager",
@@ -119,6 +121,7 @@ def cards(
         "Activation stores": [_store(item, now) for item in inventory.stores],
         "Dictionaries": _dictionaries(inventory, now, unfolded),
         "Indexes": _indexes(inventory, now, unfolded),
+        "Benchmarks": [benchmark_card(item, now) for item in inventory.benchmarks],
         "Lenses": [_lens(item, now) for item in inventory.lenses],
         "Concept sets": [set_card(item, now) for item in inventory.concept_sets],
         "Scans": [scan_card(item, now) for item in inventory.scans],

@@ -8,6 +8,7 @@ import msgspec
 from PySide6.QtCore import SignalInstance
 
 from sae_desktop.activations.config import HarvestResult
+from sae_desktop.benchmark.config import BenchmarkResult
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.errors import UserError
@@ -68,6 +69,8 @@ class JobResults:
             self._take_names(result)
         elif isinstance(result, ScoreLabelsResult):
             self._take_scores(result)
+        elif isinstance(result, BenchmarkResult):
+            self._take_returns()
         self._session.look_again()
         if self._session.index is None:
             if isinstance(result, IndexResult):
@@ -111,6 +114,15 @@ class JobResults:
             self._session.show_error(error)
             return
         self._session.columnMade.emit("label_score")
+
+    def _take_returns(self) -> None:
+        """Have the open index show in which other seeds its features were found again."""
+        index = self._session.index
+        if index is None:
+            return
+        index.read_seed_returns()
+        if "seed_returns" in index.columns:
+            self._session.columnMade.emit("seed_returns")
 
     def _on_job_ended(self, _message: object = None) -> None:
         self._session.look_again()

@@ -17,6 +17,7 @@ from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.workspace import DockInfo
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
+from sae_desktop.gui.train.benchmarks import Benchmarks
 from sae_desktop.gui.train.live_controls import LiveControls
 from sae_desktop.gui.train.run_board import RunBoard
 from sae_desktop.gui.train.sweep_form import SweepForm
@@ -70,6 +71,7 @@ class TrainingPanel(QWidget):
         )
         self.index_button.hide()
         self.sweep = SweepForm(session, self.setup.config)
+        self.benchmarks = Benchmarks(session)
         self._no_store = EmptyState(
             "A dictionary is trained on activations. The project has none yet.",
             "Harvest activations",
@@ -92,11 +94,12 @@ class TrainingPanel(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         for named in (self.tabs, self.tabs.tabBar()):
-            named.setAccessibleName("Curves, Pareto front, scaling law, layers")
+            named.setAccessibleName("Curves, Pareto front, scaling law, layers, benchmarks")
         self.tabs.addTab(page, "Curves")
         self.tabs.addTab(self.board.pareto, "FVU against L0")
         self.tabs.addTab(self.board.scaling, "Scaling law")
         self.tabs.addTab(self.board.layers, "Layers")
+        self.tabs.addTab(self.benchmarks, "Benchmarks")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -128,6 +131,7 @@ class TrainingPanel(QWidget):
         session.sweepRequested.connect(self.runs.choose_sweep)
         session.setRequested.connect(self.runs.choose_set)
         session.setWanted.connect(self.setup.want_set)
+        session.changeRequested.connect(self._show_benchmark)
         session.client.jobAdded.connect(self._on_job_added)
         session.client.stateChanged.connect(self._on_client_state)
 
@@ -224,6 +228,7 @@ class TrainingPanel(QWidget):
     def _on_described(self, description: ArchitecturesDescription) -> None:
         self.setup.show_architectures(description.architectures)
         self.sweep.show_architectures(description.architectures)
+        self.benchmarks.architectures = [info.name for info in description.architectures]
         self.board.heeded = {info.name: info.settings for info in description.architectures}
         self.board.refresh()
 
@@ -243,6 +248,11 @@ class TrainingPanel(QWidget):
         name = self._session.dictionary
         if name and name in self.runs.names() and name not in self.curves.runs:
             self.board.draw(name)
+
+    def _show_benchmark(self, kind: str, name: str) -> None:
+        if kind == "benchmark":
+            self.tabs.setCurrentWidget(self.benchmarks)
+            self.benchmarks.open(name)
 
     def _show_middle(self) -> None:
         self.tabs.setTabVisible(self.tabs.indexOf(self.board.layers), bool(self.runs.set))

@@ -1,4 +1,7 @@
-"""Where a scan keeps what it has finished, until it is whole. Free of torch, Qt and h5py."""
+"""Where a scan or a benchmark keeps what it has finished, until it is whole.
+
+Free of torch, Qt and h5py.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from pathlib import Path
 
 
 def kept_folder(path: Path) -> Path:
-    """Return the folder, by the path of the scan’s file."""
+    """Return the folder, by the path of the file that will hold all of it."""
     return path.with_name(f".{path.stem}.kept")
 
 

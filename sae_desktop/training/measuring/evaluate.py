@@ -66,7 +66,8 @@ def evaluate(config: EvaluateConfig, context: JobContext) -> EvaluateResult:
     folder = project.dictionary_path(config.dictionary)
 
     with torch.no_grad():
-        measuring = _Measuring(config, context, source, rows, _text(config, source, rows, context))
+        text = text_for_losses(config, source, rows, context)
+        measuring = Measuring(config, context, source, rows, text)
         figures = measuring.figures(dictionary)
         counts_F, _ = count_fires(
             dictionary, source.blocks(every, context, "Counting dead features")
@@ -86,7 +87,7 @@ def evaluate(config: EvaluateConfig, context: JobContext) -> EvaluateResult:
     return result
 
 
-class _Measuring:
+class Measuring:
     """The rows and the text on which several dictionaries are measured alike."""
 
     def __init__(
@@ -100,10 +101,12 @@ class _Measuring:
         self._config, self._context = config, context
         self._source, self._rows, self._text = source, rows, text
         self._losses: SpliceLosses | None = None
-        self._doing = "Measuring the fit"
 
-    def figures(self, dictionary: Dictionary) -> DictionaryFigures:
-        blocks = self._source.blocks(self._rows, self._context, self._doing)
+    def figures(
+        self, dictionary: Dictionary, doing: str = "Measuring the fit"
+    ) -> DictionaryFigures:
+        """Return what is measured of a dictionary; `doing` is what the progress says."""
+        blocks = self._source.blocks(self._rows, self._context, doing)
         fit = measure_fit(dictionary, blocks, gains=True)
         cosines = nearest_cosines(dictionary).numpy()
         return DictionaryFigures(
@@ -148,28 +151,37 @@ class _Measuring:
 
     def controls(self, dictionary: Dictionary, l0: float) -> list[DictionaryFigures]:
         """Return the figures of random directions, one of each seed."""
-        block = self._source.gather(evenly(self._rows, _CONTROL_SAMPLE))
-        x, y = (block, None) if isinstance(block, Tensor) else block
         found, seeds = [], max(1, self._config.control_seeds)
         for number in range(seeds):
             which = f" ({number + 1} of {seeds})" if seeds > 1 else ""
-            self._doing = f"Measuring random directions{which}"
-            control = random_direction_dictionary(
-                x.to(dictionary.device),
-                dictionary.features,
-                l0,
-                self._config.seed + number,
-                target_TO=None if y is None else y.to(dictionary.device),
-                W_skip=dictionary.W_skip,
-            )
-            control.parts = dictionary.parts
-            found.append(self.figures(control))
+            control = self.random(dictionary, l0, self._config.seed + number)
+            found.append(self.figures(control, f"Measuring random directions{which}"))
         return found
 
+    def random(self, dictionary: Dictionary, l0: float, seed: int) -> Dictionary:
+        """Return random directions in the place of a dictionary."""
+        x, y = self.sample(dictionary)
+        control = random_direction_dictionary(
+            x, dictionary.features, l0, seed, target_TO=y, W_skip=dictionary.W_skip
+        )
+        control.parts = dictionary.parts
+        return control
 
-def _text(
+    def sample(self, dictionary: Dictionary) -> tuple[Tensor, Tensor | None]:
+        """Return some of the rows, and what should be written where that is something else."""
+        block = self._source.gather(evenly(self._rows, _CONTROL_SAMPLE))
+        x, y = (block, None) if isinstance(block, Tensor) else block
+        device = dictionary.device
+        return x.to(device), None if y is None else y.to(device)
+
+
+def text_for_losses(
     config: EvaluateConfig, source: DictionaryRows, rows: Rows, context: JobContext
 ) -> SpliceText | None:
+    """Return the text to splice dictionaries into; None where losses cannot be measured.
+
+    Why not is told to the context.
+    """
     if config.loss_windows < 1:
         return None
     lm = model_of(source.store, config.device)

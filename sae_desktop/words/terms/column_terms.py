@@ -189,4 +189,12 @@ COLUMN_TERMS = (
         "Explore, as a column of the list once the effects have been measured",
         ("KL", "Steering", "Clamp"),
     ),
+    Entry(
+        "In other seeds",
+        _tip("seed_returns"),
+        "100% means that every other training of the same recipe found it, too: it is a matter of "
+        "the model. At 0% it may be one of chance.",
+        "Explore, as a column of the list once a benchmark has followed features over seeds",
+        ("Return in all seeds", "PW-MCC", "Recipe"),
+    ),
 )

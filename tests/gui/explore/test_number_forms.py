@@ -41,6 +41,7 @@ from sae_desktop.gui.steer.condition_dialog import ConditionDialog
 from sae_desktop.gui.steer.monitor_choice import MonitorChoice
 from sae_desktop.gui.steer.rack_panel import SteeringRack
 from sae_desktop.gui.steer.steering_prompt import SteeringPrompt
+from sae_desktop.gui.train.benchmark_forms import BenchmarkForm, SyntheticForm
 from sae_desktop.words.inventory import SetItem
 
 GUI = Path(number_fields.__file__).parents[1]
@@ -115,6 +116,8 @@ FORMS: dict[str, Callable[[Session], QWidget]] = {
     "comparison": CompareForm,
     "watch": WatchForm,
     "calibration of alerts": CalibrateForm,
+    "benchmark": BenchmarkForm,
+    "made data": lambda session: SyntheticForm(session, ()),
 }
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks: how good dictionaries are, beside controls and beside what others have published."""

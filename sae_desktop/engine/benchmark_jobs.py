@@ -1,0 +1,29 @@
+"""Jobs that measure dictionaries against one another: rows of the table in `registry`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sae_desktop.benchmark.config import BenchmarkConfig, BenchmarkResult, SyntheticConfig
+from sae_desktop.engine.job_kind import JobKind, Output
+
+BENCHMARK_JOBS: dict[type[msgspec.Struct], JobKind] = {
+    BenchmarkConfig: JobKind(
+        "sae_desktop.benchmark.job:benchmark",
+        BenchmarkResult,
+        "Benchmark",
+        "name",
+        Output("benchmark", "name"),
+        "The dictionaries are unchanged, and so is a benchmark made before.",
+    ),
+    SyntheticConfig: JobKind(
+        "sae_desktop.benchmark.synthetic_job:benchmark_synthetic",
+        BenchmarkResult,
+        "Benchmark on synthetic data",
+        "name",
+        Output("benchmark", "name"),
+        "Every seed that was finished is kept; start the same benchmark again to resume from "
+        "there.",
+        resumes=True,
+    ),
+}
