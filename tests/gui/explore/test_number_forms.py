@@ -28,7 +28,8 @@ from sae_desktop.gui.forms.set_forms import IndexSetForm
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.settings_dialog import SettingsDialog
 from sae_desktop.gui.parts import number_fields
-from sae_desktop.gui.safety.changes.change_forms import CalibrateForm, CompareForm, WatchForm
+from sae_desktop.gui.safety.changes.change_forms import CompareForm
+from sae_desktop.gui.safety.changes.watch_forms import CalibrateForm, WatchForm
 from sae_desktop.gui.safety.mitigation_form import MitigationForm
 from sae_desktop.gui.safety.monitor_form import MonitorForm
 from sae_desktop.gui.safety.monitor_shelf import MonitorShelf

@@ -25,12 +25,16 @@ from sae_desktop.gui.parts.demonstration import SHIPPED
 from sae_desktop.gui.parts.tab_order import tab_order
 from sae_desktop.gui.parts.terms import terms_at
 from sae_desktop.language_model.config import DescribeModelConfig
+from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
 from sae_desktop.training.config import ArchitecturesDescription, DescribeArchitecturesConfig
 from sae_desktop.words.first_steps import STEPS
 from sae_desktop.words.glossary import hover, terms_in
 
-OWN_NAMES = {"SAE Desktop", *(step.title for step in STEPS)}
+OF_SHIPPED = Project.open(resource_path(SHIPPED))
+OWN_NAMES = {
+    "SAE Desktop", *(step.title for step in STEPS), *OF_SHIPPED.monitors(), *OF_SHIPPED.scans(),
+}  # fmt: skip
 """Not the terms that stand in them."""
 SEEN = (
     "FVU", "L0", "Loss recovered", "Dead in evaluation", "Features", "Width", "Density", "Max",

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.labels import label
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.safety.changes.figures_table import FiguresTable, Head
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.words.amounts import probability_text
@@ -51,7 +52,7 @@ class OutputsTab(QSplitter):
         self.first, self.first_title = _text(), label("", "heading")
         self.chosen, self.chosen_title = _text(), label("", "heading")
         self.steered_title = label("", "heading")
-        self.steered_title.setToolTip(_STEERED)
+        self.steered_title.setToolTip(plain_tip(_STEERED))
         self.steered = [(label("", "small"), _text()) for _ in range(3)]
         self._build()
         self.prompt.currentIndexChanged.connect(lambda _place: self._show())
