@@ -190,11 +190,12 @@ def _become(
         opened = os.open(path, writing if descriptor else os.O_RDONLY)
         os.dup2(opened, descriptor)
         os.close(opened)
-    # Anew: a pipe cannot be sought in, as what these streams were made for perhaps could.
+    # Anew: a pipe cannot be sought in, as what these streams were made for perhaps could. A
+    # program that puts another in the place of one leaves its descriptor open.
     out, err = sys.stdout, sys.stderr
-    sys.stdin = os.fdopen(0)
-    sys.stdout = os.fdopen(1, "w", encoding=out.encoding, errors=out.errors)
-    sys.stderr = os.fdopen(2, "w", 1, encoding=err.encoding, errors=err.errors)
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding=out.encoding, errors=out.errors, closefd=False)
+    sys.stderr = os.fdopen(2, "w", 1, encoding=err.encoding, errors=err.errors, closefd=False)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     status = 1
     try:
