@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project
+from sae_desktop.storage.stamp import Remembered
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,6 @@ class BenchmarkItem:
     """Why it cannot be read, and what to do; empty: it can."""
 
 
-_memory: dict[Path, tuple[tuple[int, int], BenchmarkItem]] = {}
-
-
 def benchmark_items(project: Project) -> list[BenchmarkItem]:
     """Return the benchmarks, the newest first; a damaged one says so itself."""
     found = []
@@ -40,18 +38,7 @@ def benchmark_items(project: Project) -> list[BenchmarkItem]:
     return sorted(found, key=lambda item: item.modified, reverse=True)
 
 
-def _remembered(path: Path) -> BenchmarkItem:
-    stat = path.stat()
-    stamp = (stat.st_size, stat.st_mtime_ns)
-    known = _memory.get(path)
-    if known is not None and known[0] == stamp:
-        return known[1]
-    item = _item(path, stat.st_size, datetime.fromtimestamp(stat.st_mtime))
-    _memory[path] = (stamp, item)
-    return item
-
-
-def _item(path: Path, size: int, modified: datetime) -> BenchmarkItem:
+def _read(path: Path, size: int, modified: datetime) -> BenchmarkItem:
     # h5py: the window is shown before it is there
     from sae_desktop.benchmark.benchmark_file import read_benchmark_file
 
@@ -70,3 +57,6 @@ def _item(path: Path, size: int, modified: datetime) -> BenchmarkItem:
         size,
         modified,
     )
+
+
+_remembered = Remembered(_read)

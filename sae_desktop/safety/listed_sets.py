@@ -13,6 +13,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.project import Project
 from sae_desktop.safety.concept_file import read_stated
 from sae_desktop.safety.concept_set import ConceptSet, all_sets, checked, set_path
+from sae_desktop.storage.stamp import Remembered
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,13 @@ class ListedSet:
         return self.found.title if self.found is not None else self.name
 
 
-_memory: dict[tuple[Path, bool], tuple[tuple[int, int], ListedSet]] = {}
-"""Path and whether it ships → size and time of change, and what was read then."""
-
-
 def listed_sets(project: Project | None) -> list[ListedSet]:
     """Return all sets: those of the project first, then those that ship, each by title."""
     listed = []
     for name in all_sets(project):
         try:
             path, ships = set_path(project, name)
-            listed.append(_remembered(name, path, ships))
+            listed.append(_remembered(path, name, ships))
         except (UserError, OSError):  # it has just gone
             continue
     return sorted(listed, key=lambda one: (one.ships, one.title.casefold()))
@@ -56,12 +53,7 @@ def own_listed_sets(project: Project) -> list[ListedSet]:
     return [one for one in listed_sets(project) if not one.ships]
 
 
-def _remembered(name: str, path: Path, ships: bool) -> ListedSet:
-    stat = path.stat()
-    stamp = (stat.st_size, stat.st_mtime_ns)
-    known = _memory.get((path, ships))
-    if known is not None and known[0] == stamp:
-        return known[1]
+def _read(path: Path, size: int, modified: datetime, name: str, ships: bool) -> ListedSet:
     found, problem = None, ""
     warnings: tuple[str, ...] = ()
     try:
@@ -69,9 +61,7 @@ def _remembered(name: str, path: Path, ships: bool) -> ListedSet:
         warnings = tuple(found.warnings())
     except UserError as error:
         problem = str(error)
-    listed = ListedSet(
-        name, path, ships, found, warnings, problem, stat.st_size,
-        datetime.fromtimestamp(stat.st_mtime),
-    )  # fmt: skip
-    _memory[path, ships] = (stamp, listed)
-    return listed
+    return ListedSet(name, path, ships, found, warnings, problem, size, modified)
+
+
+_remembered = Remembered(_read)

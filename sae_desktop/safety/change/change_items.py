@@ -10,6 +10,7 @@ from pathlib import Path
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project
 from sae_desktop.safety.change.watch_file import comparison_name, read_record
+from sae_desktop.storage.stamp import Remembered
 
 
 @dataclass(frozen=True)
@@ -29,38 +30,27 @@ class ChangeItem:
     """Why it cannot be read; empty: it can."""
 
 
-_memory: dict[Path, tuple[tuple[int, int], ChangeItem]] = {}
-"""Path → size and time of change, and what was read then."""
-
-
 def change_items(project: Project) -> list[ChangeItem]:
     """Return the comparisons a person asked for, and the watches; a damaged one says so itself."""
     found, of_watches = [], set()
     for name in project.watches():
         with suppress(OSError):  # it has just gone
-            found.append(_item("watch", project.watch_path(name), name))
+            found.append(_remembered(project.watch_path(name), "watch", name))
         with suppress(UserError):
             record = read_record(project.watch_path(name))
             of_watches |= {comparison_name(name, one.name) for one in record.watched}
     for name in project.changes():
         if name not in of_watches:
             with suppress(OSError):
-                found.append(_item("comparison", project.change_path(name), name))
+                found.append(_remembered(project.change_path(name), "comparison", name))
     return found
 
 
-def _item(kind: str, path: Path, name: str) -> ChangeItem:
-    stat = path.stat()
-    stamp = (stat.st_size, stat.st_mtime_ns)
-    known = _memory.get(path)
-    if known is None or known[0] != stamp:
-        size, modified = stat.st_size, datetime.fromtimestamp(stat.st_mtime)
-        try:
-            item = (_watch if kind == "watch" else _comparison)(path, name, size, modified)
-        except UserError as error:
-            item = ChangeItem(kind, name, 0, "", size, modified, problem=str(error))
-        known = _memory[path] = (stamp, item)
-    return known[1]
+def _read(path: Path, size: int, modified: datetime, kind: str, name: str) -> ChangeItem:
+    try:
+        return (_watch if kind == "watch" else _comparison)(path, name, size, modified)
+    except UserError as error:
+        return ChangeItem(kind, name, 0, "", size, modified, problem=str(error))
 
 
 def _watch(path: Path, name: str, size: int, modified: datetime) -> ChangeItem:
@@ -75,3 +65,6 @@ def _comparison(path: Path, name: str, size: int, modified: datetime) -> ChangeI
 
     info = read_change(path).info
     return ChangeItem("comparison", name, len(info.checkpoints), info.site, size, modified)
+
+
+_remembered = Remembered(_read)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project
+from sae_desktop.storage.stamp import Remembered
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,6 @@ class ScanItem:
         return self.seconds / self.found if self.found else 0.0
 
 
-_memory: dict[Path, tuple[tuple[int, int], ScanItem]] = {}
-
-
 def scan_items(project: Project) -> list[ScanItem]:
     """Return the scans, the newest first."""
     found = []
@@ -54,18 +52,7 @@ def scanned_with(items: list[ScanItem], name: str) -> list[ScanItem]:
     return [item for item in items if name in item.sets]
 
 
-def _remembered(path: Path) -> ScanItem:
-    stat = path.stat()
-    stamp = (stat.st_size, stat.st_mtime_ns)
-    known = _memory.get(path)
-    if known is not None and known[0] == stamp:
-        return known[1]
-    item = _item(path, stat.st_size, datetime.fromtimestamp(stat.st_mtime))
-    _memory[path] = (stamp, item)
-    return item
-
-
-def _item(path: Path, size: int, modified: datetime) -> ScanItem:
+def _read(path: Path, size: int, modified: datetime) -> ScanItem:
     # h5py: the window is shown before it is there
     from sae_desktop.safety.scan.scan_file import read_scan_file
 
@@ -86,3 +73,6 @@ def _item(path: Path, size: int, modified: datetime) -> ScanItem:
         size,
         modified,
     )
+
+
+_remembered = Remembered(_read)
