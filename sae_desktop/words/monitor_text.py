@@ -104,12 +104,10 @@ def _backed(documents: int, confidence: float, method: Method) -> float:
 
 
 def power_line(power: Sequence[Power]) -> str:
-    """Return what a monitor catches, in a few words; nothing where it was not measured."""
+    """Return what a monitor catches, short enough for a list; its page has the interval."""
     if not power:
         return "power not measured"
-    own = power[0]
-    low, high = own.exact
-    return f"catches {own.caught} of {own.of} ({low:.0%}–{high:.0%})"
+    return f"catches {power[0].caught} of {power[0].of}"
 
 
 def winner_text(power: Sequence[Power]) -> str:

@@ -156,13 +156,15 @@ class Benchmarks(QWidget):
         self._show()
 
     def open(self, name: str) -> None:
-        """Show a benchmark of the project; errors become toasts."""
+        """Show a benchmark of the project; errors become toasts. Of one that is gone, nothing."""
         # h5py: the window is shown before it is there
         from sae_desktop.benchmark.benchmark_file import read_benchmark
 
         project = self._session.project
+        if name and (project is None or name not in project.benchmarks()):
+            return
         self.result = None
-        if project is not None and name in project.benchmarks():
+        if project is not None and name:
             try:
                 self.result = read_benchmark(project, name).result
             except UserError as error:

@@ -66,6 +66,14 @@ def test_table__shows_recipes_and_marks_controls(tab: Benchmarks) -> None:
     ]  # fmt: skip
 
 
+def test_open__of_one_that_is_gone_leaves_what_is_shown(tab: Benchmarks) -> None:
+    tab.open("first")
+    tab.open("elsewhere")
+    assert (tab.chooser.currentText(), tab.table.isVisible()) == ("first", True)
+    assert tab.result is not None
+    assert tab.result.name == "first"
+
+
 def test_made_data__stands_beside_what_others_have_published(tab: Benchmarks) -> None:
     tab.open("made")
     f1 = heads(tab).index("F1 of true features")
