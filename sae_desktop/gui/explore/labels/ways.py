@@ -41,6 +41,7 @@ class Ways(QWidget):
         grid.setVerticalSpacing(8)
         grid.setColumnStretch(1, 1)
         for row, way in enumerate(ways.values()):
+            way.show_as(offered=False, next_step=False, running=False)
             grid.addWidget(way.button, row, 0)
             grid.addWidget(way.said, row, 1)
 
