@@ -64,7 +64,7 @@ def index(
         device=device,
         **settings,
     )
-    run_job_command(config, render.figures, as_json=as_json)
+    run_job_command(config, render.index, as_json=as_json)
 
 
 def merge_indexes(
@@ -83,7 +83,7 @@ def merge_indexes(
     config = MergeIndexesConfig(
         project=str(project), name=name, indexes=index, keep_firings=keep_firings, device=device
     )
-    run_job_command(config, render.figures, as_json=as_json)
+    run_job_command(config, render.index, as_json=as_json)
 
 
 def probe(

@@ -14,12 +14,13 @@ from rich.text import Text
 
 from sae_desktop.engine.protocol import JobProgress
 from sae_desktop.features.asking.text_set_config import FindFeaturesResult
-from sae_desktop.features.config import ProbeResult
+from sae_desktop.features.config import IndexResult, ProbeResult
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.language_names import language_name
 from sae_desktop.storage.faults import format_bytes
 from sae_desktop.words.amounts import elapsed_text
 from sae_desktop.words.glossary import hover
+from sae_desktop.words.stage_text import HEADERS, stage_rows
 
 _NOTHING = "–"
 _ANY_WIDTH = 100_000
@@ -99,6 +100,15 @@ def _item_text(item: Any) -> str:
     if isinstance(item, dict):
         return " ".join(f"{name} {number(value, name)}" for name, value in item.items())
     return str(item)
+
+
+def index(result: IndexResult) -> str:
+    """Return what an index has become, and below it how long each stage took."""
+    fields = msgspec.to_builtins(result)
+    del fields["stages"]
+    return "\n".join(
+        [*_field_lines(fields, ""), "", table(HEADERS, stage_rows(result.stages), left={0})]
+    )
 
 
 def probe(result: ProbeResult) -> str:

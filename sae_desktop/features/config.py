@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from sae_desktop.described import said
+from sae_desktop.features.stages import StageTime
 from sae_desktop.limits import Count, CountOrNone, Limits, Seed, Share
 
 BucketScheme = Literal["linear", "quantile"]
@@ -176,6 +177,8 @@ class IndexResult(msgspec.Struct, frozen=True, kw_only=True):
     alive: int
     bytes: int
     seconds: float
+    stages: tuple[StageTime, ...] = ()
+    """What took how long, in the order in which it was done."""
 
 
 class ChatTurn(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from sae_desktop.circuits.reading.lens_file import LensItem, lens_items
 from sae_desktop.corpus.config import decode_made
 from sae_desktop.dictionary.set_info import SET_FILE, SetInfo, read_set_info
 from sae_desktop.errors import UserError
+from sae_desktop.features.stages import StageTime
 from sae_desktop.project import Project, checked_name
 from sae_desktop.safety.change.change_items import ChangeItem, change_items
 from sae_desktop.safety.listed_sets import ListedSet, own_listed_sets
@@ -122,6 +123,8 @@ class IndexItem:
     rows: int
     bytes: int
     modified: datetime.datetime
+    stages: tuple[StageTime, ...] = ()
+    """What took how long when it was made; of an earlier version's not known."""
 
 
 @dataclass(frozen=True)
@@ -365,7 +368,7 @@ def _members(name: str, folder: Path, info: SetInfo | None) -> tuple[list[Dictio
 
 def _index(path: Path) -> IndexItem:
     from sae_desktop.deletion import index_bytes
-    from sae_desktop.features.reading.index_file import read_info
+    from sae_desktop.features.reading.index_file import read_info, read_stages
 
     info = read_info(path)
     return IndexItem(
@@ -377,6 +380,7 @@ def _index(path: Path) -> IndexItem:
         rows=info.rows,
         bytes=index_bytes(path),
         modified=_modified(path),
+        stages=read_stages(path),
     )
 
 

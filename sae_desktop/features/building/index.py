@@ -9,7 +9,6 @@ from a sample, but for the scores of names.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,8 +40,15 @@ from sae_desktop.features.reading.firing_files import (
 from sae_desktop.features.reading.firing_paths import firings_folder, unfinished_folder
 from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.reading.index_text import joined_text
-from sae_desktop.features.reading.layout import IndexInfo, OtherModel, TextSource, write_index
+from sae_desktop.features.reading.layout import (
+    IndexInfo,
+    OtherModel,
+    TextSource,
+    write_index,
+    write_stages,
+)
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.features.stages import StageClock
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.project import Project, config_record, existing
@@ -57,6 +63,8 @@ from sae_desktop.training.rows.dictionary_rows import (
     site_of,
     stores_of,
 )
+
+OPENING = "Opening dictionary and activations"
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
     as silent. Raises UserError when dictionary and store do not belong together, there is
     nothing to add (to), or the disk is full.
     """
-    began = time.perf_counter()
+    clock = StageClock(context, OPENING)
     _check(config)
     project = Project.open(config.project)
     path = project.index_path(config.name)
@@ -120,10 +128,10 @@ def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
         text=text,
     )
     folders = [one.folder for one in stores]
-    collect(unfinished_folder(path), reading, folders, dictionary, context)
+    collect(unfinished_folder(path), reading, folders, dictionary, clock.context)
     paths = [*kept, *group_paths(unfinished_folder(path))]
-    write_from_firings(material, paths, context, add=before is not None)
-    return index_result(path, began)
+    write_from_firings(material, paths, clock, add=before is not None)
+    return index_result(path, clock)
 
 
 def _check(config: IndexConfig) -> None:
@@ -208,7 +216,7 @@ def _text_to_read(material: Material, before: IndexInfo | None) -> TextSource:
 
 
 def write_from_firings(
-    material: Material, paths: list[Path], context: JobContext, *, add: bool = False
+    material: Material, paths: list[Path], clock: StageClock, *, add: bool = False
 ) -> None:
     """Compute an index from groups of firings and write it; index and firings change in one step.
 
@@ -218,10 +226,11 @@ def write_from_firings(
     scratch = work_folder(root, "index")
     try:
         written = scratch / "index.h5"
-        _write(material, paths, scratch, written, context)
+        _write(material, paths, scratch, written, clock.context)
         names = scratch / "index.names"
         firings = StoredFirings.open(paths)
-        name_written(written, firings, material.store, names, context)
+        name_written(written, firings, material.store, names, clock.context)
+        write_stages(written, clock.stages())
         beside = [(names, names_path(material.path))]
         publish(root, material.path, written, beside, keep=material.config.keep_firings, add=add)
     finally:
@@ -239,7 +248,9 @@ def _write(
         config.seed, config.context_reach,
     )  # fmt: skip
     arrays = figures_of(firings, text, slots, scratch, context)
+    context.progress(0, 1, "steps", "Loading the model")
     lm = model_of(store, config.device)
+    context.progress(1, 1, "steps", "Loading the model")
     texts = firings.texts
     density = arrays["columns/density"]
     assert isinstance(density, np.ndarray)
@@ -287,7 +298,9 @@ def _write(
         bos_prepended=store.info.bos_prepended,
         config=config_record(config),
     )
+    context.progress(0, 1, "steps", "Writing the index")
     write_index(target, info, arrays)
+    context.progress(1, 1, "steps", "Writing the index")
 
 
 def _other_model(store: ActivationStore) -> OtherModel:
@@ -301,15 +314,17 @@ def _other_model(store: ActivationStore) -> OtherModel:
     )
 
 
-def index_result(path: Path, began: float) -> IndexResult:
+def index_result(path: Path, clock: StageClock) -> IndexResult:
     """Return what a job that wrote an index answers."""
     index = FeatureIndex(path)
     kept = firings_folder(path)
+    stages = clock.stages()
     return IndexResult(
         name=path.stem,
         features=index.features,
         rows=index.info.rows,
         alive=int((index.columns["density"] > 0).sum()),
         bytes=path.stat().st_size + (folder_bytes(kept) if kept.exists() else 0),
-        seconds=time.perf_counter() - began,
+        seconds=sum(stage.seconds for stage in stages),
+        stages=stages,
     )

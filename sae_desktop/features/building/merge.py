@@ -7,13 +7,13 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import time
 from pathlib import Path
 
 import msgspec
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.building.index import (
+    OPENING,
     Material,
     index_result,
     require_firings,
@@ -25,6 +25,7 @@ from sae_desktop.features.reading.firing_files import FiringGroup, group_path
 from sae_desktop.features.reading.firing_paths import unfinished_folder
 from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.reading.layout import IndexInfo
+from sae_desktop.features.stages import StageClock
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.project import Project, existing
@@ -38,7 +39,7 @@ def merge_indexes(config: MergeIndexesConfig, context: JobContext) -> IndexResul
     Texts of one store are put in its order. Raises UserError when indexes are of different
     dictionaries, have read the same rows, or have no firings.
     """
-    began = time.perf_counter()
+    clock = StageClock(context, OPENING)
     project = Project.open(config.project)
     names = config.indexes
     if len(names) < 2 or len(set(names)) < len(names):
@@ -76,8 +77,8 @@ def merge_indexes(config: MergeIndexesConfig, context: JobContext) -> IndexResul
         device=config.device,
     )
     material = Material(project, settings, dictionary, first.dictionary_hash, stores)
-    write_from_firings(material, copies, context)
-    return index_result(path, began)
+    write_from_firings(material, copies, clock)
+    return index_result(path, clock)
 
 
 def _info(project: Project, name: str) -> IndexInfo:

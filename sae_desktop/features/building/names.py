@@ -19,7 +19,7 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.errors import UserError
 from sae_desktop.features.building.site_rows import SiteRows, read_sites
 from sae_desktop.features.config import NameFeaturesConfig, NameFeaturesResult
-from sae_desktop.features.naming.naming import Text, named_blocks, scored, text_of
+from sae_desktop.features.naming.naming import MESSAGE, Text, named_blocks, scored, text_of
 from sae_desktop.features.naming.samples import drawn
 from sae_desktop.features.reading.beside import names_path
 from sae_desktop.features.reading.firing_files import StoredFirings
@@ -118,6 +118,7 @@ def name_written(
     context: JobContext,
 ) -> None:  # fmt: skip
     """Name the features of an index that waits to be put into its place."""
+    context.progress(0, firings.features, "features", MESSAGE)
     index = FeatureIndex(written)
     write_names_of(index, firings, store, target, context)
     # A file that is mapped cannot be renamed on every system.

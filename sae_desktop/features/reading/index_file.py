@@ -20,7 +20,13 @@ from sae_desktop.features.reading.effect_file import read_effects, strength_of
 from sae_desktop.features.reading.first_schema import FIRST_ARRAYS, upgraded_arrays
 from sae_desktop.features.reading.known_strength import KnownStrength
 from sae_desktop.features.reading.label_score import Figure
-from sae_desktop.features.reading.layout import ARRAYS, KIND, SCHEMA_VERSION, IndexInfo
+from sae_desktop.features.reading.layout import (
+    ARRAYS,
+    KIND,
+    SCHEMA_VERSION,
+    IndexInfo,
+    stages_of,
+)
 from sae_desktop.features.reading.names_file import (
     COLUMN,
     NO_NAMES,
@@ -32,6 +38,7 @@ from sae_desktop.features.reading.names_file import (
 from sae_desktop.features.reading.scores_file import Scores, read_scores
 from sae_desktop.features.reading.seed_returns import COLUMN as SEED_RETURNS
 from sae_desktop.features.reading.seed_returns import seed_returns
+from sae_desktop.features.stages import StageTime
 from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.project_labels import DETECTION
 from sae_desktop.storage.hdf5 import open_checked
@@ -46,6 +53,15 @@ def read_info(path: Path) -> IndexInfo:
     """Return what an index was made from. Raises UserError when it is missing or damaged."""
     with open_checked(path, KIND, SCHEMA_VERSION) as file:
         return _info(path, file)
+
+
+def read_stages(path: Path) -> tuple[StageTime, ...]:
+    """Return what took how long when an index was made; nothing of an earlier version's.
+
+    Raises UserError when it is missing or damaged.
+    """
+    with open_checked(path, KIND, SCHEMA_VERSION) as file:
+        return stages_of(file)
 
 
 def _info(path: Path, file: h5py.File) -> IndexInfo:

@@ -63,7 +63,7 @@ the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,9 +76,11 @@ import numpy.typing as npt
 from sae_desktop.dictionary.ends import End
 from sae_desktop.features.config import REACH, BucketScheme
 from sae_desktop.features.reading.columns import COLUMNS
+from sae_desktop.features.stages import StageTime
 from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.language_model.names import ModelMark
 from sae_desktop.storage.atomic import replacing
+from sae_desktop.storage.faults import explained
 from sae_desktop.storage.hdf5 import new_file, write_header
 from sae_desktop.storage.mapped import FLOATS, NUMBERS, WHOLE, Accepted
 
@@ -87,6 +89,7 @@ SCHEMA_VERSION = 2
 TOP_BUCKET = 0
 """Slots of bucket 0 hold the strongest places; bucket b ≥ 1 is the b-th from the bottom."""
 BINS = 50
+_STAGES = "stages"
 MANY_SOURCES = 64
 """Of more sources (a folder of files has one a file) only the largest are told apart."""
 OTHER = "other"
@@ -292,6 +295,20 @@ def write_index(path: Path, info: IndexInfo, arrays: Mapping[str, Array | Pieces
                 _write_pieces(file, name, values)
             else:
                 file.create_dataset(name, data=values)
+
+
+def write_stages(path: Path, stages: Sequence[StageTime]) -> None:
+    """Say in the file of an index, which nobody has open, how long its making took."""
+    with explained(path), h5py.File(path, "r+", locking=False) as file:
+        file.attrs[_STAGES] = msgspec.json.encode(list(stages)).decode()
+
+
+def stages_of(file: h5py.File) -> tuple[StageTime, ...]:
+    """Return what took how long when an index was made; nothing where it does not say."""
+    try:
+        return msgspec.json.decode(str(file.attrs.get(_STAGES, "[]")), type=tuple[StageTime, ...])
+    except msgspec.MsgspecError:
+        return ()
 
 
 def _write_pieces(file: h5py.File, name: str, values: Pieces) -> None:

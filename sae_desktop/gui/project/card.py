@@ -21,6 +21,8 @@ class Card:
     warning: str = ""
     called: str = ""
     """What a person calls it, where that is not its name."""
+    tips: tuple[tuple[str, str], ...] = ()
+    """(what, more about this figure), told where one points at it."""
 
     @property
     def title(self) -> str:

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import IconLabel, label, push_button
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.terms import explain, explain_text
 from sae_desktop.gui.project.project_cards import ACTIONS, Card
 
@@ -93,6 +94,8 @@ class CardWidget(QFrame):
             text = ElidedLabel(value)
             explain(text, what)
             explain_text(text)
+            if tip := dict(self.card.tips).get(what):
+                text.setToolTip(plain_tip(tip))
             text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             grid.addWidget(text, row, 1)
         return grid

@@ -43,6 +43,7 @@ from sae_desktop.words.set_words import (
     quality_figures,
 )
 from sae_desktop.words.source_titles import corpus_title, model_title
+from sae_desktop.words.stage_text import made_in, stages_text
 
 ACTIONS = {
     "harvest": "Harvest from this model",
@@ -290,13 +291,17 @@ def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:
 
 
 def _index(item: IndexItem, now: datetime.datetime) -> Card:
-    figures = (
+    figures = [
         ("Features", exact_count(item.features)),
         ("Read from", f"{short_count(item.rows)} rows"),
         ("Dictionary", item.dictionary),
-    )
+    ]
+    tips: tuple[tuple[str, str], ...] = ()
+    if item.stages:
+        figures.append(("Made in", made_in(item.stages)))
+        tips = (("Made in", stages_text(item.stages)),)
     actions = ("open", "same_model", "reveal", "delete")
-    return Card("index", item.name, figures, _footer(item, now), actions)
+    return Card("index", item.name, tuple(figures), _footer(item, now), actions, tips=tips)
 
 
 def _lens(item: LensItem, now: datetime.datetime) -> Card:
