@@ -7,6 +7,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from sae_desktop.dictionary.kernels import Active
+from sae_desktop.dictionary.refinement import Refinement
+from sae_desktop.dictionary.selection import true_places
+
 RowNorm = Literal["none", "constant", "layer"]
 """How each row is normalised before it is read: not at all; to length √I; or to mean 0 and
 standard deviation 1. What is written is scaled back."""
@@ -29,6 +33,9 @@ class Dictionary:
     Some dictionaries made elsewhere normalise each row first (`row_norm`): then x above is the
     normalised row, and an activation is in units of `row_scale`.
 
+    One with a `refinement` reads a second time what the first reading left over, or drops the
+    features that a row does not need beside the others.
+
     A plain dictionary writes to the site it reads. A crosscoder's rows are those of several
     sites side by side, their widths in `parts`.
     """
@@ -47,6 +54,7 @@ class Dictionary:
         W_skip: Tensor | None = None,
         parts: tuple[int, ...] = (),
         row_norm: RowNorm = "none",
+        refinement: Refinement | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Take W_enc (I, F), b_enc (F,), W_dec (F, O), b_dec (O,), threshold (F,), W_skip (I, O).
@@ -67,6 +75,14 @@ class Dictionary:
             shapes["threshold"] = (threshold.shape, (features,))
         if rank is not None:
             shapes["rank"] = (rank.shape, (features,))
+        if refinement is not None:
+            if out_width != width or W_skip is not None or row_norm != "none" or k is not None:
+                raise ValueError(
+                    "only a dictionary with thresholds that writes what it reads, "
+                    "and does not normalise rows, can read a second time"
+                )
+            if refinement.first_threshold is not None:
+                shapes["first_threshold"] = (refinement.first_threshold.shape, (features,))
         if grouped and (not k or features % k):
             raise ValueError(f"{features} features cannot be divided into {k} equal groups")
         for name, (found, wanted) in shapes.items():
@@ -83,6 +99,7 @@ class Dictionary:
         self.W_skip = W_skip
         self.parts = parts
         self.row_norm = row_norm
+        self.refinement = refinement
         self.metadata: dict[str, Any] = metadata or {}
 
     @property
@@ -112,10 +129,13 @@ class Dictionary:
     @property
     def separable(self) -> bool:
         """Whether a feature's activation depends on its own weights alone."""
-        return self.k is None
+        return self.k is None and self.refinement is None
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the activations (…, F) of raw model activations x (…, I)."""
+        if self.refinement is not None:
+            rows = self._cast(x).reshape(-1, self.width)
+            return self._refined(rows, self.refinement).reshape(*x.shape[:-1], self.features)
         activations = self._activate(
             torch.nn.functional.linear(self._read(x), self.W_enc.T, self.b_enc), self.threshold
         )
@@ -124,6 +144,35 @@ class Dictionary:
             largest = largest_of_each_group if self.grouped else largest_of_each_row
             activations *= largest(ranked, self.k)
         return activations
+
+    def _refined(self, x_RI: Tensor, refinement: Refinement) -> Tensor:
+        """Return the activations (R, F) of rows, after a second look at what is left over."""
+        read = x_RI
+        if refinement.step:
+            first = self._first_reading(x_RI, refinement.first_threshold)
+            read = x_RI + refinement.step * self._left_over(x_RI, first)
+        activations = self._first_reading(read, self.threshold)
+        if not refinement.leave_one_out:
+            return activations
+        with torch.no_grad():
+            active = _active_pairs(activations)
+            values = activations.view(-1)[active.row * self.features + active.col]
+            alone = active.dots(self._left_over(x_RI, activations), self.W_dec) + values
+            least = 0.0 if self.threshold is None else self.threshold.clamp_min(0)[active.col]
+            dropped = alone <= refinement.leave_one_out * least
+        places = (active.row * self.features + active.col)[dropped]
+        activations.view(-1)[places] = 0.0
+        return activations
+
+    def _first_reading(self, x_RI: Tensor, threshold: Tensor | None) -> Tensor:
+        pre = torch.nn.functional.linear(x_RI, self.W_enc.T, self.b_enc)
+        return self._activate(pre, threshold)
+
+    def _left_over(self, x_RI: Tensor, activations_RF: Tensor) -> Tensor:
+        """Return x − x̂ (R, I), made from the pairs that are active alone."""
+        active = _active_pairs(activations_RF)
+        values = activations_RF.view(-1)[active.row * self.features + active.col]
+        return x_RI - active.decode(values, self.W_dec) - self.b_dec
 
     def active(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return where raw rows x (R, I) activate features: rows, features, activations, (n,) each.
@@ -246,6 +295,7 @@ class Dictionary:
             W_skip=self.W_skip,
             parts=self.parts,
             row_norm=self.row_norm,
+            refinement=None if self.refinement is None else self.refinement.scaled(1 / scalar),
             metadata=self.metadata,
         )
 
@@ -257,6 +307,8 @@ class Dictionary:
         """
         if self.row_norm != "none":
             raise ValueError("it normalises each row, to which no constant can be added")
+        if self.refinement is not None and (read_I is None or written_O is None):
+            raise ValueError("what it reads and what it writes must be shifted alike")
         b_enc, b_dec = self.b_enc, self.b_dec
         if read_I is not None:
             b_enc = b_enc - read_I @ self.W_enc
@@ -267,7 +319,7 @@ class Dictionary:
         return Dictionary(
             self.W_enc, b_enc, self.W_dec, b_dec, self.threshold, k=self.k, rank=self.rank,
             grouped=self.grouped, W_skip=self.W_skip, parts=self.parts, row_norm=self.row_norm,
-            metadata=self.metadata,
+            refinement=self.refinement, metadata=self.metadata,
         )  # fmt: skip
 
     def to(self, device: torch.device | str) -> Dictionary:
@@ -284,6 +336,7 @@ class Dictionary:
             W_skip=None if self.W_skip is None else self.W_skip.to(device),
             parts=self.parts,
             row_norm=self.row_norm,
+            refinement=None if self.refinement is None else self.refinement.to(device),
             metadata=self.metadata,
         )
 
@@ -306,6 +359,12 @@ class Dictionary:
             return torch.relu_(pre)
         # A threshold below 0 would let a negative value through.
         return pre.mul_(pre > threshold.clamp_min(0))
+
+
+def _active_pairs(activations_RF: Tensor) -> Active:
+    """Return the pairs above 0 of contiguous activations (R, F)."""
+    flat = true_places((activations_RF > 0).contiguous())
+    return Active.from_flat(flat, *activations_RF.shape)
 
 
 def largest_of_each_row(values: Tensor, k: int) -> Tensor:

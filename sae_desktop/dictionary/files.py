@@ -1,7 +1,8 @@
 """Dictionaries on disk: the folder SAELens reads, `cfg.json` + `sae_weights.safetensors`.
 
 What SAELens has no format for is kept alike: a crosscoder has one more file of the same kind,
-TopK transcoders carry their k, and a cross-layer transcoder has two files per layer
+TopK transcoders carry their k, one that reads rows twice the thresholds of its first reading, and a
+cross-layer transcoder has two files per layer
 (`cross_layer_files`). SAELens refuses those by their architecture's name.
 """
 
@@ -23,7 +24,7 @@ from sae_desktop.dictionary.earlier_imports import require_right_import
 from sae_desktop.dictionary.formats import saelens
 from sae_desktop.dictionary.formats.find import find_dictionaries, only_one, read_found
 from sae_desktop.dictionary.formats.folder_view import read_config
-from sae_desktop.dictionary.formats.saelens import CFG, CROSS_LAYER, CROSSCODER, WEIGHTS
+from sae_desktop.dictionary.formats.saelens import CFG, CROSS_LAYER, CROSSCODER, REFINED, WEIGHTS
 from sae_desktop.dictionary.formats.through_saelens import SAELensDictionary
 from sae_desktop.dictionary.tensor_files import write_tensors
 from sae_desktop.errors import UserError
@@ -63,6 +64,9 @@ def save(dictionary: Dictionary, folder: Path, *, dtype: torch.dtype = torch.flo
         cfg |= {"k": dictionary.k, "rescale_acts_by_decoder_norm": False}
     if _is_transcoder(architecture) or architecture in (CROSSCODER, CROSS_LAYER):
         cfg["d_out"] = dictionary.out_width
+    if dictionary.refinement is not None:
+        cfg["lista_step"] = dictionary.refinement.step
+        cfg["leave_one_out"] = dictionary.refinement.leave_one_out
     if dictionary.parts:
         cfg["parts"] = list(dictionary.parts)
     cfg["metadata"] = told
@@ -105,6 +109,8 @@ def architecture_name(dictionary: Dictionary) -> str:
         return CROSS_LAYER
     if len(dictionary.parts) > 1:
         return CROSSCODER
+    if dictionary.refinement is not None:
+        return REFINED
     if dictionary.k is not None:
         kind = "groupmax" if dictionary.grouped else "topk"
     else:
@@ -134,6 +140,8 @@ def _tensors(dictionary: Dictionary, architecture: str) -> dict[str, Tensor]:
     tensors["b_enc"] = b_enc
     if dictionary.threshold is not None:
         tensors["threshold"] = dictionary.threshold
+    if dictionary.refinement is not None and dictionary.refinement.first_threshold is not None:
+        tensors["first_threshold"] = dictionary.refinement.first_threshold
     if dictionary.W_skip is not None:
         tensors["W_skip"] = dictionary.W_skip.T
     return tensors

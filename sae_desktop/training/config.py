@@ -139,6 +139,28 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
             SPARSITY,
         ),
     ] = 0
+    lista_step: Annotated[
+        Share,
+        said(
+            "LISTA step",
+            "Reads each row twice: what the first reading leaves over, times this, is added to "
+            "what the second one reads. 0.3 is usual, 0 reads once. Features come closer to the "
+            "true ones, at up to twice the time; other libraries cannot open such a dictionary "
+            "(BatchTopK, Matryoshka; not for transcoders and crosscoders).",
+            SPARSITY,
+        ),
+    ] = 0.0
+    leave_one_out: Annotated[
+        AtLeast0,
+        said(
+            "Leave one out",
+            "In the finished dictionary a feature stays active only if a row needs it beside all "
+            "the others: by more than its threshold times this. 0.8 drops a tenth of the "
+            "active features at nearly the same error, 0 none. Other libraries cannot open such "
+            "a dictionary (BatchTopK, Matryoshka; not for transcoders and crosscoders).",
+            SPARSITY,
+        ),
+    ] = 0.0
     aux_weight: Annotated[
         AtLeast0,
         said(

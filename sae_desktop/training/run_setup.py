@@ -239,6 +239,8 @@ def begin_state(run: PlannedRun, source: Beginning, device: torch.device) -> Tra
         steps=run.recipe.steps,
         k=config.k,
         k_start=config.k_start,
+        lista_step=config.lista_step,
+        leave_one_out=config.leave_one_out,
         precision=resolve_precision(config.precision, device),
         aux_weight=config.aux_weight,
         threshold_decay=config.threshold_decay,

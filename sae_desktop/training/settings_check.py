@@ -48,6 +48,9 @@ def setting_problems(config: TrainConfig, used: Collection[str]) -> dict[str, st
             found["k_start"] = f"k falls during the run: begin at {config.k:,} or more, or with 0."
         elif config.k_start > config.features:
             found["k_start"] = f"It cannot exceed the number of features, {config.features:,}."
+    for name in ("lista_step", "leave_one_out"):
+        if name in used and getattr(config, name) and config.target != "input":
+            found[name] = "Only what reconstructs its own rows can read a second time: enter 0."
     if config.tokens < config.batch:
         found["tokens"] = f"It must cover one batch of {config.batch:,} rows."
     if config.lr_warm_up + config.lr_decay > 1:

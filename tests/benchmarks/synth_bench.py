@@ -22,6 +22,7 @@ import pickle
 import statistics
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from torch import Tensor
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
 from sae_desktop.dictionary.normalisation import Affine, scalar_of
+from sae_desktop.dictionary.refinement import Refinement
 from sae_desktop.training.benchmark.sizes import SMALL, WorldSizes
 from sae_desktop.training.benchmark.synthetic import World
 from sae_desktop.training.benchmark.truth import measure
@@ -52,18 +54,18 @@ class Arm:
     """One architecture in training, with the seconds its steps took."""
 
     def __init__(self, name: str, args: argparse.Namespace, sizes: WorldSizes, x: Tensor) -> None:
-        # NAME:k_start
+        # NAME:k_start:LISTA step
         self.name = name
-        architecture, _, k_start = name.partition(":")
+        architecture, k_start, lista = (*name.split(":"), *"00")[:3]
         config = TrainConfig(
             project="", name=name, activations="a", architecture=architecture,
             features=args.features, k=args.k, k_start=int(k_start or 0), tokens=args.rows,
-            batch=args.batch, lr=args.lr,
+            batch=args.batch, lr=args.lr, lista_step=float(lista),
         )  # fmt: skip
         self.recipe: Recipe = recipe_of(config)
         setup = Setup(
             sizes.width, args.features, steps=self.recipe.steps, k=args.k, k_start=config.k_start,
-            init=args.init, precision=getattr(torch, args.precision),
+            lista_step=config.lista_step, init=args.init, precision=getattr(torch, args.precision),
         )  # fmt: skip
         made = ARCHITECTURES[architecture](setup, torch.Generator().manual_seed(args.seed))
         made.initialise_from(Batch.of(x))
@@ -80,9 +82,13 @@ class Arm:
     def lr(self) -> float:
         return self.recipe.lr
 
-    def dictionary(self, affine: Affine) -> Dictionary:
-        """Return it for raw rows, as it is now."""
-        return self.state.architecture.folded(affine, affine)
+    def dictionary(self, affine: Affine, leave_one_out: float = 0.0) -> Dictionary:
+        """Return it for raw rows, as it is now; with leave-one-out when it encodes, if asked."""
+        found = self.state.architecture.folded(affine, affine)
+        if leave_one_out:
+            refinement = found.refinement or Refinement()
+            found.refinement = replace(refinement, leave_one_out=leave_one_out)
+        return found
 
     def step(self, batch: Batch) -> None:
         begun = time.process_time()
@@ -121,7 +127,8 @@ def train(args: argparse.Namespace, world: World) -> list[Arm]:
         if args.measured and (last or (args.measure_every and done + rows >= due)):
             due += args.measure_every
             for arm in arms:
-                write(args, world, arm, affine, drawing)
+                for alone in (0.0, *args.leave_one_out):
+                    write(args, world, arm, affine, drawing, alone)
     for arm in arms:
         print(
             f"{arm.name}: {1000 * arm.seconds / args.rows:.3f} CPU s a thousand rows, drawing "
@@ -130,13 +137,23 @@ def train(args: argparse.Namespace, world: World) -> list[Arm]:
     return arms
 
 
-def write(args: argparse.Namespace, world: World, arm: Any, affine: Affine, drawing: float) -> None:
+def write(
+    args: argparse.Namespace,
+    world: World,
+    arm: Any,
+    affine: Affine,
+    drawing: float,
+    leave_one_out: float = 0.0,
+) -> None:
     """Measure an arm and add a line to its file."""
     held_out = torch.Generator().manual_seed(HELD_OUT_SEED)
-    figures = msgspec.to_builtins(measure(arm.dictionary(affine), world, held_out, args.measured))
+    alone = (leave_one_out,) if leave_one_out else ()
+    dictionary = arm.dictionary(affine, *alone)
+    figures = msgspec.to_builtins(measure(dictionary, world, held_out, args.measured))
     measured_rows = figures.pop("rows")
+    name = ":".join([arm.name, *(f"alone {share:g}" for share in alone)])
     line = {
-        "architecture": arm.name, "seed": args.seed, "rows": arm.rows, "of": args.rows,
+        "architecture": name, "seed": args.seed, "rows": arm.rows, "of": args.rows,
         "lr": arm.lr, "features": args.features, "k": args.k, "batch": args.batch,
         "true_features": world.sizes.features, "step_seconds": arm.seconds,
         "drawing_seconds": drawing, "load": os.getloadavg()[0], "measured": measured_rows,
@@ -145,7 +162,7 @@ def write(args: argparse.Namespace, world: World, arm: Any, affine: Affine, draw
     with (args.out / f"{arm.name.replace(':', '-')}.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
     shown = "  ".join(f"{name} {figures[name]:.4g}" for name in SHOWN)
-    print(f"{arm.name:20} {arm.rows:>12,} rows  {shown}", flush=True)
+    print(f"{name:36} {arm.rows:>12,} rows  {shown}", flush=True)
 
 
 def table(folder: Path) -> None:
@@ -169,7 +186,8 @@ def parsed(said: str | None, usual: list[str]) -> tuple[argparse.Namespace, Worl
     """Return the options, and the world they ask for."""
     parser = argparse.ArgumentParser(description=said)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--architectures", nargs="+", default=usual, help="NAME[:k_start]")
+    named = "NAME[:k at the start[:LISTA step]]"
+    parser.add_argument("--architectures", nargs="+", default=usual, help=named)
     parser.add_argument("--small", action="store_true", help="2,048 true features of width 128")
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--batch", type=int, default=1024)
@@ -182,6 +200,7 @@ def parsed(said: str | None, usual: list[str]) -> tuple[argparse.Namespace, Worl
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--measured", type=int, default=100_000)
     parser.add_argument("--measure-every", type=int, default=0)
+    parser.add_argument("--leave-one-out", nargs="*", type=float, default=[], metavar="SHARE")
     parser.add_argument("--rate", action="store_true")
     parser.add_argument("--table", action="store_true")
     args = parser.parse_args()

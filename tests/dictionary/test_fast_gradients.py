@@ -80,6 +80,15 @@ def test_gradients__equal_those_of_the_plain_formula_while_k_falls(name: str) ->
     _hold_to_formula(name, setup, dead=False, share=0.4)
 
 
+@pytest.mark.parametrize("dead", [False, True], ids=["alive", "some dead"])
+@pytest.mark.parametrize("name", ["batchtopk", "matryoshka", "sorted_matryoshka"])
+def test_gradients__equal_those_of_the_plain_formula_where_rows_are_read_twice(
+    name: str, dead: bool
+) -> None:
+    setup = Setup(D, F, steps=100, k=K, lista_step=0.3)
+    _hold_to_formula(name, setup, dead)
+
+
 @pytest.mark.parametrize("share", [0.0, 2.0], ids=["dense", "sparse"])
 @pytest.mark.parametrize("kind", SETUPS)
 @pytest.mark.parametrize("name", ["standard", "gated"])

@@ -8,6 +8,9 @@ A plain dictionary is one group. k may be larger at the start of a run: it then 
 D/2 strongest features among the dead (AuxK, Gao et al., 2024); e counts as data there.
 Decoder rows have norm one, and the part of their gradient along themselves is removed. A
 transcoder's encoder reads x itself: b_dec lies in another space.
+
+Where rows are read twice (`reads_twice` and a LISTA step η), the pre-activations above are those
+of the second reading; see `_first_reading`. The first keeps as many pairs as the second.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from sae_desktop.dictionary.architectures._first_reading import FirstReading
 from sae_desktop.dictionary.architectures._unit_decoder import UnitDecoder
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
 from sae_desktop.dictionary.dictionary import largest_of_each_row
@@ -39,6 +43,8 @@ class KSparse(UnitDecoder):
     """k at the start of a run in which it was not chosen, as a multiple of k."""
     levels_alone: ClassVar[bool] = False
     """Whether a group learns from its own nested error and the whole's, not those between."""
+    reads_twice: ClassVar[bool] = False
+    """Whether it may take a step of LISTA: only where thresholds decide at inference."""
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:
         super().__init__(setup, generator)
@@ -55,6 +61,16 @@ class KSparse(UnitDecoder):
     def group_sizes(self) -> tuple[int, ...]:
         """Features of the nested groups, from the innermost out; they add up to F."""
         return (self.setup.features,)
+
+    @property
+    def lista_step(self) -> float:
+        """η; 0: rows are read once."""
+        return self.setup.lista_step if self.refines else 0.0
+
+    @property
+    def refines(self) -> bool:
+        """Whether what it becomes may look a second time at what it left over."""
+        return self.reads_twice and self.reconstructs_input and len(self.setup.parts) < 2
 
     def group_of(self, fired_F: Tensor, rows: int) -> Tensor:
         """Return (F,) int64: each feature's group, when so many rows of a batch activate it."""
@@ -76,8 +92,17 @@ class KSparse(UnitDecoder):
     def kept(self, pre_TF: Tensor) -> Tensor:
         """Return (T, F) bool: the positive pre-activations that are kept."""
 
-    def encode(self, x_TI: Tensor) -> Tensor:
+    def first_activations(self, x_TI: Tensor) -> Tensor:
+        """Return the activations (T, F) of a plain reading."""
         pre_TF = self.pre_activations(x_TI)
+        return pre_TF * self.kept(pre_TF.detach())
+
+    def encode(self, x_TI: Tensor) -> Tensor:
+        first_TF = self.first_activations(x_TI)
+        if not self.lista_step:
+            return first_TF
+        left_TI = self.encoder_input(x_TI) - first_TF @ self.parameters["W_dec"]
+        pre_TF = self.pre_activations(x_TI + self.lista_step * left_TI)
         return pre_TF * self.kept(pre_TF.detach())
 
     def loss(self, batch: Batch, state: StepState) -> Loss:
@@ -106,6 +131,10 @@ class KSparse(UnitDecoder):
     def select(self, blocks: EncoderBlocks) -> Kept:
         """Return the entries that `kept` keeps, found without the whole matrix in memory."""
 
+    def select_first(self, blocks: EncoderBlocks) -> Kept:
+        """Return those of the first of two readings."""
+        return self.select(blocks)
+
     @torch.no_grad()
     def gradients(self, batch: Batch, state: StepState) -> Loss:
         """Compute the loss and set the gradients, only the encoder's product densely.
@@ -119,7 +148,13 @@ class KSparse(UnitDecoder):
         self._set_k(state)
         low = self.setup.precision
         W_enc = self._low.of("W_enc", p["W_enc"])
-        kept = self.select(EncoderBlocks(x_TI.to(low), W_enc, p["b_enc"].to(low), self._buffer))
+        b_enc = p["b_enc"].to(low)
+        first, read_TI = None, x_TI
+        if self.lista_step:
+            blocks = EncoderBlocks(x_TI.to(low), W_enc, b_enc, self._buffer)
+            first = FirstReading(x_TI, self.select_first(blocks), p, self.lista_step)
+            read_TI = first.read_TI
+        kept = self.select(EncoderBlocks(read_TI.to(low), W_enc, b_enc, self._buffer))
         active = Active.from_flat(kept.flat, rows, self.setup.features)
         groups = len(self.group_sizes)
         nested = Nested(active, kept.values, self.group_of(active.counts_F, rows), groups)
@@ -132,9 +167,11 @@ class KSparse(UnitDecoder):
         back_GTO = share_back(errors_GTO.mul_(2 / (rows * groups)))
         p["W_dec"].grad, grad_values = nested.backward(back_GTO, p["W_dec"])
 
-        p["W_enc"].grad = active.gather_rows(grad_values, x_TI)
+        p["W_enc"].grad = active.gather_rows(grad_values, read_TI)
         p["b_enc"].grad = active.column_sums(grad_values)
         p["b_dec"].grad = back_GTO[0].sum(dim=0)
+        if first is not None:
+            first.add_gradients(active, grad_values)
         if self.subtracts_b_dec:
             p["b_dec"].grad -= p["b_enc"].grad @ p["W_enc"]
         if "W_skip" in p:
@@ -270,9 +307,9 @@ class RunningThreshold:
     With it a row's activations at inference do not depend on its batch-mates.
     """
 
-    def __init__(self, buffers: dict[str, Tensor], setup: Setup) -> None:
-        self._buffers = buffers
-        buffers["threshold"] = torch.tensor(-1.0)  # none yet
+    def __init__(self, buffers: dict[str, Tensor], setup: Setup, name: str = "threshold") -> None:
+        self._buffers, self._name = buffers, name
+        buffers[name] = torch.tensor(-1.0)  # none yet
         # A short run must not remember the thresholds of its beginning.
         shortest = 1 - 1 / (1 + _THRESHOLD_SHARE_OF_RUN * setup.steps)
         self._decay = min(setup.threshold_decay, shortest)
@@ -281,11 +318,11 @@ class RunningThreshold:
         """Take the activations (n,) kept of a batch, all positive."""
         if not len(kept):
             return
-        threshold, smallest = self._buffers["threshold"], kept.min()
+        threshold, smallest = self._buffers[self._name], kept.min()
         before = torch.where(threshold < 0, smallest, threshold)
         threshold.copy_(torch.lerp(before, smallest, 1 - self._decay))
 
     @property
     def value(self) -> float:
         """The threshold; 0 before the first batch."""
-        return max(float(self._buffers["threshold"]), 0.0)
+        return max(float(self._buffers[self._name]), 0.0)

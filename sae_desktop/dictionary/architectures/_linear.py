@@ -13,6 +13,7 @@ from sae_desktop.dictionary.architectures.base import (
 )
 from sae_desktop.dictionary.dictionary import Dictionary
 from sae_desktop.dictionary.normalisation import Affine, geometric_median
+from sae_desktop.dictionary.refinement import Refinement
 
 
 class LinearArchitecture(Architecture):
@@ -123,6 +124,7 @@ class LinearArchitecture(Architecture):
             W_dec_FO=p["W_dec"],
             b_dec=p["b_dec"],
             threshold=self.folded_threshold(),
+            refinement=self.folded_refinement(),
             W_skip_OI=p.get("W_skip"),
             source=source,
             target=target,
@@ -131,6 +133,10 @@ class LinearArchitecture(Architecture):
 
     def folded_threshold(self) -> Tensor | None:
         """Return (F,) thresholds of the normalised pre-activations; None: ReLU alone."""
+        return None
+
+    def folded_refinement(self) -> Refinement | None:
+        """Return what follows the first reading, in normalised units; None: nothing."""
         return None
 
 
@@ -145,6 +151,7 @@ def fold(
     source: Affine,
     target: Affine,
     parts: tuple[int, ...] = (),
+    refinement: Refinement | None = None,
 ) -> Dictionary:
     """Return the dictionary for raw activations with unit decoder rows; x̂ and L0 stay."""
     # In place where it can be: at a million features each copy is gigabytes.
@@ -167,4 +174,5 @@ def fold(
         threshold=None if threshold is None else threshold * norms,
         W_skip=W_skip,
         parts=parts,
+        refinement=None if refinement is None else refinement.scaled(norms),
     )

@@ -51,6 +51,10 @@ class Setup:
     """Active features per row, where the architecture fixes them."""
     k_start: int = 0
     """Active features per row when the run begins; 0: as is usual for the architecture."""
+    lista_step: float = 0.0
+    """η of a second reading, for what reconstructs its input with thresholds; 0: there is none."""
+    leave_one_out: float = 0.0
+    """τ, see `Refinement`; it changes what the finished dictionary does, and not the training."""
     out_width: int | None = None
     """O; None: the input itself is reconstructed."""
     parts: tuple[int, ...] = ()

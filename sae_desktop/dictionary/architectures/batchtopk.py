@@ -1,6 +1,7 @@
 """BatchTopK (Bussmann et al., 2024): the k·T largest activations of a batch of T rows.
 
-Inference uses a threshold, so that a row's activations do not depend on the batch.
+Inference uses a threshold, so that a row's activations do not depend on the batch; where rows are
+read twice, one for each reading.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from sae_desktop.dictionary.architectures._k_sparse import KSparse, RunningThreshold
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
+from sae_desktop.dictionary.refinement import Refinement
 from sae_desktop.dictionary.selection import EncoderBlocks, Kept, LargestOfBatch
 
 
@@ -18,12 +20,16 @@ class BatchTopK(KSparse):
 
     title = "BatchTopK"
     summary = "Keeps the k largest activations per row, on average over the batch."
-    settings = ("k", "k_start", "aux_weight", "threshold_decay")
+    settings = ("k", "k_start", "aux_weight", "threshold_decay", "lista_step", "leave_one_out")
+    reads_twice = True
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:
         super().__init__(setup, generator)
         self._threshold = RunningThreshold(self.buffers, setup)
         self._largest = LargestOfBatch()
+        if self.lista_step:
+            self._first_threshold = RunningThreshold(self.buffers, setup, "first_threshold")
+            self._first_largest = LargestOfBatch()
 
     def kept(self, pre_TF: Tensor) -> Tensor:
         flat = pre_TF.reshape(-1)
@@ -37,6 +43,9 @@ class BatchTopK(KSparse):
         with torch.no_grad():
             acts_TF = self.encode(batch.x_TI)
             self._threshold.update(acts_TF[acts_TF > 0])
+            if self.lista_step:
+                acts_TF = self.first_activations(batch.x_TI)
+                self._first_threshold.update(acts_TF[acts_TF > 0])
         return super().loss(batch, state)
 
     def select(self, blocks: EncoderBlocks) -> Kept:
@@ -44,5 +53,19 @@ class BatchTopK(KSparse):
         self._threshold.update(kept.values)
         return kept
 
+    def select_first(self, blocks: EncoderBlocks) -> Kept:
+        kept = self._first_largest(blocks, round(self.k_now * blocks.rows))
+        self._first_threshold.update(kept.values)
+        return kept
+
     def folded_threshold(self) -> Tensor:
-        return torch.full_like(self.parameters["b_enc"].detach(), self._threshold.value)
+        return self._same(self._threshold)
+
+    def folded_refinement(self) -> Refinement | None:
+        alone = self.setup.leave_one_out if self.refines else 0.0
+        if not self.lista_step:
+            return Refinement(leave_one_out=alone) if alone else None
+        return Refinement(self.lista_step, self._same(self._first_threshold), alone)
+
+    def _same(self, threshold: RunningThreshold) -> Tensor:
+        return torch.full_like(self.parameters["b_enc"].detach(), threshold.value)

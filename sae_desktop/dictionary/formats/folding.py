@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.dictionary import Dictionary, RowNorm
+from sae_desktop.dictionary.refinement import Refinement
 
 _TOLERANCE = 1e-5
 """Norms of decoder rows closer to one than this are one, rounded."""
@@ -25,6 +26,7 @@ def folded(
     W_skip: Tensor | None = None,
     row_norm: RowNorm = "none",
     parts: tuple[int, ...] = (),
+    refinement: Refinement | None = None,
 ) -> Dictionary:
     """Return the dictionary of W_enc (I, F), W_dec (F, O) of any norms, W_skip (I, O).
 
@@ -42,6 +44,7 @@ def folded(
         norms = torch.where(norms > 0, norms, 1.0)
         W_enc, b_enc, W_dec = W_enc * norms, b_enc * norms, W_dec / norms[:, None]
         threshold = None if threshold is None else threshold * norms
+        refinement = None if refinement is None else refinement.scaled(norms)
         if k is not None and not ranked_by_norm:
             rank = 1 / norms
     return Dictionary(
@@ -56,4 +59,5 @@ def folded(
         W_skip=None if W_skip is None else W_skip.float().contiguous(),
         parts=parts,
         row_norm=row_norm,
+        refinement=refinement,
     )

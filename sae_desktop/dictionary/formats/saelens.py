@@ -1,7 +1,7 @@
 """SAELens: `cfg.json` and `sae_weights.safetensors`, of version 6 and before, and our own kinds.
 
-What SAELens has no format for is kept alike: a crosscoder, TopK transcoders, groups, and a
-cross-layer transcoder with two files per layer (`cross_layer_files`).
+What SAELens has no format for is kept alike: a crosscoder, TopK transcoders, groups, what reads
+rows twice, and a cross-layer transcoder with two files per layer (`cross_layer_files`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from sae_desktop.dictionary.formats.saelens_fields import CONFIG, CONFIG_BEFORE,
 from sae_desktop.dictionary.formats.saelens_overrides import overridden
 from sae_desktop.dictionary.formats.through_saelens import read_through_saelens
 from sae_desktop.dictionary.formats.weights_file import WeightsFile, look_into
+from sae_desktop.dictionary.refinement import Refinement
 from sae_desktop.errors import UserError
 
 TABLES = (CONFIG, CONFIG_BEFORE, TENSORS)
@@ -31,8 +32,9 @@ CFG = "cfg.json"
 WEIGHTS = "sae_weights.safetensors"
 CROSS_LAYER = "cross_layer_transcoder"
 CROSSCODER = "crosscoder"
+REFINED = "refined_jumprelu"
 
-_WITH_THRESHOLD = {"jumprelu", "jumprelu_transcoder", "jumprelu_skip_transcoder"}
+_WITH_THRESHOLD = {"jumprelu", "jumprelu_transcoder", "jumprelu_skip_transcoder", REFINED}
 _GROUPED = {"groupmax", "groupmax_transcoder", "groupmax_skip_transcoder"}
 _BOTH_WAYS = "abstopk"
 """Its features are chosen by their size and keep their sign."""
@@ -316,7 +318,13 @@ def _from_tensors(cfg: dict[str, Any], tensors: dict[str, Tensor], path: Path) -
         ranked_by_norm=ranked, grouped=architecture in _GROUPED, subtracts_b_dec=subtracts,
         W_skip=tensors["W_skip"].T if architecture in _WITH_SKIP else None,
         parts=tuple(cfg.get("parts", ())), row_norm=row_norm,
+        refinement=_refinement(cfg, tensors) if architecture == REFINED else None,
     )  # fmt: skip
+
+
+def _refinement(cfg: dict[str, Any], tensors: dict[str, Tensor]) -> Refinement:
+    step, alone = float(cfg.get("lista_step", 0)), float(cfg.get("leave_one_out", 0))
+    return Refinement(step, tensors["first_threshold"] if step else None, alone)
 
 
 def _written(cfg: dict[str, Any], tensors: dict[str, Tensor], path: Path) -> Tensor:

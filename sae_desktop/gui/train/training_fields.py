@@ -55,6 +55,8 @@ def make_fields(defaults: TrainConfig) -> dict[str, Any]:
         "precision": _combo("precision"),
         "sparsity_warm_up": OptionalDecimalField(1.0, 3),
         "k_start": _count("k_start", d, 1_000_000),
+        "lista_step": _share("lista_step", d),
+        "leave_one_out": _decimal("leave_one_out", d, 10.0, 3),
         "aux_weight": _decimal("aux_weight", d, 10.0, 6),
         "threshold_decay": _decimal("threshold_decay", d, 1.0, 6),
         "resample": _check("resample", d.resample),
