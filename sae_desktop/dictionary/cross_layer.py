@@ -40,6 +40,7 @@ class CrossLayerDictionary(Dictionary):
         self.k = None
         self.rank = None
         self.grouped = False
+        self.refinement = None
         self.W_skip = None
         self.row_norm = "none"
         self.parts = (width,) * layers

@@ -307,7 +307,8 @@ class Dictionary:
         """
         if self.row_norm != "none":
             raise ValueError("it normalises each row, to which no constant can be added")
-        if self.refinement is not None and (read_I is None or written_O is None):
+        alike = read_I is not None and written_O is not None and read_I.equal(written_O)
+        if self.refinement is not None and not alike:
             raise ValueError("what it reads and what it writes must be shifted alike")
         b_enc, b_dec = self.b_enc, self.b_dec
         if read_I is not None:

@@ -188,6 +188,8 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True):
     """Of a set; none: it is one dictionary."""
     outputs: tuple[str, ...] = ()
     """The sites that a dictionary writes, where there are several."""
+    reads_twice: bool = False
+    """Whether it looks a second time at what it leaves over."""
 
 
 class ExportPackageConfig(msgspec.Struct, frozen=True, kw_only=True, tag="export_package"):

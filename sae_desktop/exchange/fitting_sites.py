@@ -85,8 +85,16 @@ def _require_module(network: nn.Module, site: str, module: str) -> None:
 def save_for_saelens(dictionary: Dictionary, folder: Path) -> None:
     """Save a dictionary with its sites in SAELens's words: a centred one by how the model is read.
 
-    Raises UserError when the disk is full.
+    Raises UserError when the disk is full, and for one that reads rows twice.
     """
+    if dictionary.refinement is not None:
+        raise UserError(
+            "This dictionary looks a second time at what its first reading leaves over, which "
+            "SAELens has no architecture for.",
+            kept="Nothing was written.",
+            next_step="Share it as a package, which SAE Desktop opens; or train one with "
+            "LISTA step 0 and Leave one out 0.",
+        )
     metadata = dict(dictionary.metadata)
     for key in ("hook_name", "hook_name_out"):
         try:

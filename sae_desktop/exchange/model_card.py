@@ -19,10 +19,9 @@ _IN_SAELENS = (
     'sae = SAE.load_from_disk("dictionary")',
     "```",
 )
-_ELSEWHERE = (
-    "Its features write several sites, which SAELens has no format for: open the package in SAE",
-    "Desktop, or read the tensors in `dictionary`.",
-)
+_ELSEWHERE = "open the package in SAE\nDesktop, or read the tensors in `dictionary`."
+_SEVERAL = f"Its features write several sites, which SAELens has no format for: {_ELSEWHERE}"
+_TWICE = f"It reads each row twice, which SAELens has no format for: {_ELSEWHERE}"
 
 
 def card_text(card: PackageCard) -> str:
@@ -66,7 +65,7 @@ def card_text(card: PackageCard) -> str:
         "Decoder rows have norm one and input scaling is folded in: activations are in the units",
         "of the model's own.",
         "",
-        *(_ELSEWHERE if card.outputs else _IN_SAELENS),
+        *([_TWICE] if card.reads_twice else [_SEVERAL] if card.outputs else _IN_SAELENS),
         "",
     ]
     return "\n".join(lines)

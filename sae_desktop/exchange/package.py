@@ -126,6 +126,7 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
         width=summary.width, licence=config.licence, about=config.about,
         evaluation=summary.evaluation,
         outputs=tuple(end.site for end in summary.outputs) if len(summary.outputs) > 1 else (),
+        reads_twice=summary.reads_twice,
     )  # fmt: skip
     with closing(Notes(project.notes_path)) as notes:
         labels = list(notes.all(name).values())

@@ -43,6 +43,8 @@ class DictionarySummary(msgspec.Struct, frozen=True, kw_only=True):
     """All it reads; empty where its files do not tell."""
     outputs: tuple[End, ...] = ()
     """All it writes; empty where its files do not tell."""
+    reads_twice: bool = False
+    """Whether it looks a second time at what it leaves over, which other libraries do not."""
     models: tuple[str, ...] = ()
     """The models of its sites by source; a name is empty where it is not known."""
     bytes: int
@@ -78,6 +80,7 @@ def read_summary(folder: Path) -> DictionarySummary:
             site_out=_text(metadata, "hook_name_out"),
             inputs=read,
             outputs=written,
+            reads_twice="lista_step" in cfg,
             models=_models(metadata, read),
             bytes=_weights_bytes(folder),
             train=_optional(folder / TRAIN_CONFIG, TrainConfig),

@@ -8,6 +8,7 @@ import torch
 
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
+from sae_desktop.dictionary.refinement import Refinement
 
 D, F, OUT, LAYERS = 6, 10, 4, 3
 
@@ -23,6 +24,7 @@ def toy_dictionary(
     k: int | None = None,
     skip: bool = False,
     parts: tuple[int, ...] = (),
+    refinement: Refinement | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> Dictionary:
     generator = torch.Generator().manual_seed(3)
@@ -35,6 +37,7 @@ def toy_dictionary(
         k=k,
         W_skip=torch.randn(D, out, generator=generator) if skip else None,
         parts=parts,
+        refinement=refinement,
         metadata=dict(metadata or PLAIN),
     )
 
@@ -66,4 +69,7 @@ OWN = {
     "topk_skip_transcoder": toy_dictionary(k=3, skip=True, metadata=ELSEWHERE),
     "crosscoder": toy_dictionary(threshold=True, parts=(2, 4), metadata=SIDE_BY_SIDE),
     "cross_layer_transcoder": cross_layer(),
+    "refined_jumprelu": toy_dictionary(
+        threshold=True, refinement=Refinement(0.3, torch.linspace(0.1, 0.9, F), 0.5)
+    ),
 }

@@ -72,6 +72,8 @@ def test_training__refuses_a_store_of_ten_rows(project: Project) -> None:
         ({"k": 8, "k_start": 7}, "k_start = 7", "begin at 8 or more, or with 0."),
         ({"k_start": 49}, "k_start = 49", "cannot exceed the number of features, 48"),
         ({"k_start": -1}, "k_start = -1", "at least 0."),
+        ({"lista_step": 1.5}, "lista_step = 1.5", "between 0 and 1."),
+        ({"leave_one_out": -1.0}, "leave_one_out = -1.0", "at least 0."),
         ({"features": 0}, "features = 0", "at least 1."),
         ({"features": -3}, "features = -3", "at least 1."),
         ({"batch": 0}, "batch = 0", "at least 1."),

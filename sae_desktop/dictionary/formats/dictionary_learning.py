@@ -244,6 +244,12 @@ def write(dictionary: Dictionary, folder: Path) -> None:
             f"dictionary_learning has no “{dictionary.architecture}”.",
             next_step="Export it for SAELens.",
         )
+    if dictionary.refinement is not None:
+        raise UserError(
+            "dictionary_learning has no dictionary that reads rows twice.",
+            next_step="Share it as a package, which SAE Desktop opens; or train one with "
+            "LISTA step 0 and Leave one out 0.",
+        )
     own_site = dictionary.out_width == dictionary.width and dictionary.W_skip is None
     if not own_site or dictionary.parts or dictionary.row_norm != "none" or dictionary.grouped:
         raise UserError(

@@ -94,6 +94,11 @@ def script_weights(reader: Reader) -> tuple[dict[str, Tensor], dict[str, Any]]:
     dictionary = reader.dictionary
     if dictionary is None:
         return {DIRECTION: reader.directions_KI[0].contiguous().cpu()}, {}
+    if dictionary.refinement is not None:
+        raise UserError(
+            "This dictionary reads rows twice, which the script does not do.",
+            next_step="Run the monitor with “sae-desktop monitor run”, or serve it.",
+        )
     encoder, bias, threshold = _encoder(dictionary, reader.features_K)
     rank = dictionary.rank
     tensors = {

@@ -48,6 +48,25 @@ ARCHITECTURE_TERMS = (
         ("Matryoshka BatchTopK", "k", "Splitting"),
     ),
     Entry(
+        "LISTA step",
+        "How much of what a first reading of a row leaves over is read once more.",
+        "Features of similar direction are easily taken for one another. After one step of LISTA "
+        "(a network that unrolls sparse coding) a feature that others had already explained falls "
+        "silent, and one that was missed fires. It is learnt with the dictionary. In return every "
+        "row takes two products instead of one, the features depend on one another, and other "
+        "libraries cannot open the dictionary.",
+        "Train, under Sparsity",
+        ("BatchTopK", "Leave one out", "Architecture"),
+    ),
+    Entry(
+        "Leave one out",
+        "A check, when a row is read, that each active feature is needed beside all the others.",
+        "What a feature would have to explain if it were the only one missing is compared with "
+        "its threshold; one that explains too little is silenced. Nothing is trained for it.",
+        "Train, under Sparsity",
+        ("LISTA step", "Threshold"),
+    ),
+    Entry(
         "JumpReLU",
         "An architecture in which every feature learns its own threshold, below which it is 0.",
         "Above the threshold an activation is kept as it is, so that nothing shrinks. The "
