@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from sae_desktop.described import said
-from sae_desktop.limits import AtLeast0, Count, CountOrNone, Seed, ShareAbove0
+from sae_desktop.limits import AtLeast0, Count, CountOrNone, Seed, Share, ShareAbove0
 
 WHAT, PROBES, LETTERS, SEEDS = "What is measured", "Probes", "First letters", "Seeds"
 TRAINED = "What is trained"
@@ -150,6 +150,33 @@ class SyntheticConfig(msgspec.Struct, frozen=True, kw_only=True, tag="benchmark_
             "k", "Features active on each sample; 0: 25 in the full world, 6 in the small.", TRAINED
         ),
     ] = 0
+    k_start: Annotated[
+        CountOrNone,
+        said(
+            "k at the start",
+            "Of TopK, BatchTopK and Matryoshka: a larger k, which falls to k; 0: what is usual for "
+            "the architecture.",
+            TRAINED,
+        ),
+    ] = 0
+    lista_step: Annotated[
+        Share,
+        said(
+            "LISTA step",
+            "Of BatchTopK and Matryoshka: how much of what a first reading leaves over is read "
+            "again; 0.3 is usual, 0 reads once.",
+            TRAINED,
+        ),
+    ] = 0.0
+    leave_one_out: Annotated[
+        AtLeast0,
+        said(
+            "Leave one out",
+            "Of BatchTopK and Matryoshka: a feature stays active only if it adds more than its "
+            "threshold times this beside all others; 0: all stay.",
+            TRAINED,
+        ),
+    ] = 0.0
     lr: Annotated[
         AtLeast0,
         said("Learning rate", "0 chooses one that suits each architecture and size.", TRAINED),
@@ -284,6 +311,8 @@ class Synthetic(msgspec.Struct, frozen=True, kw_only=True):
     k: int
     samples: int
     seeds: int
+    lista_step: float = 0.0
+    leave_one_out: float = 0.0
 
 
 class BenchmarkResult(msgspec.Struct, frozen=True, kw_only=True):

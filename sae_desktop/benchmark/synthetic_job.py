@@ -123,13 +123,16 @@ class _Plan:
             project=config.project, name=architecture, activations=_SITE,
             architecture=architecture, features=self.features, k=self.k, tokens=config.samples,
             batch=config.batch, lr=config.lr, init=config.init, seed=seed, device=config.device,
+            k_start=config.k_start, lista_step=config.lista_step,
+            leave_one_out=config.leave_one_out,
         )  # fmt: skip
 
     def told(self) -> Synthetic:
         return Synthetic(
             world=self.config.world, true_features=self.sizes.features, width=self.sizes.width,
             features=self.features, k=self.k, samples=self.config.samples,
-            seeds=self.config.seeds,
+            seeds=self.config.seeds, lista_step=self.config.lista_step,
+            leave_one_out=self.config.leave_one_out,
         )  # fmt: skip
 
 

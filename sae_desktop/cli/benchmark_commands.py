@@ -39,7 +39,8 @@ _FIELDS = (
     "builtin_tasks", "label_column", "words", "returns_at",
 )  # fmt: skip
 _OF_SYNTHETIC = (
-    "world", "samples", "seeds", "features", "k", "lr", "batch", "init", "measured",
+    "world", "samples", "seeds", "features", "k", "k_start", "lista_step", "leave_one_out", "lr",
+    "batch", "init", "measured",
 )  # fmt: skip
 _SHOWN_K = "5"
 

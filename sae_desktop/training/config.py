@@ -143,10 +143,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
         Share,
         said(
             "LISTA step",
-            "Reads each row twice: what the first reading leaves over, times this, is added to "
+            "Reads each row twice: this share of what the first reading leaves over is added to "
             "what the second one reads. 0.3 is usual, 0 reads once. Features come closer to the "
-            "true ones, at up to twice the time; other libraries cannot open such a dictionary "
-            "(BatchTopK, Matryoshka; not for transcoders and crosscoders).",
+            "true ones, for about half as much time again; other libraries cannot open such a "
+            "dictionary (BatchTopK, Matryoshka; not for transcoders and crosscoders).",
             SPARSITY,
         ),
     ] = 0.0
@@ -154,9 +154,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
         AtLeast0,
         said(
             "Leave one out",
-            "In the finished dictionary a feature stays active only if a row needs it beside all "
-            "the others: by more than its threshold times this. 0.8 drops a tenth of the "
-            "active features at nearly the same error, 0 none. Other libraries cannot open such "
+            "In the finished dictionary a feature stays active only if it adds to all the others "
+            "more than this share of its threshold. 0.8 drops a tenth of the active features at "
+            "nearly the same error, 0 none. Other libraries cannot open such "
             "a dictionary (BatchTopK, Matryoshka; not for transcoders and crosscoders).",
             SPARSITY,
         ),

@@ -6,10 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sae_desktop.benchmark.config import BenchmarkResult, Figure, Over, Recipe, Subject
+from sae_desktop.benchmark.config import (
+    BenchmarkResult,
+    Figure,
+    Over,
+    Recipe,
+    Subject,
+    SyntheticConfig,
+)
+from sae_desktop.benchmark.pace import synthetic_seconds
 from sae_desktop.benchmark.tables import figures_of, mean_figures
-from sae_desktop.words.amounts import exact_count, figure_text, share_text
-from sae_desktop.words.published_figures import PUBLISHED, differences
+from sae_desktop.words.amounts import duration_words, exact_count, figure_text, share_text
+from sae_desktop.words.published_figures import PUBLISHED, SAMPLES, differences
 
 RowKind = Literal["recipe", "seed", "random", "pca"]
 NOTHING = "–"
@@ -221,6 +229,21 @@ def published_table() -> tuple[list[str], list[list[str]]]:
     """Return heads and rows of what others have published of the full synthetic world."""
     heads = ["Published by others", "F1 of true features", "Source"]
     return heads, [[one.title, figure_text(one.f1), one.source] for one in PUBLISHED]
+
+
+def synthetic_cost(config: SyntheticConfig) -> str:
+    """Return what a benchmark on synthetic activations will take, and what its figures are."""
+    time = duration_words(synthetic_seconds(config))
+    kept = "Every seed that is finished is kept if you cancel."
+    if config.world == "full":
+        return (
+            f"It takes {time} of one processor core, within a factor of two. Published figures are "
+            f"of {exact_count(SAMPLES)} samples: with fewer, expect lower ones. {kept}"
+        )
+    return (
+        f"It takes {time} of one processor core, within a factor of two. The small world’s figures "
+        f"are not those of the full one. {kept}"
+    )
 
 
 def task_table(result: BenchmarkResult, k: str) -> tuple[list[str], list[list[str]]]:

@@ -47,5 +47,14 @@ def differences(told: Synthetic) -> str:
         found.append(f"{exact_count(told.features)} features instead of {exact_count(FEATURES)}")
     if told.k != L0:
         found.append(f"k = {told.k} instead of an L0 of {L0}")
+    if told.lista_step:
+        found.append(
+            f"BatchTopK and Matryoshka read each sample twice (LISTA step {told.lista_step:g})"
+        )
+    if told.leave_one_out:
+        found.append(
+            "BatchTopK and Matryoshka leave out features that others make up (leave one out "
+            f"{told.leave_one_out:g})"
+        )
     found.append("a generator of our own, after the published one, with its seed")
     return f"What differs here: {'; '.join(found)}."

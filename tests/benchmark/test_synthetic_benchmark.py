@@ -12,13 +12,14 @@ from job_contexts import RecordingContext
 from sae_desktop.benchmark import synthetic_job
 from sae_desktop.benchmark.benchmark_file import read_benchmark
 from sae_desktop.benchmark.config import SyntheticConfig
-from sae_desktop.benchmark.synthetic_job import benchmark_synthetic
+from sae_desktop.benchmark.pace import synthetic_seconds
+from sae_desktop.benchmark.synthetic_job import _Plan, benchmark_synthetic
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.safety.scan.kept_folder import kept_folder
 from sae_desktop.training.benchmark.sizes import SMALL
-from sae_desktop.words.benchmark_words import benchmark_rows, headline, notes
+from sae_desktop.words.benchmark_words import benchmark_rows, headline, notes, synthetic_cost
 
 TINY = msgspec.structs.replace(
     SMALL, features=24, width=16, roots=2, children=2, depth=1, spreading_steps=5
@@ -83,3 +84,25 @@ def test_settings_that_cannot_work__are_refused_before_anything_is_trained(tried
         with pytest.raises(UserError):
             benchmark_synthetic(msgspec.structs.replace(tried.config, **changes), SilentContext())
     assert tried.project.benchmarks() == []
+
+
+def test_settings_of_an_architecture__reach_the_training(tried: Tried) -> None:
+    asked = msgspec.structs.replace(
+        tried.config, architectures=("batchtopk",), seeds=1, k_start=9, lista_step=0.3,
+        leave_one_out=0.5,
+    )  # fmt: skip
+    given = _Plan(asked, TINY).train_config("batchtopk", 4)
+    assert (given.k_start, given.lista_step, given.leave_one_out) == (9, 0.3, 0.5)
+    plain = msgspec.structs.replace(asked, name="plain", lista_step=0.0, leave_one_out=0.0)
+    twice, once = (benchmark_synthetic(one, SilentContext()) for one in (asked, plain))
+    assert twice.subjects[0].truth != once.subjects[0].truth
+    assert any("twice (LISTA step 0.3)" in note for note in notes(twice))
+    assert not any("twice" in note for note in notes(once))
+
+
+def test_cost__grows_with_what_is_trained() -> None:
+    config = SyntheticConfig(project="", name="s", architectures=("batchtopk",), seeds=1)
+    assert synthetic_seconds(config) == pytest.approx(100 + 2000 * (0.094 + 0.19))
+    more = msgspec.structs.replace(config, seeds=3, architectures=("batchtopk", "topk"))
+    assert synthetic_seconds(more) == pytest.approx(100 + 3 * 2000 * (0.094 + 2 * 0.19))
+    assert "about 11 min" in synthetic_cost(config)

@@ -26,11 +26,12 @@ from sae_desktop.gui.forms.job_forms import JobForm, free_name
 from sae_desktop.gui.parts.field_ranges import least_count
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.more_button import MoreButton
-from sae_desktop.gui.parts.number_fields import NumberField, WholeField
+from sae_desktop.gui.parts.number_fields import DecimalField, NumberField, WholeField
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.amounts import exact_count
 from sae_desktop.words.architecture_titles import architecture_title
+from sae_desktop.words.benchmark_words import synthetic_cost
 
 _MEASURES = (
     "A benchmark measures dictionaries on the same held-out rows and texts: what they rebuild, "
@@ -42,8 +43,11 @@ _TRAINS = (
     "which of them a dictionary has found. The dictionaries are measured and not kept."
 )
 _RARE = ("rows", "loss_windows", "control_seeds", "texts", "text_tokens", "words")
-_RARE_OF_TRAINING = ("features", "k", "batch", "measured")
-_MOST = 10**9
+_RARE_OF_TRAINING = (
+    "features", "k", "k_start", "batch", "lista_step", "leave_one_out", "lr", "measured",
+)  # fmt: skip
+_ZERO_IS_USUAL = ("features", "k", "k_start", "lr")
+_MOST, _MOST_DECIMAL = 10**9, 1.0
 _SIZES = ((2_000_000, "2 million"), (20_000_000, "20 million"), (200_000_000, "200 million"))
 _WORLDS = (("full", "Full: 16,384 features"), ("small", "Small: 2,048 features"))
 
@@ -98,7 +102,12 @@ class _BenchmarkForm(JobForm):
         grid.setSpacing(6)
         for number, name in enumerate(fields):
             told = setting(config, name)
-            field = WholeField(default(config, name), least_count(config, name), _MOST)
+            usual = default(config, name)
+            field: NumberField
+            if isinstance(usual, float):
+                field = DecimalField(usual, _MOST_DECIMAL, 6)
+            else:
+                field = WholeField(usual, least_count(config, name), _MOST)
             field.setAccessibleName(told.title)
             field.setToolTip(plain_tip(told.description))
             field.problemChanged.connect(
@@ -110,6 +119,8 @@ class _BenchmarkForm(JobForm):
             row, column = divmod(number, 2)
             grid.addWidget(title, row, 2 * column)
             grid.addWidget(field, row, 2 * column + 1)
+            if name in _ZERO_IS_USUAL:
+                field.setSpecialValueText("usual")
             self.rare[name] = field
         self.more = MoreButton(self._rare, "settings of the benchmark")
         self.add_below(self.more)
@@ -229,6 +240,8 @@ class SyntheticForm(_BenchmarkForm):
         self.architectures.itemChanged.connect(self._check)
         self.sizes.currentIndexChanged.connect(self._check)
         self.world.currentIndexChanged.connect(self._check)
+        for field in (self.samples, self.seeds, *self.rare.values()):
+            field.valueChanged.connect(self._check)
         self._check()
 
     def _check(self, *_changed: object) -> None:
@@ -236,12 +249,7 @@ class SyntheticForm(_BenchmarkForm):
         self.say_problem("" if names else "Check an architecture.", self.architectures)
         other = not self.sizes.currentData()
         self.form.setRowVisible(self.samples, other)
-        self.cost.setText(
-            "The full world takes minutes to make and hours to learn from; published figures are "
-            "of 200 million samples. Every seed that is finished is kept if you cancel."
-            if self.world.currentData() == "full"
-            else "The small world is quick, but its figures are not those of the full one."
-        )
+        self.cost.setText(synthetic_cost(self.config()))
 
     def config(self) -> SyntheticConfig:
         return SyntheticConfig(
