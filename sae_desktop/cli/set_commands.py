@@ -47,7 +47,9 @@ sets_app = typer.Typer(
     help="Sets of dictionaries, one for each layer of a model: what circuits are traced with.",
 )
 _SetName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the set.")]
-_NOT_OF_SETS = ("target", "sites", "output_sites", "other_activations", "architecture")
+_NOT_OF_SETS = (
+    "target", "sites", "output_sites", "other_activations", "architecture", "start_from",
+)  # fmt: skip
 """Settings of a training that follow from the set, and one with another default."""
 ARCHITECTURE = "batchtopk"
 """Its features depend on their own weights alone once they are trained, as circuits need them."""

@@ -22,18 +22,31 @@ from sae_desktop.cli.config_options import (
 )
 from sae_desktop.cli.harvest_options import STREAM_CHOICES, STREAM_PANEL
 from sae_desktop.cli.usual_site import usual_sites
+from sae_desktop.described import default
 from sae_desktop.described import settings as settings_of
 from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project
 from sae_desktop.training.config import USUAL_EXPANSION, TrainConfig
+from sae_desktop.training.run_folder import read_summary
 from sae_desktop.training.settings_check import setting_problems
+from sae_desktop.training.start_from import taken_over, why_not
 from sae_desktop.training.usual import USUAL_PASSES, usual_features, usual_tokens
+
+_ITS_OWN = "with --start-from that dictionary’s"
+
+
+def _usual(field: str) -> str:
+    return str(default(TrainConfig, field))
+
 
 _OPTIONS = {
     "sites": Choice("sites", name="--site"),
     "output_sites": Choice("output_sites", name="--output-site"),
-    "features": Choice("features", fitted=f"{USUAL_EXPANSION} times the width"),
+    "target": Choice("target", fitted=f"{_usual('target')}; {_ITS_OWN}"),
+    "architecture": Choice("architecture", fitted=f"{_usual('architecture')}; {_ITS_OWN}"),
+    "k": Choice("k", fitted=f"{_usual('k')}; {_ITS_OWN}, where that is known"),
+    "features": Choice("features", fitted=f"{USUAL_EXPANSION} times the width; {_ITS_OWN}"),
     "tokens": Choice("tokens", fitted=f"all of them, of a small store up to {USUAL_PASSES} times"),
 }
 """Fields whose option is not simply the field."""
@@ -127,8 +140,9 @@ def train_config(project: Path, name: str, settings: Settings) -> TrainConfig:
 
 def fitted(project: Path, settings: Settings) -> Settings:
     """Return the settings; what was not given suits the store, or is the default."""
-    missing = [field for field in ("features", "tokens") if settings.get(field) is None]
-    found = {field: value for field, value in settings.items() if field not in missing}
+    given = {field: value for field, value in settings.items() if value is not None}
+    found = _of_parent(project, given.get("start_from", "")) | given
+    missing = [field for field in ("features", "tokens") if field not in found]
     store = _store(project, settings.get("activations", "")) if missing else None
     if store is None or not store.rows:
         return found
@@ -136,6 +150,15 @@ def fitted(project: Path, settings: Settings) -> Settings:
     width = store.width(sites[0] if sites else None)
     usual = {"features": usual_features(width), "tokens": usual_tokens(store.rows, found["batch"])}
     return found | {field: usual[field] for field in missing}
+
+
+def _of_parent(project: Path, name: str) -> Settings:
+    """Return the settings taken over from a dictionary; none where the job says why."""
+    try:
+        parent = read_summary(Project.open(project).dictionary_path(name)) if name else None
+    except UserError:
+        return {}
+    return {} if parent is None or why_not(parent) else taken_over(parent)
 
 
 def _store(project: Path, name: str) -> ActivationStore | None:

@@ -20,6 +20,7 @@ from sae_desktop.storage.atomic import replacing
 from sae_desktop.training.config import RunChange
 from sae_desktop.training.rows.document_split import HeldOutBy
 from sae_desktop.training.rows.pool import PoolSize
+from sae_desktop.training.started import StartedFrom
 
 SCHEMA_VERSION = 2
 _SUFFIX = ".safetensors"
@@ -81,6 +82,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     points: int = 0
     snapshots: int = 0
     changes: tuple[RunChange, ...] = ()
+    started_from: StartedFrom | None = None
+    """What was measured of the dictionary that the run started from."""
 
 
 @dataclass(frozen=True)

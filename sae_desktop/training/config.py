@@ -18,6 +18,14 @@ from sae_desktop.limits import (
     ShareBelow1,
     Unused,
 )
+from sae_desktop.training.architecture_info import ArchitectureInfo as ArchitectureInfo
+from sae_desktop.training.architecture_info import (
+    ArchitecturesDescription as ArchitecturesDescription,
+)
+from sae_desktop.training.architecture_info import (
+    DescribeArchitecturesConfig as DescribeArchitecturesConfig,
+)
+from sae_desktop.training.started import StartedFrom
 
 Target = Literal["input", "transcoder", "skip_transcoder", "crosscoder", "cross_layer_transcoder"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -93,6 +101,15 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
             DICTIONARY,
         ),
     ] = None
+    start_from: Annotated[
+        str,
+        said(
+            "Start from",
+            "A dictionary of the project to train further: its directions, biases and thresholds "
+            "are where the run begins. None: random directions.",
+            DICTIONARY,
+        ),
+    ] = ""
     tokens: Annotated[
         Count,
         said("Rows", "Rows consumed in all, counting repeated passes over the store.", DICTIONARY),
@@ -100,10 +117,21 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
     batch: Annotated[Count, said("Batch", "Rows per step.", OPTIMISER)] = 2048
     lr: Annotated[
         AtLeast0,
-        said("Learning rate", "0 chooses one that suits the architecture and size.", OPTIMISER),
+        said(
+            "Learning rate",
+            "0 chooses one that suits the architecture and size, and a lower one for a run that "
+            "starts from a dictionary.",
+            OPTIMISER,
+        ),
     ] = 0.0
     lr_warm_up: Annotated[
-        Share, said("Warm-up", "Share of the run over which the learning rate rises.", OPTIMISER)
+        Share,
+        said(
+            "Warm-up",
+            "Share of the run over which the learning rate rises; 0: not at all, or over the "
+            "first 5% of a run that starts from a dictionary.",
+            OPTIMISER,
+        ),
     ] = 0.0
     lr_decay: Annotated[
         Share,
@@ -197,9 +225,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
     init: Annotated[
         Literal["auto", "random", "data"],
         said(
-            "Start from",
-            "Initial directions: random, or rows of the data. Automatic takes rows of the data "
-            "for a transcoder.",
+            "First directions",
+            "Random, or rows of the data. Automatic takes rows of the data for a transcoder.",
             START,
         ),
     ] = "auto"
@@ -242,30 +269,6 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
     device: Annotated[str, said("Device", "auto, cpu, cuda, cuda:1 or mps.", KEEPING)] = "auto"
 
 
-class DescribeArchitecturesConfig(
-    msgspec.Struct, frozen=True, kw_only=True, tag="describe_architectures"
-):
-    """List the architectures there are."""
-
-
-class ArchitectureInfo(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    """As `TrainConfig.architecture` has it."""
-    title: str
-    summary: str
-    settings: list[str]
-    """Fields of TrainConfig that matter to it and not to every other."""
-    default_sparsity: float
-    sparsity_warm_up: float
-    aims_at_k: bool = False
-    """Whether λ, where none is chosen, presses only until k features are active."""
-
-
-class ArchitecturesDescription(msgspec.Struct, frozen=True, kw_only=True):
-    architectures: list[ArchitectureInfo]
-    """The one offered first comes first."""
-
-
 class RunChange(msgspec.Struct, frozen=True, kw_only=True):
     """Settings changed by a person during a run; None where left as it was."""
 
@@ -293,6 +296,8 @@ class TrainResult(msgspec.Struct, frozen=True, kw_only=True):
     waited_share: float = 0.0
     """Of the time of the steps: what they waited for their batches."""
     changes: tuple[RunChange, ...] = ()
+    started_from: StartedFrom | None = None
+    """The dictionary it started from, with its figures before and after; null: none."""
 
 
 class EvaluateConfig(msgspec.Struct, frozen=True, kw_only=True, tag="evaluate"):

@@ -40,6 +40,8 @@ from sae_desktop.training.run_setup import (
     plan_run,
     record,
 )
+from sae_desktop.training.started import STARTED_FROM, started_text
+from sae_desktop.training.starting import opened_start
 from sae_desktop.training.trainer import Run
 
 Outcome = TrainResult | UserError
@@ -239,12 +241,19 @@ def _begin(
     tell: Tell,
     context: JobContext,
 ) -> Member:
-    state = begin_state(run, source, resolve_device(run.config.device))
+    start = None if run.checkpoint else opened_start(run.config, source.plan, source.sides)
+    state = begin_state(run, source, resolve_device(run.config.device), start)
     progress = run.checkpoint.progress if run.checkpoint else Progress(config=identity(run.config))
     observer = RunObserver(
         run.config, run.recipe, metric, _open_log(run, progress), held_out, source.sides,
         progress, clock, pace, tell, lambda: context.ending, context.log,
     )  # fmt: skip
+    if start is not None:
+        tell(0, f"Measuring “{start.told.name}”, from which “{run.config.name}” starts")
+        before = observer.measure_start(start.dictionary.to(state.device))
+        told = msgspec.structs.replace(start.told, before=before)
+        progress = msgspec.structs.replace(progress, started_from=told)
+        context.log(started_text(told, before, run.config.k))
     return Member(
         planned=run,
         run=Run(
@@ -304,11 +313,15 @@ def _save(member: Member, source: Source) -> TrainResult:
     config, state, observer = member.planned.config, member.run.state, member.observer
     folder = member.planned.folder
     dictionary = observer.folded(state)
+    started = member.progress.started_from
     dictionary.metadata = {
         **source.metadata(),
         "training_architecture": config.architecture,
         "training_rows": state.rows,
     }
+    if started is not None:
+        started = msgspec.structs.replace(started, after=observer.figures_of(dictionary, state))
+        dictionary.metadata[STARTED_FROM] = msgspec.to_builtins(started)
     fit = observer.fit(dictionary)
     dead_window = member.run.recipe.dead_window
     result = TrainResult(
@@ -327,6 +340,7 @@ def _save(member: Member, source: Source) -> TrainResult:
         stopped_early=member.stopped_early,
         waited_share=min(1.0, observer.waited / max(observer.seconds, 1e-9)),
         changes=member.progress.changes,
+        started_from=started,
     )
     write_bytes(folder / run_folder.TRAIN_CONFIG, record(config).encode())
     write_bytes(folder / run_folder.TRAIN_RESULT, msgspec.json.encode(result))

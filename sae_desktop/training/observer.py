@@ -25,6 +25,7 @@ from sae_desktop.training.measuring.splice import SpliceLosses
 from sae_desktop.training.rows.batches import Batches
 from sae_desktop.training.rows.data import Sides
 from sae_desktop.training.run_log import RunLogWriter
+from sae_desktop.training.started import StartFigures
 from sae_desktop.training.trainer import Recipe, StepReport, TrainerState
 
 CURVE_POINTS = 2000
@@ -110,6 +111,7 @@ class RunObserver:
         self._sample_order: Sequence[int] = order[:_SAMPLE_CANDIDATES].tolist()
         self._name = config.name
         self._last = (progress.rows, clock.seconds, clock.waited)
+        self._last_losses: tuple[int, SpliceLosses | None] = (-1, None)
         self.loss = progress.loss
         self.failure: UserError | None = None
 
@@ -147,6 +149,24 @@ class RunObserver:
         """Measure a dictionary on the rows held out."""
         return self._held_out.fit(dictionary)
 
+    def measure_start(self, dictionary: Dictionary) -> StartFigures:
+        """Measure the dictionary that the run starts from; its curves begin there."""
+        fit = self.fit(dictionary)
+        values = {"step": 0, "rows": 0, "seconds": 0.0, **_of_fit(fit)}
+        losses = self._held_out.losses(dictionary) if self._measures_loss else None
+        if losses is not None:
+            values |= _of_losses(losses)
+        self.log.append(values)
+        self._metric(0, values)
+        return _start_figures(fit, losses)
+
+    def figures_of(self, dictionary: Dictionary, state: TrainerState) -> StartFigures:
+        """Measure what the run has made of the dictionary it started from, in the same way."""
+        step, losses = self._last_losses
+        if self._measures_loss and step != state.step:
+            losses = self._held_out.losses(dictionary)
+        return _start_figures(self.fit(dictionary), losses)
+
     def folded(self, state: TrainerState) -> Dictionary:
         """Return the dictionary of this moment, for raw activations."""
         source, target = self._sides.source, self._sides.target
@@ -179,21 +199,12 @@ class RunObserver:
         dictionary = self.folded(state)
         fit = self.fit(dictionary)
         self._warn_of_collapse(state, fit.l0)
-        values = {
-            "l0": fit.l0,
-            "fvu": fit.fvu,
-            "cosine": fit.cosine,
-            "dense_fraction": fit.dense_fraction,
-            "shrinkage": fit.shrinkage,
-        }
+        values = _of_fit(fit)
         if self._measures_loss and self._loss_due(state.step, last):
             losses = self._losses(state, dictionary, last)
             if losses is not None:
-                values |= {
-                    "loss_recovered": losses.recovered,
-                    "loss_recovered_mean": losses.recovered_mean,
-                    "kl": losses.kl,
-                }
+                self._last_losses = (state.step, losses)
+                values |= _of_losses(losses)
         return values
 
     def _warn_of_collapse(self, state: TrainerState, l0: float) -> None:
@@ -250,6 +261,34 @@ class RunObserver:
             norms=decoder_norms(state.architecture).cpu().numpy(),
             cosines=cosines.numpy(),
         )
+
+
+def _of_fit(fit: Fit) -> dict[str, float]:
+    return {
+        "l0": fit.l0,
+        "fvu": fit.fvu,
+        "cosine": fit.cosine,
+        "dense_fraction": fit.dense_fraction,
+        "shrinkage": fit.shrinkage,
+    }
+
+
+def _of_losses(losses: SpliceLosses) -> dict[str, float]:
+    return {
+        "loss_recovered": losses.recovered,
+        "loss_recovered_mean": losses.recovered_mean,
+        "kl": losses.kl,
+    }
+
+
+def _start_figures(fit: Fit, losses: SpliceLosses | None) -> StartFigures:
+    return StartFigures(
+        rows=fit.rows,
+        l0=fit.l0,
+        fvu=fit.fvu,
+        dead_fraction=fit.dead_fraction,
+        loss_recovered=None if losses is None else losses.recovered,
+    )
 
 
 def _numbers(terms: dict[str, Tensor]) -> dict[str, float]:

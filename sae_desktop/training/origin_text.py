@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_folder import DictionarySummary
 
 
@@ -22,17 +23,23 @@ def origin_figure(summary: DictionarySummary) -> tuple[str, str]:
         return "Imported from", f"{what} · {origin.format}" if origin.format else what
     if summary.train is None:
         return "", ""
-    if summary.train.stream is not None:
-        return "Trained on", (
-            f"text of {_short(summary.train.stream.corpus)}, harvested during training"
-        )
-    return "Trained on", f"the store {summary.train.activations}"
+    started = summary.started_from
+    if started is not None:
+        how, what = "Trained further from", f"“{started.name}”"
+        return how, f"{what} on {_trained_on(summary.train)}"
+    return "Trained on", _trained_on(summary.train)
 
 
 def origin_text(summary: DictionarySummary) -> str:
     """Return the same as one phrase, such as “imported from …”."""
     how, what = origin_figure(summary)
     return f"{how[:1].lower()}{how[1:]} {what}".strip()
+
+
+def _trained_on(train: TrainConfig) -> str:
+    if train.stream is not None:
+        return f"text of {_short(train.stream.corpus)}, harvested during training"
+    return f"the store {train.activations}"
 
 
 def _short(source: str) -> str:

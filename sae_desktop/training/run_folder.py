@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from sae_desktop.language_model.names import ModelMark
 from sae_desktop.project import dictionary_name
 from sae_desktop.training.config import EvaluateResult, TrainConfig, TrainResult
 from sae_desktop.training.origin import ORIGIN, DictionaryOrigin
+from sae_desktop.training.started import STARTED_FROM, StartedFrom
 
 CFG = "cfg.json"
 WEIGHTS = "sae_weights.safetensors"
@@ -30,8 +32,15 @@ class DictionarySummary(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     architecture: str
     """As it was trained: standard, batchtopk."""
+    saved_as: str = ""
+    """As cfg.json has it, which names some architectures alike: jumprelu, topk_transcoder."""
     width: int
+    out_width: int = 0
     features: int
+    k: int | None = None
+    """Of one that keeps the k largest of each row."""
+    row_norm: str = ""
+    """How it normalises each row, by SAELens's name."""
     model: str
     model_revision: str = ""
     model_origin: str = ""
@@ -45,6 +54,9 @@ class DictionarySummary(msgspec.Struct, frozen=True, kw_only=True):
     """All it writes; empty where its files do not tell."""
     reads_twice: bool = False
     """Whether it looks a second time at what it leaves over, which other libraries do not."""
+    lista_step: float = 0.0
+    leave_one_out: float = 0.0
+    """How it does so, as in TrainConfig."""
     models: tuple[str, ...] = ()
     """The models of its sites by source; a name is empty where it is not known."""
     bytes: int
@@ -53,6 +65,8 @@ class DictionarySummary(msgspec.Struct, frozen=True, kw_only=True):
     evaluation: EvaluateResult | None
     origin: DictionaryOrigin | None = None
     """Where it was brought from; None for what was trained in the project."""
+    started_from: StartedFrom | None = None
+    """Which dictionary its training started from; None: it began at random."""
 
     @property
     def mark(self) -> ModelMark:
@@ -70,8 +84,12 @@ def read_summary(folder: Path) -> DictionarySummary:
         return DictionarySummary(
             name=dictionary_name(folder),
             architecture=_text(metadata, "training_architecture") or _text(cfg, "architecture"),
+            saved_as=_text(cfg, "architecture"),
             width=_size(cfg, "d_in"),
+            out_width=_size(cfg, "d_out" if "d_out" in cfg else "d_in"),
             features=_size(cfg, "d_sae"),
+            k=_size(cfg, "k") if "k" in cfg else None,
+            row_norm=_text(cfg, "normalize_activations"),
             model=_text(metadata, "model_name"),
             model_revision=_text(metadata, "model_revision"),
             model_origin=_text(metadata, "model_origin"),
@@ -81,12 +99,15 @@ def read_summary(folder: Path) -> DictionarySummary:
             inputs=read,
             outputs=written,
             reads_twice="lista_step" in cfg,
+            lista_step=float(cfg.get("lista_step") or 0),
+            leave_one_out=float(cfg.get("leave_one_out") or 0),
             models=_models(metadata, read),
             bytes=_weights_bytes(folder),
             train=_optional(folder / TRAIN_CONFIG, TrainConfig),
             result=_optional(folder / TRAIN_RESULT, TrainResult),
             evaluation=_optional(folder / EVALUATION, EvaluateResult),
             origin=_optional(folder / ORIGIN, DictionaryOrigin) or _earlier_origin(metadata),
+            started_from=_started(metadata),
         )
     except (OSError, KeyError, AttributeError, ValueError, RecursionError) as error:
         raise UserError(
@@ -114,6 +135,12 @@ def _earlier_origin(metadata: dict[str, Any]) -> DictionaryOrigin | None:
     if not source:
         return None
     return DictionaryOrigin(kind="import", source=source, format=_text(metadata, "source_format"))
+
+
+def _started(metadata: dict[str, Any]) -> StartedFrom | None:
+    with suppress(msgspec.ValidationError):
+        return msgspec.convert(metadata.get(STARTED_FROM), StartedFrom)
+    return None
 
 
 def _text(fields: dict[str, Any], name: str) -> str:

@@ -33,10 +33,16 @@ from sae_desktop.training.resampling import can_resample
 from sae_desktop.training.rows.target_architecture import architecture_of
 from sae_desktop.training.rows.targets import TargetPlan
 from sae_desktop.training.settings_check import aims_at_k, chosen_init, setting_problems
+from sae_desktop.training.starting import CHECKED_ROWS, Start, begin_as, find_parent
 from sae_desktop.training.trainer import Recipe, TrainerState, make_optimiser
 
 _INITIAL_ROWS = 16_384
 _DEAD_SHARE_OF_RUN = 0.1
+GO_ON_RATE = 0.3
+"""Learning rate of a run that starts from a dictionary, where none was chosen, as a share of that
+of a run from scratch."""
+GO_ON_WARM_UP = 0.05
+"""Share of such a run over which the rate, and λ, rise at most: Adam's moments begin afresh."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,8 @@ def plan_run(config: TrainConfig) -> PlannedRun:
         config = _in_order_of(checkpoint.progress.config, config)
         if not _same(checkpoint.progress.config, config):
             raise _name_taken(config)
+    else:
+        find_parent(config)
     if checkpoint is None and folder.is_dir():
         # A run killed before its first checkpoint left nothing to go on from.
         (folder / run_folder.RUN_LOG).unlink(missing_ok=True)
@@ -119,19 +127,29 @@ def recipe_of(config: TrainConfig) -> Recipe:
     longest = max(config.batch, int(_DEAD_SHARE_OF_RUN * config.tokens))
     return Recipe(
         steps=steps,
-        lr=config.lr or architecture.default_lr(config.features, steps),
+        lr=config.lr or _usual_rate(config, architecture.default_lr(config.features, steps)),
         sparsity=architecture.default_sparsity if config.sparsity is None else config.sparsity,
         dead_window=min(config.dead_window, longest),
-        lr_warm_up=config.lr_warm_up,
+        lr_warm_up=config.lr_warm_up or (GO_ON_WARM_UP if config.start_from else 0.0),
         lr_decay=config.lr_decay,
         sparsity_warm_up=(
-            architecture.sparsity_warm_up
+            _usual_warm_up(config, architecture.sparsity_warm_up)
             if config.sparsity_warm_up is None
             else config.sparsity_warm_up
         ),
         gradient_clip=config.gradient_clip,
         aims_at_k=aims_at_k(config, architecture.aims),
     )
+
+
+def _usual_rate(config: TrainConfig, rate: float) -> float:
+    return GO_ON_RATE * rate if config.start_from else rate
+
+
+def _usual_warm_up(config: TrainConfig, share: float) -> float:
+    """Return over which share of the run λ rises: for a dictionary that is sparse already, hardly
+    any, or it would forget that first."""
+    return min(share, GO_ON_WARM_UP) if config.start_from else share
 
 
 def changed(recipe: Recipe, change: RunChange) -> Recipe:
@@ -224,8 +242,12 @@ class Beginning(Protocol):
     def sample(self, rows: int) -> Batch: ...
 
 
-def begin_state(run: PlannedRun, source: Beginning, device: torch.device) -> TrainerState:
+def begin_state(
+    run: PlannedRun, source: Beginning, device: torch.device, start: Start | None = None
+) -> TrainerState:
     """Return a run's state at its start, or that of its checkpoint.
+
+    `start` is the dictionary it starts from; None: it begins at random.
 
     Raises UserError for a dictionary that does not fit on this machine, and where the
     checkpoint is of another shape.
@@ -238,7 +260,8 @@ def begin_state(run: PlannedRun, source: Beginning, device: torch.device) -> Tra
         features=config.features,
         steps=run.recipe.steps,
         k=config.k,
-        k_start=config.k_start,
+        # One that is sparse already has no use for a larger k to begin with.
+        k_start=config.k_start or (config.k if config.start_from else 0),
         lista_step=config.lista_step,
         leave_one_out=config.leave_one_out,
         precision=resolve_precision(config.precision, device),
@@ -253,7 +276,9 @@ def begin_state(run: PlannedRun, source: Beginning, device: torch.device) -> Tra
             f"The architecture “{config.architecture}” cannot reinitialise dead features.",
             next_step="Turn resampling off.",
         )
-    if run.checkpoint is None:
+    if run.checkpoint is None and start is not None:
+        begin_as(architecture, start, source.sample(CHECKED_ROWS))
+    elif run.checkpoint is None:
         architecture.initialise_from(source.sample(_INITIAL_ROWS))
     architecture.to(device)
     state = TrainerState(

@@ -51,6 +51,8 @@ def setting_problems(config: TrainConfig, used: Collection[str]) -> dict[str, st
     for name in ("lista_step", "leave_one_out"):
         if name in used and getattr(config, name) and config.target != "input":
             found[name] = "Only what reconstructs its own rows can read a second time: enter 0."
+    if config.start_from and config.start_from == config.name:
+        found["start_from"] = "A run cannot start from itself: choose another name for it."
     if config.tokens < config.batch:
         found["tokens"] = f"It must cover one batch of {config.batch:,} rows."
     if config.lr_warm_up + config.lr_decay > 1:

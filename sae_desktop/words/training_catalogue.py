@@ -57,8 +57,8 @@ _OF_THE_FORM = (
     SettingInfo("output_site", "Output site", "The site it learns to predict.", DATA),
 )
 _ORDER = (
-    "activations", "target", "site", "output_site", "sites", "other_activations", "architecture",
-    "features", "k", "sparsity", "tokens", "name",
+    "activations", "target", "site", "output_site", "sites", "other_activations", "start_from",
+    "architecture", "features", "k", "sparsity", "tokens", "name",
 )  # fmt: skip
 _ELSEWHERE = ("output_sites", "device")
 """Not on the form: written with `output_site`, and chosen for the whole engine."""
@@ -121,6 +121,11 @@ def matters(
     specific = {name for info in every for name in info.settings}
     asked = _FOLLOWS.get(field, field)
     return asked not in specific or asked in architecture.settings
+
+
+def matters_to_start(target: Target) -> bool:
+    """Return whether a run of a target can start from a dictionary."""
+    return target == "input" or target in _TRANSCODERS
 
 
 def explanation(field: str, architecture: ArchitectureInfo, target: Target) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sae_desktop.dictionary.architectures._unfold import unfold
 from sae_desktop.dictionary.architectures.base import (
     Architecture,
     Batch,
@@ -74,6 +75,32 @@ class LinearArchitecture(Architecture):
         norms = centred.norm(dim=1, keepdim=True)
         directions = torch.where(norms > 0, centred / norms, W_FD[:count] / self.initial_norm)
         W_FD[:count] = self.initial_norm * directions
+
+    def take_over(self, dictionary: Dictionary, source: Affine, target: Affine) -> None:
+        p, found = self.parameters, unfold(dictionary, source, target)
+        bias = found.b_enc
+        if self.subtracts_b_dec:
+            bias = bias + found.W_enc_FI @ found.b_dec
+        lengths = self.lengths_to_begin(found.W_enc_FI)
+        p["W_enc"].copy_(found.W_enc_FI.div_(lengths[:, None]))
+        p["b_enc"].copy_(bias.div_(lengths))
+        p["W_dec"].copy_(found.W_dec_FO.mul_(lengths[:, None]))
+        p["b_dec"].copy_(found.b_dec)
+        if found.W_skip_OI is not None:
+            p["W_skip"].copy_(found.W_skip_OI)
+        self.take_threshold(None if found.threshold is None else found.threshold / lengths)
+
+    def lengths_to_begin(self, W_enc_FI: Tensor) -> Tensor:
+        """Return (F,) lengths of the decoder's rows to begin with, of an encoder that was folded.
+
+        Folding has lost them, and they change nothing but how fast each matrix learns.
+        """
+        return torch.ones(len(W_enc_FI))
+
+    def take_threshold(self, threshold: Tensor | None) -> None:
+        """Take over (F,) thresholds of the normalised pre-activations; None: ReLU alone."""
+        if threshold is not None:
+            raise ValueError("its features have thresholds")
 
     def centre_b_dec(self, batch: Batch) -> None:
         """Set b_dec to the geometric median of the targets."""

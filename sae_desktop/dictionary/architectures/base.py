@@ -127,6 +127,13 @@ class Architecture(ABC):
     def initialise_from(self, batch: Batch) -> None:  # noqa: B027  (optional hook)
         """Finish the initialisation with a sample of normalised data."""
 
+    def take_over(self, dictionary: Dictionary, source: Affine, target: Affine) -> None:
+        """Begin as a finished dictionary of raw rows, so that `folded` returns that very one.
+
+        Raises ValueError, which says why, where this architecture cannot.
+        """
+        raise ValueError("this architecture has no way to start from another dictionary")
+
     @abstractmethod
     def encode(self, x_TI: Tensor) -> Tensor:
         """Return the activations (T, F) of normalised rows, as in training."""

@@ -10,7 +10,10 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.architectures._k_sparse import KSparse, RunningThreshold
+from sae_desktop.dictionary.architectures._unfold import one_threshold
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
+from sae_desktop.dictionary.dictionary import Dictionary
+from sae_desktop.dictionary.normalisation import Affine
 from sae_desktop.dictionary.refinement import Refinement
 from sae_desktop.dictionary.selection import EncoderBlocks, Kept, LargestOfBatch
 
@@ -57,6 +60,19 @@ class BatchTopK(KSparse):
         kept = self._first_largest(blocks, round(self.k_now * blocks.rows))
         self._first_threshold.update(kept.values)
         return kept
+
+    def take_over(self, dictionary: Dictionary, source: Affine, target: Affine) -> None:
+        super().take_over(dictionary, source, target)
+        second = dictionary.refinement
+        if not self.lista_step or second is None or second.first_threshold is None:
+            return
+        assert dictionary.threshold is not None
+        # Both thresholds are of one feature's activations, which were scaled alike.
+        share = one_threshold(second.first_threshold) / one_threshold(dictionary.threshold)
+        self.buffers["first_threshold"].copy_(self.buffers["threshold"] * share)
+
+    def take_threshold(self, threshold: Tensor | None) -> None:
+        self.buffers["threshold"].copy_(one_threshold(threshold))
 
     def folded_threshold(self) -> Tensor:
         return self._same(self._threshold)

@@ -45,6 +45,14 @@ class Gated(UnitDecoder):
         self._low = LowPrecision(setup.precision)
         self._buffer = BlockBuffer()
 
+    def take_threshold(self, threshold: Tensor | None) -> None:
+        # Gate and magnitude read alike: the gate's bias is lower by the threshold.
+        p = self.parameters
+        p["b_mag"].copy_(p["b_enc"])
+        p["r_mag"].zero_()
+        if threshold is not None:
+            p["b_enc"].sub_(threshold)
+
     @property
     def subtracts_b_dec(self) -> bool:
         return self.reconstructs_input

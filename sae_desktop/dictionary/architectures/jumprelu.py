@@ -30,6 +30,8 @@ _ACTIVE_AT_START = 10_000
 """Features active on a row at the start, at most …"""
 _SHARE_AT_START = 0.02
 """… this share of them, for dictionaries small beside the recipe's."""
+_LEAST_TAKEN_OVER = 1e-5
+"""Of the first threshold: below that a threshold that is taken over counts as this much."""
 
 
 class JumpReLU(LinearArchitecture):
@@ -67,6 +69,12 @@ class JumpReLU(LinearArchitecture):
             pre = batch.x_TI @ p["W_enc"][ids].T
             smallest = pre.topk(count, dim=0).values[-1]
             p["b_enc"][ids] = self.constants.initial_threshold - smallest
+
+    def take_threshold(self, threshold: Tensor | None) -> None:
+        if threshold is None:
+            raise ValueError("its features have no thresholds")
+        least = _LEAST_TAKEN_OVER * self.constants.initial_threshold
+        self.parameters["log_threshold"].copy_(threshold.clamp_min(least).log())
 
     def sparsity_share(self) -> float:
         return self._aim.share()

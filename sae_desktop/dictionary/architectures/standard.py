@@ -45,6 +45,11 @@ class Standard(LinearArchitecture):
         self._low = LowPrecision(setup.precision)
         self._buffers = [BlockBuffer(), BlockBuffer(), BlockBuffer()]
 
+    def lengths_to_begin(self, W_enc_FI: Tensor) -> Tensor:
+        # As they begin and stay in training: as long as the encoder's.
+        norms = torch.linalg.vector_norm(W_enc_FI, dim=1)
+        return torch.where(norms > 0, norms, self.initial_norm**2).sqrt()
+
     def encode(self, x_TI: Tensor) -> Tensor:
         return torch.relu(self.pre_activations(x_TI))
 

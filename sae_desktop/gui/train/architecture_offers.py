@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QComboBox
@@ -34,12 +34,14 @@ class ArchitectureOffers:
         """Take over what the engine told of."""
         self.known = known_architectures(list(infos))
 
-    def offer(self, target: Target, kind: SetKind | None) -> None:
+    def offer(self, target: Target, kind: SetKind | None, only: Collection[str] = ()) -> None:
         """Offer what a target can be trained as, and choose what was chosen, else the usual one.
 
-        `kind`: of the set that is trained, if it is one.
+        `kind`: of the set that is trained, if it is one. `only`: what a dictionary can be trained
+        further as, where one is.
         """
         offered = architectures_for(target, self.known)
+        offered = [info for info in offered if not only or info.name in only]
         usual, before = usual_architecture(kind), self._usual
         self._usual = usual
         if self.wanted == before:

@@ -10,9 +10,10 @@ from PySide6.QtWidgets import QComboBox
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.training.config import Target
 from sae_desktop.training.sets.set_plan import layers_with_sites
 from sae_desktop.words.inventory import StoreItem
-from sae_desktop.words.training_catalogue import STREAM
+from sae_desktop.words.training_catalogue import STREAM, chosen_sites
 
 
 class SiteOffers:
@@ -36,6 +37,14 @@ class SiteOffers:
                 sites = tuple(site for site in sites if site in self._sites_of(other))
         return sites
 
+    @property
+    def model(self) -> str:
+        """The model whose rows are read; empty where it is not known."""
+        name = self._fields["activations"].currentData()
+        if name == STREAM:
+            return self.stream.model
+        return next((store.model for store in self.stores if store.name == name), "")
+
     def lacks_layers(self) -> bool:
         """Whether the chosen store has nothing that a set could be trained on."""
         name = self._fields["activations"].currentData()
@@ -43,6 +52,20 @@ class SiteOffers:
 
     def _sites_of(self, name: str) -> tuple[str, ...]:
         return next((store.sites for store in self.stores if store.name == name), ())
+
+    def chosen(self, target: Target) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        """Return `sites`, `output_sites` and `other_activations` of a TrainConfig."""
+        fields = self._fields
+        others = fields["other_activations"].checked() if target == "crosscoder" else ()
+        sites, output_sites = chosen_sites(
+            target,
+            self.available_sites(),
+            site=fields["site"].currentData() or "",
+            output_site=fields["output_site"].currentData() or "",
+            sites=fields["sites"].checked(),
+            several_models=bool(others),
+        )
+        return sites, output_sites, others
 
     def offer(self) -> None:
         """Put the stores and sites there are into the fields, and keep what was chosen."""

@@ -18,6 +18,7 @@ from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.rows.targets import resolve_target
 from sae_desktop.training.set_config import TrainSetConfig
 from sae_desktop.training.settings_check import setting_problems
+from sae_desktop.training.start_from import start_problems, width_problem
 from sae_desktop.training.usual import passes_text, usual_features, usual_tokens
 from sae_desktop.words.amounts import exact_count, short_count
 from sae_desktop.words.inventory import DictionaryItem, StoreItem
@@ -33,6 +34,8 @@ def default_name(
     for item in dictionaries:
         if resumes(msgspec.structs.replace(config, name=item.name), item):
             return item.name
+    if config.start_from:
+        return free_name(f"{config.start_from.replace('.', '-')}-further", taken)
     kind = config.architecture if config.target == "input" else config.target
     return free_name(f"{kind}-{config.features}", taken)
 
@@ -79,7 +82,24 @@ def problems(
         found["name"] = f"“{config.name}” already exists. Choose another name."
     if "activations" not in found:
         found |= _target_problem(config, store, stores)
-    return found
+    return found | _start_problem(config, store, dictionaries)
+
+
+def _start_problem(
+    config: TrainConfig, store: StoreItem | None, dictionaries: list[DictionaryItem]
+) -> dict[str, str]:
+    """Return why the run cannot start from the dictionary that was chosen for it."""
+    item = next((item for item in dictionaries if item.name == config.start_from), None)
+    if item is None or item.summary is None:
+        return {}
+    found = start_problems(config, item.summary)
+    if found or store is None or config.target not in ("input", "transcoder", "skip_transcoder"):
+        return found
+    widths = dict(zip(store.sites, store.widths, strict=True))
+    first = widths.get(config.sites[0] if config.sites else "", store.width)
+    last = widths.get(config.output_sites[0] if config.output_sites else "", first)
+    problem = width_problem(item.summary, first, last)
+    return {"start_from": f"{problem} Choose another site or dictionary."} if problem else {}
 
 
 def _target_problem(

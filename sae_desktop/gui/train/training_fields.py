@@ -41,6 +41,7 @@ def make_fields(defaults: TrainConfig) -> dict[str, Any]:
         "output_site": QComboBox(),
         "sites": SiteChecks(),
         "other_activations": SiteChecks(begin_checked=False),
+        "start_from": QComboBox(),
         "architecture": QComboBox(),
         "features": _count("features", d, 100_000_000),
         "k": _count("k", d, 1_000_000),

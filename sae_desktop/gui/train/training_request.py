@@ -129,7 +129,9 @@ class Draft:
         used: Collection[str] = form.architecture.settings
         inventory, request = self._inventory, self.request
         if isinstance(request, TrainConfig):
-            found = problems(request, inventory.stores, inventory.dictionaries, used)
+            members = [member for one in inventory.sets for member in one.members]
+            there = [*inventory.dictionaries, *members]
+            found = problems(request, inventory.stores, there, used)
         else:
             layers = form.set_fields.layers.text()
             found = set_problems(request, layers, inventory.stores, inventory.sets, used)

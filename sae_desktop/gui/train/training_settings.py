@@ -39,6 +39,7 @@ from sae_desktop.gui.train.set_draft import (
 )
 from sae_desktop.gui.train.set_fields import SetFields
 from sae_desktop.gui.train.site_offers import SiteOffers, choose, refill
+from sae_desktop.gui.train.start_offers import StartOffers
 from sae_desktop.gui.train.training_draft import stream_text, usual_values
 from sae_desktop.gui.train.training_fields import make_fields
 from sae_desktop.training.config import ArchitectureInfo, Target, TrainConfig
@@ -48,15 +49,14 @@ from sae_desktop.words.training_catalogue import (
     SETTINGS,
     STREAM,
     SettingInfo,
-    chosen_sites,
     explanation,
     matters,
 )
 
-_FORM_ONLY = ("activations", "site", "output_site", "sites", "other_activations", "architecture")
-"""Fields whose values are put together from several, or from lists that come and go."""
-_OF_ONE = ("site", "output_site", "sites", "other_activations")
+_OF_ONE = ("site", "output_site", "sites", "other_activations", "start_from")
 """Fields of one dictionary: the sites of a set follow from its layers."""
+_FORM_ONLY = ("activations", *_OF_ONE, "architecture")
+"""Fields whose values are put together from several, or from lists that come and go."""
 _FITTED = ("tokens", "features")
 """Fields whose defaults are those that suit the store."""
 _WITHOUT_DEFAULT = (*_FORM_ONLY, *_FITTED, "name")
@@ -84,6 +84,7 @@ class TrainingSettings(QScrollArea):
         self.set_fields = SetFields()
         self._offers = SiteOffers(self.fields)
         self.architectures = ArchitectureOffers(self.fields["architecture"])
+        self.starts = StartOffers(self.fields)
         self._groups: dict[str, QWidget] = {}
         self._explanations: dict[str, Any] = {}
         self._marks: dict[str, DefaultMark] = {}
@@ -169,11 +170,18 @@ class TrainingSettings(QScrollArea):
                 field.valueChanged.connect(self._on_changed)
                 field.problemChanged.connect(self._on_changed)
         self.set_fields.changed.connect(self._on_changed)
+        self.fields["start_from"].activated.connect(self._on_start_chosen)
         self.fields["target"].activated.connect(lambda _index: self.stream_where_unfit())
 
     def _on_named(self, text: str) -> None:
         self._named = bool(text)
         self.changed.emit()
+
+    def _on_start_chosen(self, _index: int = 0) -> None:
+        """Take over what the dictionary to start from decides, and as many active features."""
+        self._offer_architectures()
+        self.starts.take_over()
+        self._on_changed()
 
     def _fit_to_store(self) -> None:
         """Set what nobody has set to what suits the store: how many rows, how many features."""
@@ -183,7 +191,7 @@ class TrainingSettings(QScrollArea):
             return
         site = "" if self.set_kind is not None else self.fields["site"].currentData() or ""
         usual = usual_values(store, site, self.fields["batch"].value())
-        for name in usual.keys() - self._chosen:
+        for name in usual.keys() - self._chosen - {*self.starts.held}:
             with QSignalBlocker(self.fields[name]):
                 self.fields[name].setValue(usual[name])
 
@@ -223,15 +231,10 @@ class TrainingSettings(QScrollArea):
         sites = len(self._offers.available_sites())
         used: set[str] = set()
         for info in SETTINGS:
-            shown = matters(
-                info.field,
-                chosen,
-                self.architectures.known,
-                target,
-                sites,
-                len(self._offers.stores),
-            )
+            stores, known = len(self._offers.stores), self.architectures.known
+            shown = matters(info.field, chosen, known, target, sites, stores)
             shown = shown and not (kind is not None and info.field in _OF_ONE)
+            shown = shown and self.starts.shows(info.field, target)
             self._groups[info.field].setVisible(shown)
             used |= {info.group} if shown else set()
         for group, heading in self._headings.items():
@@ -267,10 +270,13 @@ class TrainingSettings(QScrollArea):
     def _explain(self) -> None:
         target, chosen, kind = self.target, self.architecture, self.set_kind
         self.set_fields.show_problem(self._problems.get("layers", ""))
+        self.starts.hold()
+        model, site = self._offers.model, self.fields["site"].currentData() or ""
         for info in SETTINGS:
             problem = self.unreadable().get(info.field) or self._problems.get(info.field, "")
             set_property(self.fields[info.field], "invalid", "true" if problem else "false")
-            text = problem or explanation(info.field, chosen, target)
+            text = problem or self.starts.explanation(info.field, model, site)
+            text = text or explanation(info.field, chosen, target)
             if kind is not None and not problem:
                 text = set_explanation(info.field, kind) or text
             if info.field == "activations" and not problem and self.config("").stream is not None:
@@ -292,7 +298,7 @@ class TrainingSettings(QScrollArea):
         self._show_applicable()
 
     def _offer_architectures(self) -> None:
-        self.architectures.offer(self.target, self.set_kind)
+        self.architectures.offer(self.target, self.set_kind, self.starts.architectures)
 
     def show_stores(self, stores: list[StoreItem], chosen: str) -> None:
         """Offer the project's stores, and none: a stream."""
@@ -338,15 +344,7 @@ class TrainingSettings(QScrollArea):
         """Return what is set."""
         target, source = self.target, self.fields["activations"]
         streams = source.currentData() == STREAM
-        others = self.fields["other_activations"].checked() if target == "crosscoder" else ()
-        sites, output_sites = chosen_sites(
-            target,
-            self._offers.available_sites(),
-            site=self.fields["site"].currentData() or "",
-            output_site=self.fields["output_site"].currentData() or "",
-            sites=self.fields["sites"].checked(),
-            several_models=bool(others),
-        )
+        sites, output_sites, others = self._offers.chosen(target)
         if self.set_kind is not None:
             sites, output_sites = (), ()
         values = {n: read_field(f) for n, f in self.fields.items() if n not in _FORM_ONLY}
@@ -360,6 +358,7 @@ class TrainingSettings(QScrollArea):
             sites=sites,
             output_sites=output_sites,
             other_activations=others,
+            start_from=self.starts.name if self.set_kind is None else "",
             architecture=self.fields["architecture"].currentData(),
             **values,
         )
@@ -377,6 +376,8 @@ class TrainingSettings(QScrollArea):
             for name, field in self.fields.items():
                 if name not in _FORM_ONLY:
                     fill_field(field, getattr(config, name))
+            self.fields["start_from"].setCurrentIndex(0)
+            choose(self.fields["start_from"], config.start_from)
             self.choose_store(STREAM if config.stream is not None else config.activations)
             self._offers.offer()
             self.fields["other_activations"].check(config.other_activations)

@@ -162,6 +162,7 @@ class TrainingSetup(QWidget):
 
     def show_contents(self) -> None:
         """Offer what the project holds now."""
+        self.form.starts.show(self._session.inventory)
         self.form.show_stores(self._session.inventory.stores, self._session.store)
         self.refresh()
 

@@ -27,6 +27,7 @@ from sae_desktop.training.rows.source import Source, StoreSource
 from sae_desktop.training.rows.streaming import StreamSource
 from sae_desktop.training.rows.targets import TargetPlan, resolve_target
 from sae_desktop.training.run_setup import PlannedRun, begin_state, check_config, recipe_of
+from sae_desktop.training.starting import find_parent, opened_start, require_width
 from sae_desktop.training.trainer import train_step
 
 _WARM_UP_STEPS = 2
@@ -44,6 +45,7 @@ def preflight(config: PreflightConfig, context: JobContext) -> PreflightResult:
     """
     train = config.train
     check_config(train)
+    parent = find_parent(train)
     device = resolve_device(train.device)
     if train.stream is not None:
         plan_of(train)  # loads the model, so that the harvest alone is timed
@@ -51,6 +53,7 @@ def preflight(config: PreflightConfig, context: JobContext) -> PreflightResult:
     source = _open_source(train, context)
     # A harvest that trains must also harvest its rows.
     row_seconds = (time.perf_counter() - began) / _MEASURED_ROWS if train.stream else 0.0
+    require_width(parent, source.plan)
     with suppress(UserError):  # the model on which the loss recovered is measured stays in memory
         source.texts(train.device)
     load = load_of(train, source.plan, device, source.pool_bytes)
@@ -123,7 +126,9 @@ def measure_steps(
     """
     folder = Project.open(config.project).dictionary_path(config.name)
     recipe = recipe_of(config)
-    state = begin_state(PlannedRun(config, folder, recipe, None), view or source, device)
+    rows = view or source
+    start = opened_start(config, rows.plan, rows.sides)
+    state = begin_state(PlannedRun(config, folder, recipe, None), rows, device, start)
     total = (_WARM_UP_STEPS + _STEPS) * config.batch
     batches = iter(
         Batches(

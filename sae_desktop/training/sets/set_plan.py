@@ -95,6 +95,12 @@ def plan_set(config: TrainSetConfig, sites: Sequence[str]) -> SetPlan:
     Raises UserError for layers that are not there, for one layer alone where it must be several,
     and for settings that a set cannot have.
     """
+    if config.train.start_from:
+        raise UserError(
+            "The dictionaries of a set start at random, not from another dictionary.",
+            kept="Nothing was changed.",
+            next_step="Train single dictionaries further, or leave “Start from” empty.",
+        )
     there = layers_with_sites(sites)
     layers = _layers(config, there)
     name = checked_name(config.name)
