@@ -24,9 +24,11 @@ from sae_desktop.cli.training_options import (
 )
 from sae_desktop.described import default
 from sae_desktop.project import Project
-from sae_desktop.training.config import (
+from sae_desktop.training.architecture_info import (
     ArchitecturesDescription,
     DescribeArchitecturesConfig,
+)
+from sae_desktop.training.config import (
     EvaluateConfig,
     TrainConfig,
     TrainResult,

@@ -77,8 +77,8 @@ from sae_desktop.safety.scan.config import ScanConfig
 from sae_desktop.steering.config import SteerConfig, SteeredToken, SweepStrengthsConfig
 from sae_desktop.steering.effect_config import FeatureStrengthConfig, OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
+from sae_desktop.training.architecture_info import DescribeArchitecturesConfig
 from sae_desktop.training.config import (
-    DescribeArchitecturesConfig,
     EvaluateConfig,
     TrainConfig,
 )

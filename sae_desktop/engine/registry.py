@@ -84,9 +84,11 @@ from sae_desktop.steering.effect_config import (
     OutputEffectResult,
 )
 from sae_desktop.steering.export_config import ExportSteeringConfig, ExportSteeringResult
-from sae_desktop.training.config import (
+from sae_desktop.training.architecture_info import (
     ArchitecturesDescription,
     DescribeArchitecturesConfig,
+)
+from sae_desktop.training.config import (
     EvaluateConfig,
     EvaluateResult,
     TrainConfig,

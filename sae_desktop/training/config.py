@@ -18,13 +18,6 @@ from sae_desktop.limits import (
     ShareBelow1,
     Unused,
 )
-from sae_desktop.training.architecture_info import ArchitectureInfo as ArchitectureInfo
-from sae_desktop.training.architecture_info import (
-    ArchitecturesDescription as ArchitecturesDescription,
-)
-from sae_desktop.training.architecture_info import (
-    DescribeArchitecturesConfig as DescribeArchitecturesConfig,
-)
 from sae_desktop.training.started import StartedFrom
 
 Target = Literal["input", "transcoder", "skip_transcoder", "crosscoder", "cross_layer_transcoder"]

@@ -6,7 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from sae_desktop.described import settings
-from sae_desktop.training.config import DATA, DICTIONARY, ArchitectureInfo, Target, TrainConfig
+from sae_desktop.training.architecture_info import ArchitectureInfo
+from sae_desktop.training.config import (
+    DATA,
+    DICTIONARY,
+    Target,
+    TrainConfig,
+)
 from sae_desktop.training.rows.targets import CROSS_LAYER_ARCHITECTURE
 from sae_desktop.words.architecture_titles import architecture_title
 

@@ -50,7 +50,10 @@ from sae_desktop.steering.config import (
 )
 from sae_desktop.steering.effect_config import FeatureStrengthConfig
 from sae_desktop.steering.gate_config import Gate
-from sae_desktop.training.config import DescribeArchitecturesConfig, TrainConfig
+from sae_desktop.training.architecture_info import DescribeArchitecturesConfig
+from sae_desktop.training.config import (
+    TrainConfig,
+)
 from sae_desktop.training.planning.preflight_config import PreflightConfig
 from sae_desktop.training.set_config import EstimateSetConfig, TrainSetConfig
 

@@ -10,8 +10,8 @@ from stored import write_store
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.layout import StoreInfo
 from sae_desktop.project import Project
+from sae_desktop.training.architecture_info import ArchitectureInfo
 from sae_desktop.training.config import (
-    ArchitectureInfo,
     DictionaryFigures,
     EvaluateResult,
     TrainConfig,

@@ -22,7 +22,10 @@ from sae_desktop.gui.state.settings import Settings
 from sae_desktop.gui.train.training import TrainingPanel
 from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.project import Project
-from sae_desktop.training.config import ArchitecturesDescription, DescribeArchitecturesConfig
+from sae_desktop.training.architecture_info import (
+    ArchitecturesDescription,
+    DescribeArchitecturesConfig,
+)
 
 
 @pytest.fixture

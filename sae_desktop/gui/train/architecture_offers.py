@@ -10,7 +10,10 @@ from PySide6.QtWidgets import QComboBox
 from sae_desktop.dictionary.set_info import SetKind
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.train.set_draft import usual_architecture
-from sae_desktop.training.config import ArchitectureInfo, Target
+from sae_desktop.training.architecture_info import ArchitectureInfo
+from sae_desktop.training.config import (
+    Target,
+)
 from sae_desktop.words.training_catalogue import architectures_for, known_architectures
 
 

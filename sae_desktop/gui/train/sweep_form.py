@@ -29,7 +29,10 @@ from sae_desktop.gui.train.sweep_draft import (
     unfinished_sweep,
 )
 from sae_desktop.gui.train.training_draft import free_name
-from sae_desktop.training.config import ArchitectureInfo, TrainConfig
+from sae_desktop.training.architecture_info import ArchitectureInfo
+from sae_desktop.training.config import (
+    TrainConfig,
+)
 
 _HINT = (
     "Separate values with commas; 512..4096 doubles, seeds 0..2 count up; k and M mean "

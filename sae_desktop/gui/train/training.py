@@ -22,9 +22,11 @@ from sae_desktop.gui.train.live_controls import LiveControls
 from sae_desktop.gui.train.run_board import RunBoard
 from sae_desktop.gui.train.sweep_form import SweepForm
 from sae_desktop.gui.train.training_setup import TrainingSetup
-from sae_desktop.training.config import (
+from sae_desktop.training.architecture_info import (
     ArchitecturesDescription,
     DescribeArchitecturesConfig,
+)
+from sae_desktop.training.config import (
     TrainConfig,
     TrainResult,
 )

@@ -42,7 +42,11 @@ from sae_desktop.gui.train.site_offers import SiteOffers, choose, refill
 from sae_desktop.gui.train.start_offers import StartOffers
 from sae_desktop.gui.train.training_draft import stream_text, usual_values
 from sae_desktop.gui.train.training_fields import make_fields
-from sae_desktop.training.config import ArchitectureInfo, Target, TrainConfig
+from sae_desktop.training.architecture_info import ArchitectureInfo
+from sae_desktop.training.config import (
+    Target,
+    TrainConfig,
+)
 from sae_desktop.words.amounts import short_count
 from sae_desktop.words.inventory import StoreItem
 from sae_desktop.words.training_catalogue import (

@@ -32,7 +32,10 @@ from sae_desktop.gui.train.training_request import (
     unnamed,
 )
 from sae_desktop.gui.train.training_settings import TrainingSettings
-from sae_desktop.training.config import ArchitectureInfo, TrainConfig
+from sae_desktop.training.architecture_info import ArchitectureInfo
+from sae_desktop.training.config import (
+    TrainConfig,
+)
 from sae_desktop.training.planning.preflight_config import PreflightResult
 from sae_desktop.training.set_config import SetEstimate
 from sae_desktop.training.sweeps.sweep_config import AXES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sae_desktop.dictionary.architectures import ARCHITECTURES, DEFAULT
 from sae_desktop.jobs import JobContext
-from sae_desktop.training.config import (
+from sae_desktop.training.architecture_info import (
     ArchitectureInfo,
     ArchitecturesDescription,
     DescribeArchitecturesConfig,

@@ -27,7 +27,10 @@ from sae_desktop.gui.parts.terms import terms_at
 from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
-from sae_desktop.training.config import ArchitecturesDescription, DescribeArchitecturesConfig
+from sae_desktop.training.architecture_info import (
+    ArchitecturesDescription,
+    DescribeArchitecturesConfig,
+)
 from sae_desktop.words.first_steps import STEPS
 from sae_desktop.words.glossary import hover, terms_in
 

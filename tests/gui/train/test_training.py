@@ -16,8 +16,8 @@ from sae_desktop.gui.forms.job_forms import EvaluateForm, IndexForm
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.train.training import TrainingPanel
 from sae_desktop.project import Project
+from sae_desktop.training.architecture_info import DescribeArchitecturesConfig
 from sae_desktop.training.config import (
-    DescribeArchitecturesConfig,
     TrainConfig,
 )
 from sae_desktop.words.training_catalogue import STREAM
