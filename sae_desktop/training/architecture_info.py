@@ -21,7 +21,7 @@ class ArchitectureInfo(msgspec.Struct, frozen=True, kw_only=True):
     default_sparsity: float
     sparsity_warm_up: float
     aims_at_k: bool = False
-    """Whether λ, where none is chosen, presses only until k features are active."""
+    """Whether λ, where none is chosen, is led so that k features are active."""
 
 
 class ArchitecturesDescription(msgspec.Struct, frozen=True, kw_only=True):

@@ -80,8 +80,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
         Count,
         said(
             "k",
-            "How many features are active on each row (BatchTopK, Matryoshka: on average; "
-            "JumpReLU: at the end).",
+            "Features active at a time that you want (L0): exactly with TopK, on average with "
+            "BatchTopK and Matryoshka, and with the others on average at the end, unless you "
+            "choose λ.",
             DICTIONARY,
         ),
     ] = 32
@@ -90,7 +91,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
         said(
             "λ",
             "Weight of the sparsity loss, for rows scaled to E‖x‖² = width; larger means fewer "
-            "active features. If not given, the architecture’s default.",
+            "active features. If not given, it is led until k are active.",
             DICTIONARY,
         ),
     ] = None
@@ -147,7 +148,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
         Share | None,
         said(
             "λ warm-up",
-            "Share of the run over which λ rises from 0. If not given, the architecture’s default.",
+            "Share of the run over which a λ that you chose rises from 0. If not given, the "
+            "architecture’s default.",
             SPARSITY,
         ),
     ] = None

@@ -13,7 +13,7 @@ import torch
 
 from sae_desktop.corpus.config import decode_made
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
-from sae_desktop.dictionary.architectures._l0_aim import BUFFER as L0_BUFFER
+from sae_desktop.dictionary.architectures._l0_aim import BUFFERS as L0_BUFFERS
 from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project, config_record
@@ -308,12 +308,16 @@ def _restore(state: TrainerState, checkpoint: Checkpoint) -> None:
         ("buffers", architecture.buffers),
         ("firing", state.firing.state()),
     ):
-        if prefix == "buffers" and f"buffers/{L0_BUFFER}" not in checkpoint.shapes:
-            # Saved by a version that did not lead λ by L0: that begins with the next batch.
-            own = {name: tensor for name, tensor in own.items() if name != L0_BUFFER}
+        # Saved by a version that led λ otherwise or not: that begins with the next batch.
+        own = {
+            name: tensor
+            for name, tensor in own.items()
+            if name not in L0_BUFFERS or f"{prefix}/{name}" in checkpoint.shapes
+        }
         checkpoint.require_shapes(prefix, own)
         for name, tensor in checkpoint.group(prefix):
-            own[name].data.copy_(tensor)
+            if name in own or name not in L0_BUFFERS:
+                own[name].data.copy_(tensor)
     names = list(architecture.parameters)
     restore_optimiser(state.optimiser, names, checkpoint.group("optimiser"))
     progress: Progress = checkpoint.progress

@@ -14,7 +14,7 @@ from sae_desktop.training.sweeps.sweep_config import SweepPoint, settings_in_for
 
 
 def aims_at_k(config: TrainConfig, aims: bool) -> bool:
-    """Return whether λ presses only until k features are active.
+    """Return whether λ is led so that k features are active.
 
     `aims`: whether the architecture can; it does where no λ was chosen.
     """

@@ -39,7 +39,7 @@ class Recipe:
     steps: int
     lr: float
     sparsity: float
-    """λ after its warm-up."""
+    """λ after its warm-up, where it is not led."""
     dead_window: int
     lr_warm_up: float = 0.0
     lr_decay: float = 0.2
@@ -47,7 +47,7 @@ class Recipe:
     gradient_clip: float = MAX_GRADIENT_NORM
     """Largest norm of the whole gradient; 0: not clipped."""
     aims_at_k: bool = False
-    """Whether the architecture says how much of λ is used, by how far L0 is from k."""
+    """Whether the architecture leads λ so that k features are active, whatever `sparsity` is."""
 
 
 @dataclass(frozen=True)
@@ -125,14 +125,15 @@ def train_step(state: TrainerState, recipe: Recipe, batch: Batch) -> StepReport:
     """Update a dictionary with one batch."""
     architecture, optimiser = state.architecture, state.optimiser
     lr = learning_rate(state.step, recipe)
-    sparsity = sparsity_coefficient(state.step, recipe)
+    taken = min(1.0, state.step / recipe.steps)
     if recipe.aims_at_k:
-        sparsity *= architecture.sparsity_share()
+        sparsity = architecture.led_sparsity(taken)
+    else:
+        sparsity = sparsity_coefficient(state.step, recipe)
     for group in optimiser.param_groups:
         group["lr"] = lr
     dead_F = state.firing.dead(recipe.dead_window)
 
-    taken = min(1.0, state.step / recipe.steps)
     loss = architecture.gradients(batch, StepState(sparsity, dead_F, taken))
     architecture.constrain_gradients()
     norm = _clip(architecture, optimiser, recipe.gradient_clip)

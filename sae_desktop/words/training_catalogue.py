@@ -143,9 +143,9 @@ def explanation(field: str, architecture: ArchitectureInfo, target: Target) -> s
     if field == "site" and target != "input":
         return "The site it reads."
     if field == "k" and architecture.aims_at_k:
-        return "Features active per row at the end, unless you choose λ yourself."
+        return "Features active at a time that you want (L0), unless you choose λ yourself."
     if field == "sparsity" and architecture.aims_at_k:
-        return "Weight of the sparsity loss; by default it rises until k features are active."
+        return "Weight of the sparsity loss; by default it is led until k features are active."
     return SETTING_OF[field].explanation
 
 

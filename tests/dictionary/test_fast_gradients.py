@@ -1,5 +1,7 @@
 """Every fast path against the plain formula: the loss and all gradients."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -87,6 +89,11 @@ def test_gradients__equal_those_of_the_plain_formula_where_rows_are_read_twice(
 ) -> None:
     setup = Setup(D, F, steps=100, k=K, lista_step=0.3)
     _hold_to_formula(name, setup, dead)
+
+
+@pytest.mark.parametrize("kind", SETUPS)
+def test_gradients__equal_those_of_the_plain_formula_where_k_is_aimed_at(kind: str) -> None:
+    _hold_to_formula("jumprelu", replace(SETUPS[kind], aims_at_k=True), dead=False)
 
 
 @pytest.mark.parametrize("share", [0.0, 2.0], ids=["dense", "sparse"])

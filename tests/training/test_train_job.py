@@ -115,11 +115,10 @@ def test_jumprelu__comes_down_to_k_where_no_lambda_is_chosen(
     config = _config(filled, architecture="jumprelu", k=2, tokens=400_000)
     whole = RecordingContext()
     result = train(config, whole)
-    assert result.l0 == pytest.approx(2.0, rel=0.4)
+    assert result.l0 == pytest.approx(2.0, rel=0.1)
     assert not any("collapsing" in line for line in whole.lines)
     used = read_run(filled.dictionary_path("d") / "run.h5").measured("sparsity_coefficient")[1]
-    assert (used == 0.0).any()  # while fewer than k are active
-    assert 1.0 < used.max() <= 10.0
+    assert used.min() < 0.0 < used.max()  # while fewer are active than aimed at, and more
 
     # Where it stood when it was broken off is where it goes on …
     again = msgspec.structs.replace(config, name="again")
@@ -140,7 +139,7 @@ def test_jumprelu__comes_down_to_k_where_no_lambda_is_chosen(
         return found
 
     monkeypatch.setattr(run_setup, "load_checkpoint", without_it)
-    assert train(older, RecordingContext()).l0 == pytest.approx(2.0, rel=0.4)
+    assert train(older, RecordingContext()).l0 == pytest.approx(2.0, rel=0.1)
 
 
 def test_lambda_chosen_during_a_run__is_used_as_it_is(filled: Project) -> None:

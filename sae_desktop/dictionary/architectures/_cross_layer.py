@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.architectures._blocks import block_step_bytes, gradients_in_blocks
-from sae_desktop.dictionary.architectures._l0_aim import L0Aim
+from sae_desktop.dictionary.architectures._l0_aim import L0Controller
 from sae_desktop.dictionary.architectures._linear import fold
 from sae_desktop.dictionary.architectures.base import (
     Architecture,
@@ -69,7 +69,7 @@ class CrossLayerTranscoder(Architecture):
             entries = torch.empty(self.size, written).uniform_(-1, 1, generator=generator)
             self.parameters[f"W_dec_{layer}"] = entries.div_(math.sqrt(written))
         self.buffers = {}
-        self._aim = L0Aim(self.buffers, setup, self.layers * self.depth)
+        self._aim = L0Controller(self.buffers, setup, self.layers * self.depth)
 
     def initialise_from(self, batch: Batch) -> None:
         """Set b_dec to the outputs' mean, and b_enc so that a share of the features fires."""
@@ -80,8 +80,8 @@ class CrossLayerTranscoder(Architecture):
             smallest = (x @ self.parameters["W_enc"][mine].T).topk(count, dim=0).values[-1]
             self.parameters["b_enc"][mine] = self.constants.initial_threshold - smallest
 
-    def sparsity_share(self) -> float:
-        return self._aim.share()
+    def led_sparsity(self, taken: float) -> float:
+        return self._aim.sparsity(taken)
 
     def encode(self, x_TI: Tensor) -> Tensor:
         t_F = self.parameters["log_threshold"]

@@ -1,9 +1,24 @@
-"""A λ that penalises only while more features are active than wanted.
+"""How λ is led, where none was chosen, so that as many features are active as were asked for.
 
 A weight of the sparsity loss that suits one width and one kind of data empties a dictionary on
 another: at λ = 10, right for rows of width 256, nothing is active on rows of width 64. Where no
-λ was chosen, the recipe's is therefore taken as the most, in units of what an active feature
-explains, D/k, and what of it is used falls to nothing as L0 comes down to k.
+λ was chosen, it is therefore found from L0. What is aimed at begins at several times k, so that
+directions form while much is active, and falls to k, evenly in its logarithm, over the first
+half of the run.
+
+Where the penalty acts on thresholds alone, which answer at once, λ is the slope of a quadratic
+penalty on the batch's mean L0 (after Rajamanoharan et al., 2024, and Gemma Scope 2):
+
+    D·(L0/k' − 1)²,   so   λ = 2·D/k'·(L0/k' − 1)   for each active feature
+
+It may be negative: too few are active. Where the penalty is an L1 on what also makes the
+features, L0 answers with delay, and a controller integrates its error:
+
+    e = log(L0' / k'),   L0' = L0 as it will be in h steps if it goes on as it does
+    log λ ← log λ + e / h,  kept within bounds;   used: exp(log λ + e)
+
+It comes to rest only where L0 is what is aimed at; it looks ahead, since it would swing without
+it. λ is in units of what an active feature explains, D/k.
 """
 
 from __future__ import annotations
@@ -16,11 +31,25 @@ from sae_desktop.dictionary.architectures.base import Setup
 
 REFERENCE_WIDTH, REFERENCE_K = 256, 32
 """For which the recipe's numbers were found right; what counts of λ is its part of E‖x‖² = D."""
-_FULL_ABOVE = 0.25
-"""L0 over k by this share: the whole of λ."""
+AT_START = 4.0
+"""What is aimed at when the run begins, as a multiple of k; at most …"""
+_MOST_AT_START = 0.25
+"""… this share of all features."""
+_FALLS_OVER = 0.5
+"""Share of the run after which k itself is aimed at."""
+LAST_L0, CONTROLLER = "recent_l0", "l0_controller"
+"""Names of the buffers."""
+BUFFERS = frozenset({LAST_L0, CONTROLLER})
+
+_HORIZON = 0.04
+"""h as a share of the run …"""
+_FEWEST_STEPS = 20
+"""… but no fewer steps."""
+_FIRST, _LOWEST, _HIGHEST = -3.0, -9.0, 3.0
+"""Of log λ, in units of D/k."""
+_MOST_ERROR = 1.0
 _MEMORY = 0.8
 """Of the running mean of L0, over batches."""
-BUFFER = "recent_l0"
 
 
 def activation_unit(width: int, k: int) -> float:
@@ -28,29 +57,75 @@ def activation_unit(width: int, k: int) -> float:
     return math.sqrt(width / k * REFERENCE_K / REFERENCE_WIDTH)
 
 
-class L0Aim:
-    """Remembers L0 in a buffer, and says how much of λ is to be used."""
+def l0_at_start(setup: Setup) -> float:
+    """Return what is aimed at when the run begins."""
+    if setup.k_start:
+        return float(setup.k_start)
+    return max(setup.k, min(AT_START * setup.k, _MOST_AT_START * setup.features))
+
+
+def l0_aimed_at(setup: Setup, taken: float) -> float:
+    """Return it once a share of the run's steps is taken."""
+    left = max(0.0, 1 - taken / _FALLS_OVER)
+    return float(setup.k * (l0_at_start(setup) / setup.k) ** left)
+
+
+class L0Price:
+    """λ as the slope of the quadratic penalty; remembers the last L0 in a buffer."""
 
     def __init__(self, buffers: dict[str, Tensor], setup: Setup, width: int) -> None:
         """Take the architecture's buffers, and the width of what it writes."""
-        self._buffers = buffers
-        self._k = setup.k
-        self._most = activation_unit(width, setup.k) ** 2
+        self._buffers, self._setup, self._width = buffers, setup, width
         if setup.aims_at_k:
-            buffers[BUFFER] = tensor(-1.0)  # none yet
+            buffers[LAST_L0] = tensor(-1.0)  # none yet
 
-    def share(self) -> float:
-        """Return what λ is multiplied by; 1 where a λ was chosen."""
-        if BUFFER not in self._buffers:
-            return 1.0
-        l0 = float(self._buffers[BUFFER])
-        over = 1.0 if l0 < 0 else (l0 / self._k - 1) / _FULL_ABOVE
-        return self._most * min(1.0, max(0.0, over))
+    def sparsity(self, taken: float) -> float:
+        """Return λ for the next step."""
+        l0, aim = float(self._buffers[LAST_L0]), l0_aimed_at(self._setup, taken)
+        return 0.0 if l0 < 0 else 2 * self._width / aim * (l0 / aim - 1)
 
     def update(self, l0: float) -> None:
         """Take the L0 of a batch."""
-        if BUFFER not in self._buffers:
+        if self._setup.aims_at_k:
+            self._buffers[LAST_L0].fill_(l0)
+
+
+class L0Controller:
+    """λ by the integral of L0's error; remembers in a buffer how L0 goes."""
+
+    def __init__(self, buffers: dict[str, Tensor], setup: Setup, width: int) -> None:
+        """Take the architecture's buffers, and the width of what it writes."""
+        self._buffers, self._setup = buffers, setup
+        self._unit = width / setup.k
+        self._horizon = max(_HORIZON * setup.steps, _FEWEST_STEPS)
+        if setup.aims_at_k:
+            # log L0 and its change a step, running means; log λ; log of what was aimed at.
+            start = math.log(l0_at_start(setup))
+            buffers[CONTROLLER] = tensor([math.nan, 0.0, _FIRST, start])
+
+    def sparsity(self, taken: float) -> float:
+        """Return λ for the next step."""
+        log_l0, change, log_weight, _ = self._buffers[CONTROLLER].tolist()
+        aim = math.log(l0_aimed_at(self._setup, taken))
+        self._buffers[CONTROLLER][3] = aim
+        return self._unit * math.exp(log_weight + self._error(log_l0, change, aim))
+
+    def update(self, l0: float) -> None:
+        """Take the L0 of a batch."""
+        if not self._setup.aims_at_k:
             return
-        recent = self._buffers[BUFFER]
-        before = l0 if float(recent) < 0 else float(recent)
-        recent.fill_(_MEMORY * before + (1 - _MEMORY) * l0)
+        before, change, log_weight, aim = self._buffers[CONTROLLER].tolist()
+        now = math.log(max(l0, 1e-3 * self._setup.k))
+        if math.isnan(before):
+            before = now
+        log_l0 = _MEMORY * before + (1 - _MEMORY) * now
+        change = _MEMORY * change + (1 - _MEMORY) * (log_l0 - before)
+        log_weight += self._error(log_l0, change, aim) / self._horizon
+        log_weight = min(max(log_weight, _LOWEST), _HIGHEST)
+        self._buffers[CONTROLLER].copy_(tensor([log_l0, change, log_weight, aim]))
+
+    def _error(self, log_l0: float, change: float, aim: float) -> float:
+        if math.isnan(log_l0):
+            return 0.0
+        ahead = log_l0 + self._horizon * change - aim
+        return min(max(ahead, -_MOST_ERROR), _MOST_ERROR)

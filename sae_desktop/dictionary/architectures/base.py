@@ -48,7 +48,7 @@ class Setup:
     steps: int
     """Updates in the whole run."""
     k: int = 32
-    """Active features per row, where the architecture fixes them."""
+    """Active features per row, where the architecture fixes them or aims at them."""
     k_start: int = 0
     """Active features per row when the run begins; 0: as is usual for the architecture."""
     lista_step: float = 0.0
@@ -70,7 +70,7 @@ class Setup:
     init: Literal["random", "data"] = "random"
     """Random directions, or rows of the data less their mean."""
     aims_at_k: bool = False
-    """Whether λ presses only while more than `k` features are active (see `aims`)."""
+    """Whether λ is led so that `k` features are active per row (see `aims`)."""
 
 
 class StepState(NamedTuple):
@@ -111,9 +111,9 @@ class Architecture(ABC):
     settings: ClassVar[tuple[str, ...]] = ()
     """Fields of TrainConfig that matter to it and not to every other."""
     default_sparsity: ClassVar[float] = 0.0
-    """λ where none was chosen."""
+    """The recipe's λ; where the architecture aims at k, λ is led instead if none was chosen."""
     aims: ClassVar[bool] = False
-    """Whether λ, where none was chosen, presses only until `TrainConfig.k` features are active."""
+    """Whether λ, where none was chosen, is led so that `TrainConfig.k` features are active."""
     sparsity_warm_up: ClassVar[float] = 0.05
     """Share of the run over which λ rises from 0."""
 
@@ -156,9 +156,9 @@ class Architecture(ABC):
             total=loss.total.detach(), terms={k: v.detach() for k, v in loss.terms.items()}
         )
 
-    def sparsity_share(self) -> float:
-        """Return what λ is to be multiplied by in the next step."""
-        return 1.0
+    def led_sparsity(self, taken: float) -> float:
+        """Return λ for the next step of a run that aims at k, `taken` of whose steps are done."""
+        raise NotImplementedError
 
     def constrain_gradients(self) -> None:  # noqa: B027  (optional hook)
         """Change the gradients after the backward pass, before clipping."""

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.architectures._blocks import block_step_bytes, gradients_in_blocks
+from sae_desktop.dictionary.architectures._l0_aim import L0Controller
 from sae_desktop.dictionary.architectures._linear import fold
 from sae_desktop.dictionary.architectures._unit_decoder import UnitDecoder
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
@@ -33,8 +34,9 @@ class Gated(UnitDecoder):
 
     title = "Gated"
     summary = "A gate decides which features are on; only the gate pays for sparsity."
-    settings = ("sparsity",)
+    settings = ("sparsity", "k")
     default_sparsity = 5.0
+    aims = True
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:
         super().__init__(setup, generator)
@@ -42,6 +44,7 @@ class Gated(UnitDecoder):
         self.parameters["b_mag"] = torch.zeros(setup.features)
         # In a checkpoint, since it decides in which order sums are made.
         self.buffers["open_share"] = torch.ones(())
+        self._aim = L0Controller(self.buffers, setup, self.parameters["W_dec"].shape[1])
         self._low = LowPrecision(setup.precision)
         self._buffer = BlockBuffer()
 
@@ -56,6 +59,9 @@ class Gated(UnitDecoder):
     @property
     def subtracts_b_dec(self) -> bool:
         return self.reconstructs_input
+
+    def led_sparsity(self, taken: float) -> float:
+        return self._aim.sparsity(taken)
 
     def encode(self, x_TI: Tensor) -> Tensor:
         return self._activations(self.pre_activations(x_TI))
@@ -86,9 +92,11 @@ class Gated(UnitDecoder):
     def gradients(self, batch: Batch, state: StepState) -> Loss:
         """Compute the loss and the gradients: sparsely once few gates are open."""
         if float(self.buffers["open_share"]) < SPARSE_SHARE:
-            return self._sparse_gradients(batch, state)
-        loss = gradients_in_blocks(self, self.setup.features, batch, state)
-        self._remember_open(loss.l0)
+            loss = self._sparse_gradients(batch, state)
+        else:
+            loss = gradients_in_blocks(self, self.setup.features, batch, state)
+            self._remember_open(loss.l0)
+        self._aim.update(loss.l0)
         return loss
 
     def _remember_open(self, per_row: float) -> None:

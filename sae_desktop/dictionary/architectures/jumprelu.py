@@ -5,10 +5,16 @@
 
 The jump itself has no gradient: to the threshold goes the straight-through estimate
 ∂f/∂t = −e^t/ε where |pre − e^t| < ε/2. The last term gives silent features one. λ_S rises
-over the whole run; where none was chosen, it presses only until k features are active.
+over the whole run.
 
-c, ε, λ_P and the first threshold are in units of an activation, whose usual size is √(D/k)
-under E‖x‖² = D. The recipe's numbers are taken to be those of width 256 and k = 32.
+Where no λ was chosen, the number of active features is itself the penalty, and moves the
+thresholds alone (Rajamanoharan et al., 2024): λ_S Σ H(pre_i − e^t_i), whose straight-through
+estimate is ∂H/∂t = −e^t/ε, with λ_S led so that k are active (see `_l0_aim`). A tanh pulls at the
+activations as well, and at the weight that k asks for of narrow rows it silences most features.
+The first thresholds are then one for all, at which L0 is what is aimed at to begin with.
+
+ε and λ_P are in units of an activation, whose usual size is √(D/k) under E‖x‖² = D. The recipe's
+numbers are taken to be those of width 256 and k = 32.
 """
 
 from __future__ import annotations
@@ -19,13 +25,17 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from sae_desktop.dictionary.architectures._l0_aim import L0Aim, activation_unit
+from sae_desktop.dictionary.architectures._l0_aim import L0Price, activation_unit, l0_at_start
 from sae_desktop.dictionary.architectures._linear import LinearArchitecture
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
 from sae_desktop.dictionary.kernels import Active
 from sae_desktop.dictionary.precision import LowPrecision, column_sums
 from sae_desktop.dictionary.selection import BlockBuffer, EncoderBlocks, above, block_rows
 
+_NARROWER = 0.7
+"""ε where the active are counted, as a share of the recipe's: .5·√(D/k)."""
+_NUMBERS_AT_START = 2**22
+"""Pre-activations that the first thresholds are found from."""
 _ACTIVE_AT_START = 10_000
 """Features active on a row at the start, at most …"""
 _SHARE_AT_START = 0.02
@@ -48,21 +58,35 @@ class JumpReLU(LinearArchitecture):
         super().__init__(setup, generator)
         p = self.parameters
         out_width = p["W_dec"].shape[1]
+        self.constants = Constants.of(setup, out_width)
+        if setup.aims_at_k:
+            self.constants = self.constants.counting()
+        threshold = math.log(self.constants.initial_threshold)
+        p["log_threshold"] = torch.full((setup.features,), threshold)
+        self._aim = L0Price(self.buffers, setup, out_width)
+        self._low = LowPrecision(setup.precision)
+        self._buffers = [BlockBuffer(), BlockBuffer(), BlockBuffer()]
+        if setup.aims_at_k:
+            return
         # Entries uniform in ±1/√O, the encoder its transpose times I/F.
         p["W_dec"].uniform_(-1, 1, generator=generator).div_(math.sqrt(out_width))
         if self.reconstructs_input:
             p["W_enc"] = p["W_dec"] * (setup.width / setup.features)
-        self.constants = Constants.of(setup, out_width)
-        threshold = math.log(self.constants.initial_threshold)
-        p["log_threshold"] = torch.full((setup.features,), threshold)
-        self._aim = L0Aim(self.buffers, setup, out_width)
-        self._low = LowPrecision(setup.precision)
-        self._buffers = [BlockBuffer(), BlockBuffer(), BlockBuffer()]
 
     def initialise_from(self, batch: Batch) -> None:
-        """Set the biases so that each feature fires on the recipe's share of the rows."""
+        """Set the biases so that each feature fires on the recipe's share of the rows.
+
+        Where k is aimed at, set the thresholds so that as many fire as at the start of the aim.
+        """
         super().initialise_from(batch)
         p = self.parameters
+        if self.setup.aims_at_k:
+            x_TI = batch.x_TI[: max(1, _NUMBERS_AT_START // self.setup.features)]
+            pre = self.pre_activations(x_TI).flatten()
+            active = round(l0_at_start(self.setup) * len(x_TI))
+            least = float(pre.topk(active).values[-1])
+            p["log_threshold"].fill_(math.log(max(least, self.constants.initial_threshold)))
+            return
         share = min(_ACTIVE_AT_START / self.setup.features, _SHARE_AT_START)
         count = max(1, round(share * len(batch.x_TI)))
         for ids in torch.split(torch.arange(self.setup.features), 1024):
@@ -76,8 +100,8 @@ class JumpReLU(LinearArchitecture):
         least = _LEAST_TAKEN_OVER * self.constants.initial_threshold
         self.parameters["log_threshold"].copy_(threshold.clamp_min(least).log())
 
-    def sparsity_share(self) -> float:
-        return self._aim.share()
+    def led_sparsity(self, taken: float) -> float:
+        return self._aim.sparsity(taken)
 
     def encode(self, x_TI: Tensor) -> Tensor:
         t = self.parameters["log_threshold"]
@@ -90,9 +114,13 @@ class JumpReLU(LinearArchitecture):
         f_TF = jump(pre_TF, t, c.bandwidth)
         error = self.decode(f_TF, batch.x_TI) - batch.y_TO
         below = torch.relu(t.exp() - pre_TF)
+        if self.setup.aims_at_k:
+            paid_TF = count(pre_TF, t, c.bandwidth)
+        else:
+            paid_TF = torch.tanh(c.tanh_scale * f_TF * norms)
         terms = {
             "reconstruction": error.pow(2).sum() / rows,
-            "sparsity": state.sparsity * torch.tanh(c.tanh_scale * f_TF * norms).sum() / rows,
+            "sparsity": state.sparsity * paid_TF.sum() / rows,
             "pre_activation": c.pre_activation_weight * (below @ norms).sum() / rows,
         }
         fired_F = (f_TF.detach() > 0).sum(dim=0)
@@ -119,18 +147,18 @@ class JumpReLU(LinearArchitecture):
         below = silent_F * threshold - (pre_sum - active.column_sums(values))
         terms = {
             "reconstruction": pairs.back_TO.square().sum() * (rows / 4),  # back is 2/T · error
-            "sparsity": state.sparsity / rows * pairs.tanh.sum(),
+            "sparsity": state.sparsity / rows * pairs.paid.sum(),
             "pre_activation": weight @ below,
         }
         p["W_enc"].grad = active.gather_rows(grad_pre, x_TI).addr_(weight, x_sum, alpha=-1)
         p["b_enc"].grad = active.column_sums(grad_pre) - rows * weight
         p["log_threshold"].grad = threshold * (weight * silent_F - pairs.band_F / c.bandwidth)
-        grad_norms = (
-            state.sparsity * c.tanh_scale * active.column_sums(values * (1 - pairs.tanh.square()))
-        )
+        grad_norms = c.pre_activation_weight * below
+        if not self.setup.aims_at_k:
+            slope = state.sparsity * c.tanh_scale
+            grad_norms += slope * active.column_sums(values * (1 - pairs.paid.square()))
         p["W_dec"].grad = self.add_norm_gradient(
-            active.gather_rows(values, pairs.back_TO),
-            (grad_norms + c.pre_activation_weight * below) / rows,
+            active.gather_rows(values, pairs.back_TO), grad_norms / rows
         )
         p["b_dec"].grad = pairs.back_TO.sum(dim=0)
         if "W_skip" in p:
@@ -146,8 +174,11 @@ class JumpReLU(LinearArchitecture):
         c, half_band = self.constants, self.constants.bandwidth / 2
         W_enc, W_dec = self._low.of("W_enc", p["W_enc"]), self._low.of("W_dec", p["W_dec"])
         blocks = EncoderBlocks(batch.x_TI.to(low), W_enc, p["b_enc"].to(low), self._buffers[0])
-        # ∂L/∂f of the sparsity term where f = 0; less where f is larger.
-        at_zero = state.sparsity * c.tanh_scale / rows * norms
+        counts = self.setup.aims_at_k
+        # ∂L/∂f of the sparsity term where f = 0; less where f is larger. Where the active are
+        # counted, it is what the thresholds see, and the activations see none of it.
+        slope = state.sparsity / rows * (1.0 if counts else c.tanh_scale)
+        at_zero = slope * (torch.ones_like(norms) if counts else norms)
         at_zero_low, threshold_low = at_zero.to(low), threshold.to(low)
         back_TO = p["b_dec"] - batch.y_TO + self.skipped(batch.x_TI)
         band_F = torch.zeros_like(threshold)
@@ -162,20 +193,26 @@ class JumpReLU(LinearArchitecture):
             )
             torch.addmm(at_zero_low, back.to(low), W_dec.T, out=grad)
             norms_n = norms[active.col]
-            tanh = torch.tanh(c.tanh_scale * values * norms_n)
-            less = tanh.square().mul_(norms_n).mul_(-state.sparsity * c.tanh_scale / rows)
-            grad_f = grad.view(-1)[flat].float() + less
+            grad_f = grad.view(-1)[flat].float()
+            if counts:
+                paid, less = torch.ones_like(values), None
+                grad_f -= slope
+            else:
+                paid = torch.tanh(c.tanh_scale * values * norms_n)
+                less = paid.square().mul_(norms_n).mul_(-slope)
+                grad_f += less
             torch.sub(pre_RF, threshold_low, out=distance).abs_().neg_()
             torch.ops.aten.threshold_backward.grad_input(
                 grad, distance, -half_band, grad_input=grad
             )
             band_F += column_sums(grad)
-            band_F += active.column_sums(less * (distance.view(-1)[flat] > -half_band))
-            found.append((flat + first * self.setup.features, values, grad_f, tanh, norms_n))
+            if less is not None:
+                band_F += active.column_sums(less * (distance.view(-1)[flat] > -half_band))
+            found.append((flat + first * self.setup.features, values, grad_f, paid, norms_n))
         pieces = list(zip(*found, strict=True))
-        flat, values, grad_f, tanh, norms_n = (torch.cat(piece) for piece in pieces)
+        flat, values, grad_f, paid, norms_n = (torch.cat(piece) for piece in pieces)
         active = Active.from_flat(flat, rows, self.setup.features)
-        return _Pairs(active, values, grad_f, tanh, norms_n, back_TO, band_F)
+        return _Pairs(active, values, grad_f, paid, norms_n, back_TO, band_F)
 
     def folded_threshold(self) -> Tensor:
         return self.parameters["log_threshold"].detach().exp()
@@ -209,6 +246,10 @@ class Constants(NamedTuple):
         unit = activation_unit(width, setup.k) if setup.aims_at_k else 1.0
         return cls(4.0 / unit, 2.0 * unit, 0.1 * unit, 3e-6 * unit)
 
+    def counting(self) -> Constants:
+        """Return those for a penalty on the number of active features."""
+        return self._replace(bandwidth=_NARROWER * self.bandwidth)
+
 
 class _Pairs(NamedTuple):
     """The active pairs of a batch, and what all pairs have to say of the thresholds."""
@@ -218,8 +259,8 @@ class _Pairs(NamedTuple):
     """(nnz,) f."""
     grad_f: Tensor
     """(nnz,) ∂L/∂f."""
-    tanh: Tensor
-    """(nnz,) tanh(c f‖W_dec‖)."""
+    paid: Tensor
+    """(nnz,) tanh(c f‖W_dec‖); 1 where the active are counted."""
     norms: Tensor
     """(nnz,) ‖W_dec‖."""
     back_TO: Tensor
@@ -251,4 +292,26 @@ def jump(pre_TF: Tensor, log_threshold_F: Tensor, bandwidth: float) -> Tensor:
     `bandwidth` is ε, in the units of pre.
     """
     out: Tensor = _Jump.apply(pre_TF, log_threshold_F, bandwidth)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _Count(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, pre_TF: Tensor, log_threshold_F: Tensor, bandwidth: float) -> Tensor:
+        threshold = log_threshold_F.exp()
+        ctx.save_for_backward(pre_TF, threshold)
+        ctx.bandwidth = bandwidth
+        return (pre_TF > threshold).to(pre_TF.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None]:
+        (grad_TF,) = grads
+        pre_TF, threshold = ctx.saved_tensors
+        band = (pre_TF - threshold).abs() < ctx.bandwidth / 2
+        return None, -threshold / ctx.bandwidth * (grad_TF * band).sum(dim=0), None
+
+
+def count(pre_TF: Tensor, log_threshold_F: Tensor, bandwidth: float) -> Tensor:
+    """Return 1 where pre exceeds e^t, else 0; its gradient goes to t alone."""
+    out: Tensor = _Count.apply(pre_TF, log_threshold_F, bandwidth)  # type: ignore[no-untyped-call]
     return out

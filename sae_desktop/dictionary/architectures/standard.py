@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sae_desktop.dictionary.architectures._l0_aim import L0Controller
 from sae_desktop.dictionary.architectures._linear import LinearArchitecture
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
 from sae_desktop.dictionary.kernels import Active
@@ -34,14 +35,16 @@ class Standard(LinearArchitecture):
 
     title = "Standard (L1)"
     summary = "As in the paper: ReLU, with an L1 penalty weighted by the decoder’s norms."
-    settings = ("sparsity",)
+    settings = ("sparsity", "k")
     default_sparsity = 5.0
+    aims = True
     initial_norm = 0.1
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:
         super().__init__(setup, generator)
         # In a checkpoint, since it decides in which order sums are made.
         self.buffers["active_share"] = torch.ones(())
+        self._aim = L0Controller(self.buffers, setup, self.parameters["W_dec"].shape[1])
         self._low = LowPrecision(setup.precision)
         self._buffers = [BlockBuffer(), BlockBuffer(), BlockBuffer()]
 
@@ -49,6 +52,9 @@ class Standard(LinearArchitecture):
         # As they begin and stay in training: as long as the encoder's.
         norms = torch.linalg.vector_norm(W_enc_FI, dim=1)
         return torch.where(norms > 0, norms, self.initial_norm**2).sqrt()
+
+    def led_sparsity(self, taken: float) -> float:
+        return self._aim.sparsity(taken)
 
     def encode(self, x_TI: Tensor) -> Tensor:
         return torch.relu(self.pre_activations(x_TI))
@@ -83,6 +89,7 @@ class Standard(LinearArchitecture):
         }
         l0 = float(sums.fired_F.sum()) / rows
         self.buffers["active_share"].fill_(l0 / self.setup.features)
+        self._aim.update(l0)
         total = terms["reconstruction"] + terms["sparsity"]
         return Loss(total, terms, sums.fired_F, l0)
 

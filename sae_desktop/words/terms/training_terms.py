@@ -226,7 +226,7 @@ TRAINING_TERMS = (
     ),
     Entry(
         "k",
-        "How many features may be active on a row.",
+        "How many features you want active on a row: the L0 that a training aims at.",
         "32 is a good start. A larger k gives a lower FVU and features that are harder to read. A "
         "training may begin with a larger one, from which it falls to k.",
         "Train, in the settings",
@@ -236,7 +236,8 @@ TRAINING_TERMS = (
     Entry(
         "λ",
         "The weight of the penalty for active features: larger means fewer of them.",
-        "It belongs to architectures without a k. If L0 comes out too high, double it.",
+        "If you choose none, it is led during the run: up while more than k features are active, "
+        "down while fewer are. If you choose one and L0 comes out too high, double it.",
         "Train, in the settings and the curves",
         ("Sparsity", "L0"),
         ("λ warm-up", "Sparsity coefficient"),
