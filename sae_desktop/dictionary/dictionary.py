@@ -179,14 +179,18 @@ class Dictionary:
 
         Ordered by row, then feature; what `encode` has above 0, in half the time.
         """
+        values, least = self.compared(x)
+        rows, features = torch.nonzero(values > least, as_tuple=True)
+        return rows, features, values[rows, features]
+
+    def compared(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return values (R, F) and bounds (F,): where a value is above its feature's bound, it is
+        the activation there; elsewhere the feature is not active on the raw rows x (R, I)."""
         if not self.separable:
-            activations = self.encode(x)
-            rows, features = torch.nonzero(activations > 0, as_tuple=True)
-            return rows, features, activations[rows, features]
+            return self.encode(x), torch.zeros_like(self.b_enc)
         pre = torch.nn.functional.linear(self._read(x), self.W_enc.T, self.b_enc)
-        least = 0.0 if self.threshold is None else self.threshold.clamp_min(0)
-        rows, features = torch.nonzero(pre > least, as_tuple=True)
-        return rows, features, pre[rows, features]
+        least = torch.zeros_like(self.b_enc) if self.threshold is None else self.threshold
+        return pre, least.clamp_min(0)
 
     def encode_features(self, x: Tensor, ids: Tensor) -> Tensor:
         """Return the activations (…, n) of the features `ids` (n,) only."""

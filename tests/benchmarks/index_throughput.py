@@ -2,13 +2,16 @@
 
     python tests/benchmarks/index_throughput.py [--tokens N] [--peer-python PYTHON]
     python tests/benchmarks/index_throughput.py --memory 50000 200000 800000
+    python tests/benchmarks/index_throughput.py --multiples [--tokens N]
 
 The demonstration's dictionary (all its features) over the built-in model's own text, in one
 run: the same windows of tokens for both, rounds alternating. Ours is timed from text to index
 (harvest and index as commands, processes started and models loaded included), for the index as
 a command, and for the index in a process that has made one before, as the window's engine has;
 the last also without map, clusters and neurons, which SAEDashboard does not make. SAEDashboard
-is timed from tokens in memory, everything loaded. PEER is an interpreter with sae-dashboard
+is timed from tokens in memory, everything loaded. `--multiples`: the processor's time of every
+stage of a second index in a process, in one thread, as a multiple of the encoder's bare product
+over the same rows, which is timed before and after it. PEER is an interpreter with sae-dashboard
 (`pip install sae-dashboard`; it wants an older transformers than the program itself).
 """
 
@@ -55,6 +58,39 @@ for less in ({}, {}, {"map": False, "neuron_rows": 0}):
                 activations="acts", **less), SilentContext())
     print(time.perf_counter() - began)
 """
+
+_MULTIPLES = """
+import json, sys, time
+import torch
+torch.set_num_threads(1)
+from sae_desktop.activations.store import ActivationStore
+from sae_desktop.dictionary import load
+from sae_desktop.features.config import IndexConfig
+from sae_desktop.features.building.index import build_index
+from sae_desktop.jobs import SilentContext
+from sae_desktop.project import Project
+project = Project.open(sys.argv[1])
+dictionary = load(project.dictionary_path(sys.argv[2]))
+rows = ActivationStore.open(project.store_path("acts")).rows
+config = IndexConfig(project=sys.argv[1], dictionary=sys.argv[2], name="i", activations="acts")
+x, W, b = torch.randn(1024, dictionary.width), dictionary.W_enc.T.contiguous(), dictionary.b_enc
+def product():
+    began = time.process_time()
+    for _ in range(-(-rows // 1024)):
+        torch.nn.functional.linear(x, W, b)
+    return time.process_time() - began
+build_index(config, SilentContext())
+before = product()
+result = build_index(config, SilentContext())
+after = product()
+stages = [(s.name, s.processor_seconds) for s in result.stages]
+print(json.dumps({"product": [before, after], "stages": stages, "rows": rows}))
+"""
+FROM_FIRINGS = (
+    "Reading the activations", "Measuring the features", "Sorting firings by row",
+    "Finding co-active features",
+)  # fmt: skip
+"""Stages that read or count activations; the first holds the product itself."""
 
 
 def make_project(folder: Path) -> Project:
@@ -151,6 +187,35 @@ def compare(folder: Path, args: argparse.Namespace) -> None:
         print(f"{name}: {statistics.median(found):.1f} features/s{ratio}")
 
 
+def multiples(folder: Path, tokens: int) -> None:
+    project = make_project(folder)
+    path = str(project.path)
+    run(
+        "harvest", path, "--name", "acts", "--tokens", str(tokens), "--site", SITE,
+        "--context-size", "128", "--packing", "packed",
+    )  # fmt: skip
+    command = [sys.executable, "-c", _MULTIPLES, path, NAME]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    found = json.loads(done.stdout.splitlines()[-1])
+    product = statistics.mean(found["product"])
+    print(
+        f"{found['rows']:,} rows × {FEATURES:,} features: the product takes "
+        f"{found['product'][0]:.2f} and {found['product'][1]:.2f} s of a processor; load "
+        f"{os.getloadavg()[0]:.1f}"
+    )
+    total = sum(seconds for _, seconds in found["stages"])
+    for name, seconds in found["stages"]:
+        mark = "*" if name in FROM_FIRINGS else " "
+        print(
+            f"{mark} {name:<40} {seconds:7.2f} s {seconds / product:6.2f} × {seconds / total:5.0%}"
+        )
+    counted = sum(seconds for name, seconds in found["stages"] if name in FROM_FIRINGS)
+    alone = counted - dict(found["stages"])["Finding co-active features"]
+    print(f"* from firings: {counted / product:.2f} × the product (to reach 2)")
+    print(f"  of these without what fires together: {alone / product:.2f} ×")
+
+
 def memory(folder: Path, counts: list[int]) -> None:
     for tokens in counts:
         project = make_project(folder / str(tokens))
@@ -169,10 +234,13 @@ def main() -> None:
     parser.add_argument("--peer-python", default="")
     parser.add_argument("--peer-features", type=int, default=FEATURES)
     parser.add_argument("--memory", type=int, nargs="+")
+    parser.add_argument("--multiples", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if args.memory:
             memory(Path(folder), args.memory)
+        elif args.multiples:
+            multiples(Path(folder), args.tokens)
         else:
             compare(Path(folder), args)
 

@@ -18,12 +18,11 @@ from sae_desktop.corpus.alike import groups_of_documents
 from sae_desktop.features.building.contexts import Slots, bucket_edges, chosen_rows, firings_around
 from sae_desktop.features.building.figures import (
     aligned_peaks,
+    by_name,
     firing_tokens,
     histogram,
     moments,
     most_of,
-    name_counts,
-    name_sums,
     share_of,
     total_activation,
     window_start_share,
@@ -104,8 +103,7 @@ class _Assembly:
         for kind, column in (("languages", "language"), ("sources", "source")):
             names = self.text.languages if kind == "languages" else self.text.sources
             if names.names:
-                counts = name_counts(block, passage, names)
-                sums = name_sums(block, passage, names)
+                counts, sums = by_name(block, passage, names)
                 most = most_of(counts, sums, columns)
                 self._put(block, {f"{kind}/counts": counts, f"{kind}/sums": sums})
                 self._put(block, {f"columns/{column}{of}": values for of, values in most.items()})

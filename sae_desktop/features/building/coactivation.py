@@ -37,7 +37,7 @@ def coactive_arrays(
     share = np.zeros((features, count), np.float32)
     with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as scratch:
         table = _RowTable(firings, Path(scratch), context)
-        work = np.zeros(features), np.zeros(features, np.int64), np.zeros(features, np.int32)
+        work = np.zeros(features), np.zeros(features, np.int32), np.zeros(features + 1, np.int32)
         for block in firings.by_feature(_FEATURES):
             context.check_cancelled()
             context.progress(block.first, features, "features", "Finding co-active features")
@@ -119,16 +119,29 @@ def _correlate(
     kept = ids.shape[1]
     for local in range(len(offsets) - 1):
         me = first + local
-        found = 0
+        found = pairs = 0
         for entry in range(offsets[local], offsets[local + 1]):
-            row, value = rows[entry], values[entry]
-            for place in range(row_offsets[row], row_offsets[row + 1]):
-                other = row_ids[place]
-                if together[other] == 0:
-                    touched[found] = other
-                    found += 1
-                together[other] += 1
-                products[other] += float(value) * row_values[place]
+            pairs += row_offsets[rows[entry] + 1] - row_offsets[rows[entry]]
+        if pairs > len(together):
+            # Looking through all features costs less than to note those met.
+            for entry in range(offsets[local], offsets[local + 1]):
+                row, value = rows[entry], float(values[entry])
+                for place in range(row_offsets[row], row_offsets[row + 1]):
+                    together[row_ids[place]] += 1
+                    products[row_ids[place]] += value * row_values[place]
+            for other in range(len(together)):
+                touched[found] = other
+                found += together[other] > 0
+        else:
+            for entry in range(offsets[local], offsets[local + 1]):
+                row, value = rows[entry], float(values[entry])
+                for place in range(row_offsets[row], row_offsets[row + 1]):
+                    other = row_ids[place]
+                    if together[other] == 0:
+                        touched[found] = other
+                        found += 1
+                    together[other] += 1
+                    products[other] += value * row_values[place]
         fired = offsets[local + 1] - offsets[local]
         size = 0
         for number in range(found):

@@ -15,10 +15,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
+from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.errors import UserError
+from sae_desktop.features.building.loops import above
 from sae_desktop.features.building.site_rows import ReadSite, SiteRows
 from sae_desktop.features.reading.firing_files import (
     ENTRIES,
@@ -42,6 +45,8 @@ _CELLS = 2**26
 _ROWS = 1024
 """Most rows encoded at once: a few megabytes of activations, of which the cache holds most."""
 _GROUP_ROWS = 2**20
+_EXPECTED = 256
+"""Firings of a row for which there is room at first."""
 _RECORD = "job.json"
 
 
@@ -236,16 +241,35 @@ def _encode(
     values, massive = group.source.read(begin, end, step)
     count = end - begin
     values[massive] = 0
-    with torch.no_grad():
-        rows, features, found_values = dictionary.active(torch.from_numpy(values))
-    row = rows.to(torch.int32).cpu().numpy()
-    kept = slice(None)
+    row, features, found = _active(dictionary, torch.from_numpy(values))
+    kept: Any = slice(None)
     if massive.any() or count < step:
         # A row of zeros may activate a feature, by its bias alone.
         kept = (row < count) & ~massive[row]
     part = Entries(
         row[kept] + np.int32(begin - group.first_row),
-        features.to(torch.int32).cpu().numpy()[kept],
-        found_values.float().cpu().numpy()[kept],
+        features[kept],
+        found[kept],
     )
     return part, int(massive.sum())
+
+
+def _active(dictionary: Dictionary, x: Tensor) -> tuple[Array, Array, Array]:
+    """Return what `Dictionary.active` does: rows and features int32, activations float32."""
+    with torch.no_grad():
+        if dictionary.device.type != "cpu" or isinstance(dictionary, CrossLayerDictionary):
+            rows, features, values = dictionary.active(x)
+            return (
+                rows.to(torch.int32).cpu().numpy(),
+                features.to(torch.int32).cpu().numpy(),
+                values.float().cpu().numpy(),
+            )
+        compared, least = (tensor.float().numpy() for tensor in dictionary.compared(x))
+    room = len(x) * _EXPECTED
+    while True:
+        found = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.float32)
+        count = above(compared, least, *found)
+        if count <= room:
+            # Copies: what is kept of a block is not to keep the room for more.
+            return found[0][:count].copy(), found[1][:count].copy(), found[2][:count].copy()
+        room = count

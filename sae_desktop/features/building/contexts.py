@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.features.building.loops import lowest_chances, strongest_of_windows
 from sae_desktop.features.config import BucketScheme
 from sae_desktop.features.reading.firings import FiringBlock
 from sae_desktop.features.reading.index_text import IndexText
@@ -19,8 +20,6 @@ from sae_desktop.features.reading.layout import TOP_BUCKET
 
 Array = npt.NDArray[Any]
 
-_SPARE = 4
-"""Of a bucket, this many times as many places as are drawn are looked at first."""
 _LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -69,16 +68,6 @@ def peaks_of_runs(keys: Array, values: Array) -> Array:
     return np.asarray(at_peak[first])
 
 
-def _rank(sorted_keys: Array) -> Array:
-    """Return each entry's place in its run of equal keys."""
-    if not len(sorted_keys):
-        return np.empty(0, np.int64)
-    starts = np.flatnonzero(np.concatenate([[True], sorted_keys[1:] != sorted_keys[:-1]]))
-    return np.arange(len(sorted_keys)) - np.repeat(
-        starts, np.diff(np.append(starts, len(sorted_keys)))
-    )
-
-
 def chosen_rows(
     block: FiringBlock, passage: Array, text: IndexText, edges: Array, slots: Slots
 ) -> tuple[Array, Array]:
@@ -87,57 +76,41 @@ def chosen_rows(
     The strongest are one a window: neighbours there mostly fire for the same reason.
     `passage` (n,): which passage each firing is in.
     """
-    features = len(block.offsets) - 1
-    local = block.features - block.first
+    features, top = len(block.offsets) - 1, slots.top
     rows = np.full((features, len(slots.bucket_of_slot)), -1, np.int64)
     values = np.zeros(rows.shape, np.float32)
-    window = text.window_of(block.rows)
-    peaks = peaks_of_runs(local * len(text.windows) + window, block.values)
-    order = peaks[np.lexsort((block.rows[peaks], -block.values[peaks], local[peaks]))]
-    rank = _rank(local[order])
-    order, rank = order[rank < slots.top], rank[rank < slots.top]
-    rows[local[order], rank] = block.rows[order]
-    values[local[order], rank] = block.values[order]
+    strongest = np.full((features, top), -1, np.int64), np.zeros((features, top), np.float32)
+    strongest_of_windows(
+        block.offsets, block.rows, block.values, text.windows.astype(np.int64), top, *strongest
+    )
+    rows[:, :top], values[:, :top] = strongest
     if slots.per_bucket and slots.buckets:
-        cell, order, rank = _drawn(block, local, passage, text, edges, slots)
-        slot = slots.top + (slots.buckets - 1 - cell % slots.buckets) * slots.per_bucket + rank
-        rows[cell // slots.buckets, slot] = block.rows[order]
-        values[cell // slots.buckets, slot] = block.values[order]
+        drawn, there = _drawn(block, passage, text, edges, slots)
+        # From the top bucket down.
+        rows[:, top:] = drawn[:, ::-1].reshape(features, -1)
+        values[:, top:] = there[:, ::-1].reshape(features, -1)
     return rows, values
 
 
 def _drawn(
-    block: FiringBlock, local: Array, passage: Array, text: IndexText, edges: Array, slots: Slots
-) -> tuple[Array, Array, Array]:
-    """Return the cell (feature · B + bucket from 0), place and rank of what is drawn."""
-    cell = local * slots.buckets
-    for bucket in range(1, slots.buckets):
-        cell += block.values > edges[local, bucket]
-    counts = np.bincount(cell, minlength=(len(block.offsets) - 1) * slots.buckets)
-    chance = place_hash(block, passage, text, slots.seed)
-    # Sorting all is slow, and the lowest few are nearly always among the lowest shares.
-    share = np.minimum(1.0, (_SPARE * slots.per_bucket + 16) / np.maximum(counts, 1))
-    limit = np.where(share < 1, share * 2.0**64, 0).astype(np.uint64)
-    among = (chance < limit[cell]) | (share[cell] >= 1)
-    found = np.bincount(cell[among], minlength=len(counts))
-    short = found < np.minimum(counts, slots.per_bucket)
-    near = np.flatnonzero(among | short[cell])
-    order = near[np.lexsort((block.rows[near], chance[near], cell[near]))]
-    rank = _rank(cell[order])
-    kept = rank < slots.per_bucket
-    return cell[order[kept]], order[kept], rank[kept]
+    block: FiringBlock, passage: Array, text: IndexText, edges: Array, slots: Slots
+) -> tuple[Array, Array]:
+    """Return rows (features, B, k), −1 for none, and activations of what chance draws.
 
-
-def place_hash(block: FiringBlock, passage: Array, text: IndexText, seed: int) -> Array:
-    """Return (n,) uint64 that depend on seed, feature, document and place in it alone."""
+    A place's chance depends on seed, feature, document and place in it alone.
+    """
+    shape = len(block.offsets) - 1, slots.buckets, slots.per_bucket
+    rows, values = np.full(shape, -1, np.int64), np.zeros(shape, np.float32)
     passages = text.passages
-    ordinal = text.documents["ordinal"][passages["document"]].astype(np.uint64)[passage]
-    offset = ((passages["offset"] - passages["first_row"])[passage] + block.rows).astype(np.uint64)
-    of_seed = _mix(np.asarray([seed], np.int64).astype(np.uint64))
-    counts = np.diff(block.offsets)
-    features = np.arange(block.first, block.first + len(counts)).astype(np.uint64)
-    mixed = np.repeat(_mix(of_seed ^ features), counts)
-    return _mix(_mix(mixed ^ ordinal) ^ offset)
+    ordinal = text.documents["ordinal"][passages["document"]].astype(np.uint64)
+    of_seed = _mix(np.asarray([slots.seed], np.int64).astype(np.uint64))
+    features = np.arange(block.first, block.first + shape[0]).astype(np.uint64)
+    lowest_chances(
+        block.offsets, block.rows, block.values, passage, ordinal,
+        passages["offset"] - passages["first_row"], _mix(of_seed ^ features), edges,
+        np.zeros(shape[1:], np.uint64), rows, values,
+    )  # fmt: skip
+    return rows, values
 
 
 def _mix(x: Array) -> Array:

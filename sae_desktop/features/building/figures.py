@@ -12,6 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.features.building.contexts import peaks_of_runs
+from sae_desktop.features.building.loops import (
+    add_by_name,
+    count_bins,
+    most_frequent,
+    power_sums,
+)
 from sae_desktop.features.reading.firings import FiringBlock
 from sae_desktop.features.reading.index_text import IndexText, Names
 from sae_desktop.features.reading.layout import BINS
@@ -37,13 +43,9 @@ def moments(block: FiringBlock, rows: int) -> dict[str, Array]:
     many = np.maximum(counts, 1)
     values = block.values.astype(np.float64)
     mean = _by_feature(block, values, np.add) / many
-    away = values - np.repeat(mean, counts)
-    square = away * away
-    # Products: numpy's powers of 3 and 4 take ten times as long.
-    second, third, fourth = (
-        _by_feature(block, power, np.add) / many
-        for power in (square, square * away, square * square)
-    )
+    sums = np.zeros((3, len(counts)))
+    power_sums(block.offsets, block.values, mean, sums)
+    second, third, fourth = sums / many
     # Where all are equal, what is left of the differences is rounding.
     varies = second > (1e-7 * mean) ** 2
     safe = np.where(varies, second, 1.0)
@@ -62,34 +64,17 @@ def moments(block: FiringBlock, rows: int) -> dict[str, Array]:
 
 def histogram(block: FiringBlock, maxima: Array) -> Array:
     """Return counts (f, BINS), bins linear from 0 to the maximum, the last one closed."""
-    local = block.features - block.first
-    step = maxima.astype(np.float64) / BINS
-    values = block.values.astype(np.float64)
-    bins = np.minimum(values / step[local], BINS - 1).astype(np.int64)
-    # Division rounds; the edges decide.
-    bins -= values < bins * step[local]
-    bins += (values >= (bins + 1) * step[local]) & (bins < BINS - 1)
-    cells = np.bincount(local * BINS + bins, minlength=len(maxima) * BINS)
-    return cells.reshape(len(maxima), BINS).astype(np.uint32)
+    counts = np.zeros((len(maxima), BINS), np.uint32)
+    count_bins(block.offsets, block.values, maxima.astype(np.float64) / BINS, counts)
+    return counts
 
 
-def name_counts(block: FiringBlock, passage: Array, names: Names) -> Array:
-    """Return firings (f, G) by language or source."""
-    number = names.of_passage[passage]
-    cell = (block.features - block.first) * len(names.names) + number
-    size = (len(block.offsets) - 1) * len(names.names)
-    cells = np.bincount(cell[number >= 0], minlength=size)
-    return cells.reshape(-1, len(names.names)).astype(np.uint32)
-
-
-def name_sums(block: FiringBlock, passage: Array, names: Names) -> Array:
-    """Return the activation (f, G) by language or source, summed over its firings there."""
-    number = names.of_passage[passage]
-    inside = number >= 0
-    cell = (block.features - block.first) * len(names.names) + number
-    size = (len(block.offsets) - 1) * len(names.names)
-    cells = np.bincount(cell[inside], weights=block.values[inside], minlength=size)
-    return cells.reshape(-1, len(names.names)).astype(np.float32)
+def by_name(block: FiringBlock, passage: Array, names: Names) -> tuple[Array, Array]:
+    """Return firings and their summed activation (f, G) by language or source."""
+    shape = len(block.offsets) - 1, len(names.names)
+    counts, sums = np.zeros(shape, np.uint32), np.zeros(shape)
+    add_by_name(block.offsets, block.values, passage, names.of_passage, counts, sums)
+    return counts, sums.astype(np.float32)
 
 
 def most_of(counts: Array, sums: Array, columns: dict[str, Array]) -> dict[str, Array]:
@@ -127,24 +112,11 @@ def firing_tokens(block: FiringBlock, tokens: Array) -> tuple[Array, Array, Arra
     ids = np.full((features, TOKENS), -1, np.int32)
     counts = np.zeros((features, TOKENS), np.uint32)
     sums = np.zeros((features, TOKENS), np.float32)
-    keys = ((block.features - block.first) << 32) | tokens.astype(np.int64)
-    by_key = np.argsort(keys, kind="stable")
-    keys = keys[by_key]
-    if not len(keys):
-        return ids, counts, sums
-    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-    summed = np.add.reduceat(block.values[by_key].astype(np.float64), starts)
-    found = np.diff(np.append(starts, len(keys)))
-    feature, token = keys[starts] >> 32, keys[starts] & 0xFFFFFFFF
-    order = np.lexsort((token, -found, feature))
-    feature, token, found, summed = feature[order], token[order], found[order], summed[order]
-    first = np.searchsorted(feature, np.arange(features))
-    rank = np.arange(len(feature)) - first[feature]
-    kept = rank < TOKENS
-    ids[feature[kept], rank[kept]] = token[kept]
-    counts[feature[kept], rank[kept]] = found[kept]
-    sums[feature[kept], rank[kept]] = summed[kept]
-    return ids, counts, sums
+    size = int(tokens.max(initial=-1)) + 1
+    work = np.zeros(size, np.int64), np.zeros(size), np.zeros(size, np.int32)
+    found = np.zeros(sums.shape)
+    most_frequent(block.offsets, tokens, block.values, *work, ids, counts, found)
+    return ids, counts, found.astype(np.float32)
 
 
 def aligned_peaks(

@@ -13,7 +13,7 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import load
 from sae_desktop.dictionary.architectures import ARCHITECTURES
 from sae_desktop.features.building.assemble import whole_type
-from sae_desktop.features.building.figures import moments, most_of, name_counts, name_sums
+from sae_desktop.features.building.figures import by_name, moments, most_of
 from sae_desktop.features.building.index import build_index
 from sae_desktop.features.config import REACH, IndexConfig
 from sae_desktop.features.reading.firings import FiringBlock
@@ -233,7 +233,7 @@ def test_language__is_that_of_the_activation_not_of_weak_firings() -> None:
     )
     passage = np.array([0, 0, 0, 1, 2])
     names = Names(["en", "fr"], np.array([3, 1]), np.array([0, 1, -1]))
-    counts, sums = name_counts(block, passage, names), name_sums(block, passage, names)
+    counts, sums = by_name(block, passage, names)
     np.testing.assert_allclose(sums, [[0.3, 5], [0, 0], [0, 0]], rtol=1e-6)
     most = most_of(counts, sums, moments(block, 10))
     assert most[""].tolist() == [1, -1, -1]
