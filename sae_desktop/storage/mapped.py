@@ -169,6 +169,18 @@ class MappedFile:
                 next_step="Restore the file from a copy, or make it again.",
             )
 
+    def will_need(self, name: str, first: int, last: int) -> None:
+        """Have the system read the entries first…last−1 of a dataset while others are looked at."""
+        extent = self._found[name]
+        if self._map is None or not hasattr(mmap, "MADV_WILLNEED") or not extent.size:
+            return
+        each = extent.dtype.itemsize * math.prod(extent.shape[1:])
+        first, last = max(first, 0), min(last, extent.shape[0])
+        begin, end = extent.offset + first * each, extent.offset + last * each
+        begin -= begin % mmap.PAGESIZE
+        if begin < end:
+            self._map.madvise(mmap.MADV_WILLNEED, begin, end - begin)
+
     def release(self, names: Iterable[str]) -> None:
         """Let go of the memory beneath some datasets; it is read again when it is looked at."""
         if self._map is None or not hasattr(mmap, "MADV_DONTNEED"):

@@ -4,7 +4,9 @@
 
 Makes an index in today's layout (kept in FOLDER and used again), with a label for every
 feature, and opens it in the real Explore workspace. Each figure stands beside its target; the
-first time of a kind and the median of the following ones, which are warm, are told apart.
+first time of a kind and the median of the following ones, which are warm, are told apart. A cold
+page is one before which the index was pushed out of the system's cache (Linux). Where other work
+shares the machine, the processor's time beside the pages says what they take alone.
 """
 
 from __future__ import annotations
@@ -161,6 +163,14 @@ def timed(do: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - began)
 
 
+def push_out(index: Any) -> None:
+    """Have the system forget what it holds of the file of an index."""
+    index._file.release(index._file.arrays)
+    descriptor = os.open(index.path, os.O_RDONLY)
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(descriptor)
+
+
 def say(what: str, found: float, target: float, unit: str = "ms", first: float = 0.0) -> None:
     mark = "ok  " if found <= target else "MISS"
     extra = f"   first {first:.0f} {unit}" if first else ""
@@ -278,13 +288,19 @@ def measure(project: Project) -> None:
         panel.page.repaint()
 
     rng = np.random.default_rng(5)
-    pages = [
-        timed(shown(partial(turn_to, int(feature))))
-        for feature in rng.integers(0, index.features, 60)
-    ]
-    say("open a feature's page, median", statistics.median(pages[5:]), 60)
-    say("open a feature's page, p95", float(np.percentile(pages[5:], 95)), 60)
-    next(d for d in workspace.docks() if d.objectName().endswith("map")).raise_()
+    for state in ("warm", "cold"):
+        pages, processor = [], []
+        for feature in rng.integers(0, index.features, 60).tolist():
+            if state == "cold":
+                push_out(index)
+            before = time.process_time()
+            pages.append(timed(shown(partial(turn_to, feature))))
+            processor.append(1000 * (time.process_time() - before))
+        for what, times in ((f"{state} page", pages), (f"{state} page, processor", processor)):
+            say(f"{what}, median", statistics.median(times[5:]), 60)
+            say(f"{what}, p95", float(np.percentile(times[5:], 95)), 60)
+    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
+    panel.places.show_place("map")
     wait(0.1)
     map_ = panel.map.map
     for name in ("", "density", "cluster"):

@@ -6,6 +6,7 @@ three columns, and contexts of one fixed width.
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -274,6 +275,34 @@ class IndexFile:
     def passage_at(self, row: int) -> int:
         """Return which passage a row of the text is in."""
         return int(np.searchsorted(self.passages["first_row"], row, side="right")) - 1
+
+    def read_ahead(self, feature: int, around: int) -> None:
+        """Have the system read what a page tells of a feature, with `around` tokens on either
+        side of its contexts: all at once where the file is not in memory, not piece after piece.
+        """
+        for name in self._by_feature:
+            self._file.will_need(name, feature, feature + 1)
+        a, slots = self.arrays, self.arrays["contexts/row"].shape[1]
+        self._file.will_need("contexts/offsets", feature * slots, (feature + 1) * slots + 1)
+        rows = np.unique(a["contexts/row"][feature])
+        rows = rows[rows >= 0]
+        ends = a["contexts/offsets"][[feature * slots, (feature + 1) * slots]].tolist()
+        for name in ("contexts/positions", "contexts/values"):
+            self._file.will_need(name, *ends)
+        for row in rows.tolist():
+            self._file.will_need("tokens", row - around, row + around)
+        passages = np.searchsorted(self.passages["first_row"], rows, side="right") - 1
+        for document in np.unique(self.passages["document"][passages]).tolist():
+            self._file.will_need("documents", document, document + 1)
+
+    @cached_property
+    def _by_feature(self) -> list[str]:
+        """The datasets of the file that a page reads, an entry of a few bytes a feature."""
+        return [
+            name
+            for name, array in self._file.arrays.items()
+            if array.ndim and len(array) == self.features
+        ]
 
     def release_maps(self) -> None:
         """Now and then let go of what was mapped of features looked at before.

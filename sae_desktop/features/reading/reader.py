@@ -71,6 +71,8 @@ class FeatureIndex(IndexFile):
         None: the whole passage; −1: as many as the index was made to show.
         """
         self.release_maps()
+        reach = self.info.context_tokens
+        self.read_ahead(feature, max(reach, before or 0, after or 0))
         rows = self.arrays["contexts/row"][feature]
         return [
             self.context(feature, int(slot), before, after) for slot in np.flatnonzero(rows >= 0)

@@ -64,6 +64,8 @@ class FeatureLinks(QWidget):
     def set_rows(self, rows: Sequence[FeatureRow], dictionary: str = "") -> None:
         """Show these features in place of those shown; `dictionary`: another than the open one."""
         self._dictionary = dictionary
+        if not dictionary:
+            self._notes.hold(row.feature for row in rows)
         while len(self._links) < len(rows):
             link = FeatureLink(self._session, self)
             self._links.append(link)

@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 _SCORE_COLUMNS = ("name_score", "label_score")
-_HELD = 20_000
-"""Notes held at most."""
+_HELD = 20_000  # notes at most
 _ORDERED_AT_ONCE = 20_000
 """The order of more labels is found beside the window."""
 _NONE: Array = np.empty(0, dtype=np.int64)
@@ -56,7 +55,7 @@ class FeatureNotes(QObject):
         self._session = session
         self.actions = LabelActions(session, self)
         self.dictionary = ""
-        self._held: dict[int, FeatureNote] = {}
+        self.held: dict[int, FeatureNote] = {}
         self._stars: Array | None = None
         self._by_label: Array | None = None
         self._rejected: dict[int, set[str]] | None = None
@@ -81,20 +80,25 @@ class FeatureNotes(QObject):
 
     # ------------------------------------------------------------------ one feature
     def note(self, feature: int) -> FeatureNote:
-        found = self._held.get(feature)
-        if found is None:
-            found = self.stored_note(self.dictionary, feature)
-            if len(self._held) >= _HELD:
-                self._held.clear()
-            self._held[feature] = found
-        return found
+        if feature not in self.held:
+            self.hold([feature])
+        return self.held[feature]
+
+    def hold(self, features: Iterable[int]) -> None:
+        """Read the notes of features that are shown together at once, not one after another."""
+        missing = [feature for feature in features if feature not in self.held]
+        if len(self.held) + len(missing) > _HELD:
+            self.held.clear()
+        stored, coming = self._session.notes, self._session.notes_to_come()
+        known = stored.notes(self.dictionary, missing) if stored and self.dictionary else {}
+        for feature in missing:
+            note = known.get(feature) or FeatureNote(feature=feature)
+            self.held[feature] = note_after(coming, self.dictionary, note)
 
     def stored_note(self, dictionary: str, feature: int) -> FeatureNote:
         """Return a note of any dictionary, as it is written or about to be."""
-        stored = self._session.notes
-        found = FeatureNote(feature=feature)
-        if stored is not None and dictionary:
-            found = stored.note(dictionary, feature)
+        stored = self._session.notes if dictionary else None
+        found = FeatureNote(feature=feature) if stored is None else stored.note(dictionary, feature)
         return note_after(self._session.notes_to_come(), dictionary, found)
 
     def label(self, feature: int) -> str:
@@ -299,7 +303,7 @@ class FeatureNotes(QObject):
         self._session.write_notes(change)
         if before is not None:
             note = with_parts(before, change.note, change.parts)
-            self._held[feature] = note
+            self.held[feature] = note
             self._note_rejections(change)
             self._stars = None if note.starred != before.starred else self._stars
             if note.label != before.label:
@@ -333,7 +337,7 @@ class FeatureNotes(QObject):
             StarsChange(dictionary=dictionary, features=features.tolist(), starred=starred)
         )
         if dictionary == self.dictionary:
-            self._held.clear()
+            self.held.clear()
             self._stars = None
             self.reloaded.emit()
 
@@ -375,7 +379,7 @@ class FeatureNotes(QObject):
 
     def _load(self, dictionary: str) -> None:
         self.dictionary = dictionary
-        self._held = {}
+        self.held = {}
         self._names.forget()
         self._stars = self._by_label = self._rejected = None
         self.reloaded.emit()

@@ -76,6 +76,14 @@ _SPOKEN = {NUMBER: "Feature", LABEL: "Label"}
 AUTOMATIC_IN_GREY = " · automatic in grey"
 """Stands in the header over the names, where some of them are automatic."""
 _TEXTS = (LABEL_COLUMN, NOTE, "language", "source", "token")
+_SCREEN = 32
+"""Rows whose notes are read together."""
+_TOLD = {
+    Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.TextAlignmentRole, Qt.ItemDataRole.EditRole,
+    Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole,
+    FEATURE_ROLE, WORDS_ROLE, SCORE_ROLE,
+}  # fmt: skip
+"""What Qt asks for and is told; it asks for as much again that a row does not have."""
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _MIDDLE = Qt.AlignmentFlag.AlignCenter
@@ -218,10 +226,13 @@ class FeatureTableModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(TABLE_COLUMNS)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid() or index.row() >= len(self._rows):
+        if role not in _TOLD or not index.isValid() or index.row() >= len(self._rows):
             return None
         column = index.column()
         feature = int(self._rows[index.row()])
+        if feature not in self._notes.held:
+            # Rows are painted from the top of the screen down.
+            self._notes.hold(self._rows[index.row() : index.row() + _SCREEN].tolist())
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(feature, column)
         if role == FEATURE_ROLE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 
 import numpy as np
@@ -29,6 +30,7 @@ from sae_desktop.gui.explore.list.feature_table import (
 from sae_desktop.gui.explore.list.feature_table_view import FeatureTable
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
+from sae_desktop.project_notes import FeatureNote
 from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
 
 DOWN, UP = Qt.SortOrder.DescendingOrder, Qt.SortOrder.AscendingOrder
@@ -307,3 +309,21 @@ def test_output_effect__is_there_as_soon_as_it_is_measured(
     assert not table.isColumnHidden(column)
     model.sort(column, UP)
     assert _features(model) == list(range(index.features))[::-1]
+
+
+def test_screen__reads_the_notes_of_its_rows_at_once(
+    model: FeatureTableModel, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert session.notes is not None
+    read, asked = session.notes.notes, []
+
+    def notes(dictionary: str, features: Iterable[int]) -> dict[int, FeatureNote]:
+        asked.append(list(features))
+        return read(dictionary, asked[-1])
+
+    monkeypatch.setattr(session.notes, "notes", notes)
+    model._notes.held.clear()
+    labels = [model.data(model.index(row, LABEL)) for row in range(12)]
+    assert len(asked) == 1
+    features = [model.feature_at(row) for row in range(12)]
+    assert labels == [session.notes.note(session.index_name, f).label for f in features]
