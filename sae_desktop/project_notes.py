@@ -30,6 +30,7 @@ from sae_desktop.project_labels import (
 )
 from sae_desktop.project_new_labels import add_labels
 from sae_desktop.project_note import LABEL, PARTS, STAR, FeatureNote, put_notes, read_notes
+from sae_desktop.project_searches import Searches
 
 __all__ = ["FeatureNote", "Features", "Notes"]
 
@@ -48,6 +49,7 @@ class Notes:
         self.path = path
         self._tokenizer: sqlite3.Connection | None = None
         self.database, self.read_only = open_notes_file(path)
+        self._searches = Searches(self.database)
 
     # ------------------------------------------------------------------ keys
     def _number(self, dictionary: str, *, make: bool = False) -> int:
@@ -158,8 +160,11 @@ class Notes:
     def search(self, dictionary: str, text: str) -> Features:
         """Return the features whose label or note has words beginning with those of `text`.
 
-        Those that are tagged with the text are among them.
+        Those that are tagged with the text are among them. Not to be written to.
         """
+        return self._searches.found((dictionary, text), lambda: self._search(dictionary, text))
+
+    def _search(self, dictionary: str, text: str) -> Features:
         words = " ".join(f'"{word}"*' for word in self._words(text))
         if not words:
             return np.empty(0, dtype=np.int64)

@@ -60,18 +60,19 @@ def main() -> None:
     with torch.no_grad():
         _, cache = model.run_with_cache(tokens[:1], names_filter=site)
         active = sae.encode(cache[site])[0] > 0
-    began = time.perf_counter()
+    began, processor = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory() as cache_dir:
         cfg = SaeVisConfig(
             hook_point=site, features=list(range(int(features))), device="cpu",
             cache_dir=Path(cache_dir),
         )  # fmt: skip
         found = SaeVisRunner(cfg).run(encoder=sae, model=model, tokens=tokens)
-    seconds = time.perf_counter() - began
+    seconds, processor = time.perf_counter() - began, time.process_time() - processor
     print(
         json.dumps(
             {
                 "seconds": seconds,
+                "processor_seconds": processor,
                 "features": len(found.feature_data_dict),
                 "l0": float(active.sum(dim=1).float().mean()),
                 "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -170,7 +170,8 @@ def compare(folder: Path, args: argparse.Namespace) -> None:
             theirs.append(found["features"] / found["seconds"])
             print(
                 f"  SAEDashboard: {found['features']} features over {windows.size:,} tokens in "
-                f"{found['seconds']:.1f} s, L0 {found['l0']:.1f}, peak {found['peak_mb']:.0f} MB",
+                f"{found['seconds']:.1f} s, {found['processor_seconds']:.1f} s of a processor, "
+                f"L0 {found['l0']:.1f}, peak {found['peak_mb']:.0f} MB",
                 flush=True,
             )
     speeds = {

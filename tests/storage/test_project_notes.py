@@ -170,3 +170,26 @@ def test_filters__are_kept_by_name(notes: Notes) -> None:
     assert filters.all() == {"dense": "{}", "rare": '{"dead_only": true}'}
     filters.write("dense", None)
     assert list(filters.all()) == ["rare"]
+
+
+def test_search__is_asked_once_until_somebody_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "notes.sqlite"
+    notes, other = Notes(path), Notes(path)
+    notes.set_labels("d", [(3, "whale song"), (5, "bird song")])
+    asked: list[str] = []
+    ask = notes._search
+    monkeypatch.setattr(notes, "_search", lambda d, text: (asked.append(text), ask(d, text))[1])
+    for _ in range(3):
+        assert notes.search("d", "song").tolist() == [3, 5]
+    assert asked == ["song"]
+    assert notes.search("e", "song").tolist() == []
+    with pytest.raises(ValueError, match="read-only"):
+        notes.search("d", "song")[0] = 9
+    notes.set_labels("d", [(7, "song")])
+    assert notes.search("d", "song").tolist() == [3, 5, 7]
+    other.set_labels("d", [(3, "whale")])
+    assert notes.search("d", "song").tolist() == [5, 7]
+    other.close()
+    notes.close()
