@@ -125,10 +125,12 @@ def _correlate(
         if pairs > len(together):
             # Looking through all features costs less than to note those met.
             for entry in range(offsets[local], offsets[local + 1]):
-                row, value = rows[entry], float(values[entry])
-                for place in range(row_offsets[row], row_offsets[row + 1]):
-                    together[row_ids[place]] += 1
-                    products[row_ids[place]] += value * row_values[place]
+                value, start = float(values[entry]), np.uint64(row_offsets[rows[entry]])
+                # Numbers without a sign are not looked at for whether they count from the end.
+                for place in range(start, np.uint64(row_offsets[rows[entry] + 1])):
+                    other = np.uint64(row_ids[place])
+                    together[other] += 1
+                    products[other] += value * row_values[place]
             for other in range(len(together)):
                 touched[found] = other
                 found += together[other] > 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def _umap(directions: Tensor, found: Neighbours | None, context: JobContext) -> 
         found = nearest_directions(directions, needed, context)
     context.check_cancelled()
     context.progress(0, 0, "epochs", "Laying out the map")
-    with warnings.catch_warnings():
+    with _threads_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from umap import UMAP  # numba compiles for seconds: only where it is used
 
@@ -105,6 +106,16 @@ def _umap(directions: Tensor, found: Neighbours | None, context: JobContext) -> 
             tqdm_kwds=_watched(context),
         )
         return np.asarray(layout.fit_transform(directions.cpu().numpy()), np.float32)
+
+
+@contextmanager
+def _threads_kept() -> Iterator[None]:
+    """Give torch its number of threads back, which umap sets to that of the machine."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class _Epochs(io.StringIO):

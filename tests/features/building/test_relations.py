@@ -182,7 +182,11 @@ def test_map__puts_like_directions_together_and_is_the_same_again() -> None:
     W = centres.repeat_interleave(40, dim=0) + torch.randn(160, 16) * 0.3
     alive = np.ones(160, dtype=bool)
     alive[7] = False
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)  # neither one nor as many as there are processors
     one, other = map_arrays(W, alive), map_arrays(W, alive)
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(threads)
     for name, values in one.items():
         np.testing.assert_array_equal(values, other[name])
     places = np.stack([one["columns/map_x"], one["columns/map_y"]], axis=1)
