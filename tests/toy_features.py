@@ -212,7 +212,7 @@ def train_architecture(
     """Train in the real loop on batches of `sample`; the rates are the defaults where not named."""
     architecture.initialise_from(sample(4096))
     architecture.to(torch.device("cpu"))
-    lr = lr or architecture.default_lr(features, steps)
+    lr = lr or architecture.usual_lr(features, steps, aims_at_k=aims_at_k)
     state = TrainerState(
         architecture, make_optimiser(architecture, lr), FiringCounter(features, torch.device("cpu"))
     )

@@ -125,9 +125,11 @@ def recipe_of(config: TrainConfig) -> Recipe:
     steps = math.ceil(config.tokens / config.batch)
     architecture = architecture_of(config)
     longest = max(config.batch, int(_DEAD_SHARE_OF_RUN * config.tokens))
+    aims = aims_at_k(config, architecture.aims)
+    usual = architecture.usual_lr(config.features, steps, aims_at_k=aims)
     return Recipe(
         steps=steps,
-        lr=config.lr or _usual_rate(config, architecture.default_lr(config.features, steps)),
+        lr=config.lr or _usual_rate(config, usual),
         sparsity=architecture.default_sparsity if config.sparsity is None else config.sparsity,
         dead_window=min(config.dead_window, longest),
         lr_warm_up=config.lr_warm_up or (GO_ON_WARM_UP if config.start_from else 0.0),
@@ -138,7 +140,7 @@ def recipe_of(config: TrainConfig) -> Recipe:
             else config.sparsity_warm_up
         ),
         gradient_clip=config.gradient_clip,
-        aims_at_k=aims_at_k(config, architecture.aims),
+        aims_at_k=aims,
     )
 
 

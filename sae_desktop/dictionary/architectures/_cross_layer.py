@@ -69,7 +69,7 @@ class CrossLayerTranscoder(Architecture):
             entries = torch.empty(self.size, written).uniform_(-1, 1, generator=generator)
             self.parameters[f"W_dec_{layer}"] = entries.div_(math.sqrt(written))
         self.buffers = {}
-        self._aim = L0Controller(self.buffers, setup, self.layers * self.depth)
+        self._aim = L0Controller(self.buffers, setup, self.layers * self.depth / setup.k)
 
     def initialise_from(self, batch: Batch) -> None:
         """Set b_dec to the outputs' mean, and b_enc so that a share of the features fires."""

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.architectures._first_reading import FirstReading
+from sae_desktop.dictionary.architectures._rates import short_run_rate
 from sae_desktop.dictionary.architectures._unit_decoder import UnitDecoder
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
 from sae_desktop.dictionary.dictionary import largest_of_each_row
@@ -31,8 +32,6 @@ from sae_desktop.dictionary.selection import BlockBuffer, EncoderBlocks, Kept, b
 
 FALLEN_AT = 0.8
 """Share of a run after which k is what was asked for: the threshold has the rest to settle."""
-_LONG_RUN = 50_000
-_HIGHEST_RATE = 6e-3
 
 
 class KSparse(UnitDecoder):
@@ -237,8 +236,7 @@ class KSparse(UnitDecoder):
         # Falls with the square root of the dictionary's size (Gao et al., 2024). BatchTopK of
         # 2,048 features on the built-in model reached in 300 steps an FVU of .219 at 1e-3,
         # .160 at 3e-3, .144 at 6e-3 and .143 at 1e-2, where a tenth of the features died.
-        rate = 2e-4 * (2**14 / features) ** 0.5 * max(1.0, _LONG_RUN / steps) ** 0.5
-        return float(min(_HIGHEST_RATE, rate))
+        return short_run_rate(2e-4 * (2**14 / features) ** 0.5, steps)
 
 
 class Nested:

@@ -15,10 +15,11 @@ It may be negative: too few are active. Where the penalty is an L1 on what also 
 features, L0 answers with delay, and a controller integrates its error:
 
     e = log(L0' / k'),   L0' = L0 as it will be in h steps if it goes on as it does
-    log λ ← log λ + e / h,  kept within bounds;   used: exp(log λ + e)
+    log λ ← log λ + e / h,  kept within bounds;   used: exp(log λ + p·e)
 
 It comes to rest only where L0 is what is aimed at; it looks ahead, since it would swing without
-it. λ is in units of what an active feature explains, D/k.
+it. Its bound is where an L1 leaves nothing of an activation of the usual size, √(D/k), which it
+shrinks by λ/2: a λ above that empties the dictionary before L0 can answer.
 """
 
 from __future__ import annotations
@@ -45,8 +46,10 @@ _HORIZON = 0.04
 """h as a share of the run …"""
 _FEWEST_STEPS = 20
 """… but no fewer steps."""
-_FIRST, _LOWEST, _HIGHEST = -3.0, -9.0, 3.0
-"""Of log λ, in units of D/k."""
+_FIRST, _LOWEST, _HIGHEST = -3.0, -9.0, 0.0
+"""Of log λ, in its unit."""
+_PROPORTION = 0.3
+"""p: a larger one swings on the built-in model, where λ went from 2 to 8 and back."""
 _MOST_ERROR = 1.0
 _MEMORY = 0.8
 """Of the running mean of L0, over batches."""
@@ -55,6 +58,11 @@ _MEMORY = 0.8
 def activation_unit(width: int, k: int) -> float:
     """Return the usual size of an activation, √(D/k), as a multiple of that of the reference."""
     return math.sqrt(width / k * REFERENCE_K / REFERENCE_WIDTH)
+
+
+def l1_unit(width: int, k: int) -> float:
+    """Return the λ at which an L1 shrinks an activation of the usual size, √(D/k), to nothing."""
+    return 2 * math.sqrt(width / k)
 
 
 def l0_at_start(setup: Setup) -> float:
@@ -93,10 +101,10 @@ class L0Price:
 class L0Controller:
     """λ by the integral of L0's error; remembers in a buffer how L0 goes."""
 
-    def __init__(self, buffers: dict[str, Tensor], setup: Setup, width: int) -> None:
-        """Take the architecture's buffers, and the width of what it writes."""
+    def __init__(self, buffers: dict[str, Tensor], setup: Setup, unit: float) -> None:
+        """Take the architecture's buffers, and a λ at which hardly a feature is worth its price."""
         self._buffers, self._setup = buffers, setup
-        self._unit = width / setup.k
+        self._unit = unit
         self._horizon = max(_HORIZON * setup.steps, _FEWEST_STEPS)
         if setup.aims_at_k:
             # log L0 and its change a step, running means; log λ; log of what was aimed at.
@@ -108,7 +116,9 @@ class L0Controller:
         log_l0, change, log_weight, _ = self._buffers[CONTROLLER].tolist()
         aim = math.log(l0_aimed_at(self._setup, taken))
         self._buffers[CONTROLLER][3] = aim
-        return self._unit * math.exp(log_weight + self._error(log_l0, change, aim))
+        return self._unit * math.exp(
+            min(_HIGHEST, log_weight + _PROPORTION * self._error(log_l0, change, aim))
+        )
 
     def update(self, l0: float) -> None:
         """Take the L0 of a batch."""

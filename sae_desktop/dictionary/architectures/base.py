@@ -13,6 +13,7 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from sae_desktop.dictionary.architectures._rates import short_run_rate
 from sae_desktop.dictionary.dictionary import Dictionary
 from sae_desktop.dictionary.normalisation import Affine
 
@@ -184,6 +185,12 @@ class Architecture(ABC):
     @abstractmethod
     def default_lr(features: int, steps: int) -> float:
         """Return the learning rate to use when none was chosen; short runs take larger steps."""
+
+    @classmethod
+    def usual_lr(cls, features: int, steps: int, *, aims_at_k: bool) -> float:
+        """Return the learning rate of a run whose λ is led or not, where none was chosen."""
+        rate = cls.default_lr(features, steps)
+        return short_run_rate(rate, steps) if aims_at_k else rate
 
     def to(self, device: torch.device) -> None:
         """Move parameters and buffers, keeping the parameters leaves."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.architectures._blocks import block_step_bytes, gradients_in_blocks
-from sae_desktop.dictionary.architectures._l0_aim import L0Controller
+from sae_desktop.dictionary.architectures._l0_aim import L0Controller, l1_unit
 from sae_desktop.dictionary.architectures._linear import fold
 from sae_desktop.dictionary.architectures._unit_decoder import UnitDecoder
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
@@ -44,7 +44,9 @@ class Gated(UnitDecoder):
         self.parameters["b_mag"] = torch.zeros(setup.features)
         # In a checkpoint, since it decides in which order sums are made.
         self.buffers["open_share"] = torch.ones(())
-        self._aim = L0Controller(self.buffers, setup, self.parameters["W_dec"].shape[1])
+        self._aim = L0Controller(
+            self.buffers, setup, l1_unit(self.parameters["W_dec"].shape[1], setup.k)
+        )
         self._low = LowPrecision(setup.precision)
         self._buffer = BlockBuffer()
 

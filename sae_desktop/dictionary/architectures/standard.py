@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sae_desktop.dictionary.architectures._l0_aim import L0Controller
+from sae_desktop.dictionary.architectures._l0_aim import L0Controller, l1_unit
 from sae_desktop.dictionary.architectures._linear import LinearArchitecture
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
 from sae_desktop.dictionary.kernels import Active
@@ -44,7 +44,9 @@ class Standard(LinearArchitecture):
         super().__init__(setup, generator)
         # In a checkpoint, since it decides in which order sums are made.
         self.buffers["active_share"] = torch.ones(())
-        self._aim = L0Controller(self.buffers, setup, self.parameters["W_dec"].shape[1])
+        self._aim = L0Controller(
+            self.buffers, setup, l1_unit(self.parameters["W_dec"].shape[1], setup.k)
+        )
         self._low = LowPrecision(setup.precision)
         self._buffers = [BlockBuffer(), BlockBuffer(), BlockBuffer()]
 
