@@ -61,6 +61,14 @@ def _standard(window: MainWindow) -> None:
     _choose(window, "architecture", "standard")
 
 
+def _further(window: MainWindow) -> None:
+    form = _training(window).form
+    form.more_button.setChecked(False)
+    window.session.changeRequested.emit("further", form.starts.names[0])
+    wait(0.2)
+    form.ensureWidgetVisible(form.fields["start_from"], 0, 200)
+
+
 def _too_large(window: MainWindow) -> None:
     _choose(window, "architecture", "matryoshka")
     _training(window).form.fields["features"].setValue(80_000_000)
@@ -245,6 +253,7 @@ HARVEST_STATES: dict[str, Callable[[MainWindow], None]] = {
 }
 TRAINING_STATES: dict[str, Callable[[MainWindow], None]] = {
     "rare": _rare,
+    "further": _further,
     "standard": _standard,
     "too-large": _too_large,
     "transcoder": _transcoder,

@@ -33,6 +33,8 @@ from sae_desktop.steering.config import DecoderRow
 from sae_desktop.steering.presets import Preset, read_preset
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.moves import Move, doomed, leave_work, move_together, work_folder
+from sae_desktop.training.run_folder import CFG, TRAIN_CONFIG, TRAIN_RESULT
+from sae_desktop.training.started import STARTED_FROM
 
 _INCOMING = "incoming.json"
 
@@ -71,6 +73,10 @@ def rename_set(project: Project, name: str, new: str) -> None:
             write_graph(graphs / old.name, told, found.arrays)
             away.append((old, doomed(project.path)))
             into.append((graphs / old.name, old))
+        children = place / "dictionaries"
+        for old, copy in _trained_from(project, renames, children):
+            away.append((old, doomed(project.path)))
+            into.append((copy, old))
         for old, copy, target in _results_of(project, renames, results):
             away.append((old, doomed(project.path)))
             into.append((copy, target))
@@ -109,6 +115,36 @@ def _graphs_of(project: Project, name: str) -> list[str]:
             if read_graph_info(project.graph_path(graph)).set == name:
                 found.append(graph)
     return found
+
+
+def _trained_from(
+    project: Project, renames: dict[str, str], place: Path
+) -> Iterator[tuple[Path, Path]]:
+    """Write to `place` what dictionaries trained further from members say of these, anew.
+
+    Yields where each file is and its copy; damaged ones are left as they are.
+    """
+    for number, child in enumerate(project.dictionaries()):
+        folder = project.dictionary_path(child)
+        with suppress(OSError, ValueError, LookupError, AttributeError, RecursionError):
+            cfg = msgspec.json.decode((folder / CFG).read_bytes())
+            told = cfg["metadata"].get(STARTED_FROM) or {}
+            if told.get("name") not in renames:
+                continue
+            told["name"] = renames[told["name"]]
+            written = {CFG: cfg}
+            for file in (TRAIN_CONFIG, TRAIN_RESULT):
+                found = msgspec.json.decode((folder / file).read_bytes())
+                if file == TRAIN_CONFIG:
+                    found["start_from"] = told["name"]
+                else:
+                    found[STARTED_FROM] = told
+                written[file] = found
+            for file, content in written.items():
+                copy = place / str(number) / file
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(copy, msgspec.json.format(msgspec.json.encode(content), indent=2))
+                yield folder / file, copy
 
 
 def _results_of(

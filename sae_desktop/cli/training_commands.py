@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 import typer
 
 from sae_desktop.cli import render
@@ -38,6 +39,7 @@ from sae_desktop.training.run_log import read_run
 from sae_desktop.training.sweeps.sweep_config import settings_in_force
 from sae_desktop.words.advice import advice
 from sae_desktop.words.curve_buffer import CurveBuffer
+from sae_desktop.words.start_words import started_sentence
 
 
 @with_training_options()
@@ -51,7 +53,10 @@ def train(
     config = train_config(project, name, settings)
 
     def text(result: TrainResult) -> str:
-        return "\n".join([render.figures(result), *_advice(config)])
+        started = result.started_from
+        figures = render.figures(msgspec.structs.replace(result, started_from=None))
+        told = ["", started_sentence(started)] if started is not None else []
+        return "\n".join([figures, *told, *_advice(config)])
 
     run_job_command(config, text, as_json=as_json)
 

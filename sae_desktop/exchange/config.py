@@ -189,6 +189,8 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[str, ...] = ()
     """The sites that a dictionary writes, where there are several."""
     reads_twice: bool = False
+    started_from: str = ""
+    """In words, the dictionary that it was trained further from; empty: it began at random."""
     """Whether it looks a second time at what it leaves over."""
 
 

@@ -44,6 +44,7 @@ def card_text(card: PackageCard) -> str:
         *([f"| its weights | {_plain(card.model_origin)} |"] if card.model_origin else []),
         f"| site | `{_plain(card.site)}` |",
         *([f"| writes | {_sites(card)} |"] if card.outputs else []),
+        *([f"| started from | {_plain(card.started_from)} |"] if card.started_from else []),
         f"| architecture | {_plain(card.architecture)} |",
         f"| features | {card.features:,} |",
         f"| width | {card.width:,} |",

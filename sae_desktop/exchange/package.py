@@ -70,7 +70,7 @@ from sae_desktop.storage.faults import explained
 from sae_desktop.storage.hdf5_safety import check_plain
 from sae_desktop.storage.moves import leave_work, move_together, work_folder
 from sae_desktop.training.origin import DictionaryOrigin, now_text, write_origin
-from sae_desktop.training.origin_text import origin_text
+from sae_desktop.training.origin_text import origin_text, parent_text
 from sae_desktop.training.run_folder import CHECKPOINT, read_summary
 
 INDEX, INDEX_NAMES, INDEX_SCORES = "index.h5", "index.names", "index.scores"
@@ -126,7 +126,7 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
         width=summary.width, licence=config.licence, about=config.about,
         evaluation=summary.evaluation,
         outputs=tuple(end.site for end in summary.outputs) if len(summary.outputs) > 1 else (),
-        reads_twice=summary.reads_twice,
+        reads_twice=summary.reads_twice, started_from=parent_text(summary.started_from),
     )  # fmt: skip
     with closing(Notes(project.notes_path)) as notes:
         labels = list(notes.all(name).values())

@@ -9,7 +9,7 @@ import msgspec
 from sae_desktop.exchange.pages import Curve, curve, number, write_page
 from sae_desktop.exchange.places import without_places
 from sae_desktop.language_model.names import public_name
-from sae_desktop.training.origin_text import origin_text
+from sae_desktop.training.origin_text import origin_text, parent_text
 from sae_desktop.training.run_folder import RUN_LOG, read_summary
 from sae_desktop.training.run_log import read_run
 
@@ -30,6 +30,8 @@ def write_run_page(path: Path, folder: Path) -> None:
         ("Weights", summary.model_origin or "not known"), ("Site", summary.site),
         ("Origin", origin_text(summary) or "not known"),
     ]  # fmt: skip
+    if summary.started_from is not None:
+        about_it.append(("Started from", parent_text(summary.started_from)))
     measured = summary.evaluation or summary.result
     figures = [
         (_words(name), number(value))

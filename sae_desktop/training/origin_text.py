@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sae_desktop.language_model.names import public_name
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_folder import DictionarySummary
+from sae_desktop.training.started import StartedFrom
 
 
 def origin_figure(summary: DictionarySummary) -> tuple[str, str]:
@@ -34,6 +36,18 @@ def origin_text(summary: DictionarySummary) -> str:
     """Return the same as one phrase, such as “imported from …”."""
     how, what = origin_figure(summary)
     return f"{how[:1].lower()}{how[1:]} {what}".strip()
+
+
+def parent_text(started: StartedFrom | None) -> str:
+    """Return the dictionary that one was trained further from, such as “gpt2-8 (site of model)”.
+
+    Empty where it began at random.
+    """
+    if started is None:
+        return ""
+    where = " of ".join(part for part in (started.site, public_name(started.model)) if part)
+    about = ", ".join(part for part in (where, started.origin) if part)
+    return f"{started.name} ({about})" if about else started.name
 
 
 def _trained_on(train: TrainConfig) -> str:

@@ -61,13 +61,3 @@ def started_text(told: StartedFrom, before: StartFigures, k: int) -> str:
             "figures with it."
         )
     return text
-
-
-def before_and_after(told: StartedFrom) -> str:
-    """Return what a run made of what it started from, a sentence; empty before its end."""
-    if told.before is None or told.after is None:
-        return ""
-    return (
-        f"On the same {told.before.rows:,} held-out rows: before, {figures_text(told.before)}; "
-        f"after, {figures_text(told.after)}."
-    )

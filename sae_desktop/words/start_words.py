@@ -5,7 +5,7 @@ from __future__ import annotations
 from sae_desktop.training.run_folder import DictionarySummary
 from sae_desktop.training.start_from import known_k
 from sae_desktop.training.started import StartedFrom, figures_text
-from sae_desktop.words.amounts import exact_count
+from sae_desktop.words.amounts import exact_count, figure_text
 from sae_desktop.words.architecture_titles import architecture_title
 
 NOTHING = "Nothing (random directions)"
@@ -39,8 +39,22 @@ def start_text(parent: DictionarySummary, model: str, site: str) -> str:
 _WORSE = "expect the first values of the curves to be worse."
 
 
+def started_sentence(started: StartedFrom | None) -> str:
+    """Return what a run made of the dictionary it started from; empty where it began at random."""
+    if started is None:
+        return ""
+    before, after = started.before, started.after
+    if before is None or after is None:
+        return f"Started from “{started.name}”."
+    return (
+        f"Started from “{started.name}”. On {exact_count(before.rows)} held-out rows of these "
+        f"activations, before: {figures_text(before)}. After: {figures_text(after)}."
+    )
+
+
 def started_figures(started: StartedFrom | None) -> list[tuple[str, str]]:
-    """Return (what, figures) of a dictionary before and after it was trained further."""
+    """Return (what, figure) for a card of what was trained further."""
     if started is None or started.before is None or started.after is None:
         return []
-    return [("Before", figures_text(started.before)), ("After", figures_text(started.after))]
+    before, after = started.before.fvu, started.after.fvu
+    return [("FVU before, after", f"{figure_text(before)} → {figure_text(after)}")]

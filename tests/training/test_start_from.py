@@ -8,19 +8,22 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
-from imported_rows import assert_same_weights, import_rows, run_config, toy_rows
+from imported_rows import assert_same_weights, import_rows, run_config, toy_rows, weights
 from job_contexts import RecordingContext, cancelled_at
 
 from sae_desktop.dictionary import Dictionary, load, save
+from sae_desktop.dictionary.set_info import SetOrigin
+from sae_desktop.dictionary.sets import save_set
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
+from sae_desktop.set_rename import rename_set
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.job import train
 from sae_desktop.training.origin_text import origin_text
 from sae_desktop.training.planning.preflight import preflight
 from sae_desktop.training.planning.preflight_config import PreflightConfig
-from sae_desktop.training.run_folder import RUN_LOG, read_summary
+from sae_desktop.training.run_folder import CFG, RUN_LOG, TRAIN_CONFIG, TRAIN_RESULT, read_summary
 from sae_desktop.training.run_log import read_run
 from sae_desktop.training.run_setup import recipe_of
 from sae_desktop.training.start_from import architectures_from, taken_over
@@ -158,3 +161,25 @@ def test_settings_taken_over__are_those_of_the_dictionary(begun: Project) -> Non
     assert taken_over(found) == common | {"architecture": "topk", "k": 7}
     assert taken_over(many) == common | {"architecture": "jumprelu"}
     assert architectures_from(many) == ("jumprelu", "batchtopk", "gated")
+
+
+def test_renamed_set__is_followed_by_what_was_trained_from_its_member(begun: Project) -> None:
+    member = Dictionary(
+        torch.eye(WIDTH), torch.zeros(WIDTH), torch.eye(WIDTH), torch.zeros(WIDTH),
+        metadata={"model_name": "builtin", "hook_name": "blocks.0.mlp.hook_in",
+                  "hook_name_out": "blocks.0.hook_mlp_out"},
+    )  # fmt: skip
+    save_set({0: member, 1: member}, begun.set_path("deep"), SetOrigin())
+    train(further(begun), SilentContext())
+    folder = begun.dictionary_path("child")
+    for name in (CFG, TRAIN_CONFIG, TRAIN_RESULT):
+        path = folder / name
+        path.write_bytes(path.read_bytes().replace(b'"parent"', b'"deep.L01"'))
+    rename_set(begun, "deep", "other")
+    summary = read_summary(folder)
+    assert summary.started_from is not None
+    assert summary.train is not None
+    assert summary.result is not None
+    assert summary.started_from.name == summary.train.start_from == "other.L01"
+    assert summary.result.started_from == summary.started_from
+    assert weights(begun, "child").keys()

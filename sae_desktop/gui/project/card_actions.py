@@ -89,9 +89,9 @@ class CardActions:
         elif action == "changes":
             session.show_workspace("safety.changes")
             session.changeRequested.emit(kind, name)
-        elif action == "benchmark":
+        elif action in ("benchmark", "further"):
             session.show_workspace("train")
-            session.changeRequested.emit(kind, name)
+            session.changeRequested.emit(kind if action == "benchmark" else action, name)
         elif action == "reveal":
             reveal(item_path(session.project, kind, name))
         elif action == "delete":

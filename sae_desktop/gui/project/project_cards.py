@@ -21,6 +21,7 @@ from sae_desktop.storage.faults import format_bytes
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.origin_text import origin_figure
 from sae_desktop.training.set_config import TrainSetConfig
+from sae_desktop.training.start_from import why_not
 from sae_desktop.training.sweeps.sweep_config import SweepRecord
 from sae_desktop.words.amounts import exact_count, figure_text, share_text, short_count, when_text
 from sae_desktop.words.architecture_titles import architecture_title
@@ -44,6 +45,7 @@ from sae_desktop.words.set_words import (
 )
 from sae_desktop.words.source_titles import corpus_title, model_title
 from sae_desktop.words.stage_text import made_in, stages_text
+from sae_desktop.words.start_words import started_figures
 
 ACTIONS = {
     "harvest": "Harvest from this model",
@@ -66,6 +68,7 @@ ACTIONS = {
     "rename_set": "Rename…",
     "runs": "Compare its runs",
     "evaluate": "Evaluate…",
+    "further": "Train it further…",
     "index": "Build an index…",
     "open_index": "Open its index",
     "open": "Open",
@@ -88,6 +91,7 @@ JOBS: dict[str, type[msgspec.Struct]] = {
     "resume_train": TrainConfig,
     "verify": VerifyStoreConfig,
     "evaluate": EvaluateConfig,
+    "further": TrainConfig,
     "index": IndexConfig,
     "same_model": SameModelConfig,
     "resume_set": TrainSetConfig,
@@ -267,6 +271,7 @@ def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:
     how, origin = origin_figure(summary) if summary is not None else ("", "")
     if origin:
         figures.append((how, origin))
+    figures += started_figures(summary.started_from if summary is not None else None)
     measured = (summary.evaluation or summary.result) if summary else None
     if measured is not None:
         figures.append(("L0", figure_text(measured.l0, 1)))
@@ -284,6 +289,8 @@ def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:
         actions.insert(0, "resume_train")
     if summary is not None:
         actions.append("evaluate")
+        if item.complete and not why_not(summary):
+            actions.append("further")
         actions += ["export", "same_model"]
     actions += ["curves", "reveal", "delete"] if item.rows else ["reveal", "delete"]
     footer = _footer(item, now)

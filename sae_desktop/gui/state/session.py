@@ -80,7 +80,7 @@ class Session(QObject):
     traceRequested = Signal(str)
     """Name of a set of transcoders with which a prompt is to be traced."""
     changeRequested = Signal(str, str)
-    """A comparison, watch or benchmark to be shown: its kind and its name."""
+    """A comparison, watch or benchmark to be shown, or what to train further: kind and name."""
     graphBrought = Signal(object)
     """Path of a circuit-tracer graph that is to be read into the project."""
     steerRequested = Signal(int)

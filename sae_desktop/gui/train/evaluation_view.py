@@ -12,6 +12,8 @@ from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.terms import explain
 from sae_desktop.training.config import EvaluateResult
 from sae_desktop.words.evaluation_figures import evaluation_rows, evaluation_text, verdict
+from sae_desktop.words.inventory import DictionaryItem
+from sae_desktop.words.start_words import started_sentence
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -27,6 +29,7 @@ class EvaluationView(QScrollArea):
         self.name = ElidedLabel()
         self.name.setProperty("role", "heading")
         self.text = label("", "muted", wrap=True)
+        self.started = label("", wrap=True, selectable=True)
         self.warning = label("", "warning", wrap=True)
         self.button = push_button("Evaluate…", evaluate, icon="ruler")
         self._table = QWidget()
@@ -39,12 +42,21 @@ class EvaluationView(QScrollArea):
         column = QVBoxLayout(page)
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(8)
-        for widget in (self.name, self.text, self.warning, self._table):
+        for widget in (self.name, self.started, self.text, self.warning, self._table):
             column.addWidget(widget)
         column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addStretch(1)
         self.setWidget(page)
-        self.show_evaluation("", None, possible=False)
+        self.show_run(None, writable=False)
+
+    def show_run(self, item: DictionaryItem | None, *, writable: bool) -> None:
+        """Show the figures of a run, and what it made of the dictionary it started from."""
+        summary = item.summary if item is not None else None
+        found = summary.evaluation if summary is not None else None
+        self.started.setText(started_sentence(summary.started_from if summary else None))
+        self.started.setVisible(bool(self.started.text()))
+        possible = summary is not None and writable
+        self.show_evaluation(item.name if item else "", found, possible=possible)
 
     def show_evaluation(self, name: str, found: EvaluateResult | None, *, possible: bool) -> None:
         """Show the figures of a run; `possible`: whether it can be evaluated now."""

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from sae_desktop.gui.forms.job_forms import EvaluateForm
 from sae_desktop.gui.state.session import Session
 from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.start_from import why_not
 from sae_desktop.words.inventory import DictionaryItem
 from sae_desktop.words.run_figures import RunRow
 
@@ -45,6 +46,8 @@ class RunActions:
             alone = session.inventory.set_of(run.name) is None
             stopped = not item.complete and ("dictionary", run.name) not in session.written
             return alone and stopped and item.train is not None
+        if action == "further":
+            return item.complete and item.summary is not None and not why_not(item.summary)
         return item.summary is not None
 
     def do(self, action: str, name: str) -> None:
@@ -54,6 +57,8 @@ class RunActions:
             self._runs.draw_only([name])
         elif action == "evaluate" and self._runs.item(name) is not None:
             EvaluateForm(self._session, name).present(self._parent)
+        elif action == "further":
+            self._session.changeRequested.emit(action, name)
         elif action == "copy_settings" and config is not None:
             found = self._session.inventory.set_of(name)
             # A layer of a set is trained again with the others.

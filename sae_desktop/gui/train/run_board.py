@@ -238,11 +238,8 @@ class RunBoard(QObject):
         self.drawnChanged.emit()
 
     def _show_chosen(self) -> None:
-        item = self.item(self._chosen)
-        summary = item.summary if item else None
-        found = summary.evaluation if summary else None
-        possible = summary is not None and not self._session.read_only
-        self.evaluation.show_evaluation(item.name if item else "", found, possible=possible)
+        writable = not self._session.read_only
+        self.evaluation.show_run(self.item(self._chosen), writable=writable)
 
     def read(self, name: str) -> RunCurves | None:
         """Read a run's log; None for one that has none yet, or a damaged one."""

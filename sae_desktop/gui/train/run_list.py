@@ -53,7 +53,7 @@ class RunList(QWidget):
     listed = Signal()
     """Another sweep or set was chosen, or all runs."""
     requested = Signal(str, str)
-    """(action, run): "evaluate", "copy_settings", "only", "resume"."""
+    """(action, run): "evaluate", "copy_settings", "further", "only", "resume"."""
 
     def __init__(self, colour_of: Callable[[str], str]) -> None:
         super().__init__()
@@ -197,6 +197,7 @@ class RunList(QWidget):
         for action, text in (
             ("only", "Draw only this run"),
             ("copy_settings", "Copy its settings to a new run"),
+            ("further", "Train it further…"),
             ("resume", "Resume the training"),
             ("evaluate", "Evaluate…"),
         ):

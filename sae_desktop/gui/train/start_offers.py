@@ -39,6 +39,11 @@ class StartOffers:
         return not (field == "init" and self.name)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The dictionaries that a run can start from."""
+        return tuple(name for name, parent in self._parents.items() if not why_not(parent))
+
+    @property
     def name(self) -> str:
         """The dictionary to start from; empty for none."""
         return self._box.currentData() or ""

@@ -174,14 +174,14 @@ class TrainingSettings(QScrollArea):
                 field.valueChanged.connect(self._on_changed)
                 field.problemChanged.connect(self._on_changed)
         self.set_fields.changed.connect(self._on_changed)
-        self.fields["start_from"].activated.connect(self._on_start_chosen)
+        self.fields["start_from"].activated.connect(self.take_over_start)
         self.fields["target"].activated.connect(lambda _index: self.stream_where_unfit())
 
     def _on_named(self, text: str) -> None:
         self._named = bool(text)
         self.changed.emit()
 
-    def _on_start_chosen(self, _index: int = 0) -> None:
+    def take_over_start(self, _index: int = 0) -> None:
         """Take over what the dictionary to start from decides, and as many active features."""
         self._offer_architectures()
         self.starts.take_over()

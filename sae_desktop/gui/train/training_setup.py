@@ -109,6 +109,7 @@ class TrainingSetup(QWidget):
         self.form.changed.connect(self.refresh)
         session.writableChanged.connect(self.refresh)
         session.harvestDrafted.connect(self._on_harvest_drafted)
+        session.changeRequested.connect(self._on_asked)
 
     def config(self) -> TrainConfig:
         """Return what the settings say of one dictionary; of a set, of each in it."""
@@ -128,6 +129,19 @@ class TrainingSetup(QWidget):
         if self.form.set_kind is None:
             choose(self.form.fields["target"], set_target("transcoders"))
             self.form.stream_where_unfit()
+
+    def _on_asked(self, action: str, name: str) -> None:
+        if action == "further":
+            self.start_from(name)
+
+    def start_from(self, name: str) -> None:
+        """Set the form to a training that starts from a dictionary."""
+        self.form.starts.show(self._session.inventory)
+        choose(self.form.fields["start_from"], name)
+        if self.form.starts.name == name:
+            self.form.forget_name()
+            self.form.take_over_start()
+            self._session.notify(f"The next training starts from “{name}”.")
 
     def keep_draft(self, owner: QObject) -> None:
         """Keep what is set with the project: an interrupted training is then resumed from here."""

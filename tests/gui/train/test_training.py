@@ -308,6 +308,7 @@ def test_runs__menu_evaluates_and_copies_settings(
     assert enabled == {
         "Draw only this run": True,
         "Copy its settings to a new run": True,
+        "Train it further…": True,
         "Resume the training": False,
         "Evaluate…": True,
     }
