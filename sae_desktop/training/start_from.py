@@ -13,6 +13,8 @@ from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_folder import DictionarySummary
 
 _ONE_THRESHOLD = ("batchtopk", "matryoshka", "sorted_matryoshka")
+_REACHED = 0.15
+"""L0 this near to k, as a share of it, is the k that was aimed at."""
 _TWICE = "refined_jumprelu"
 _KINDS = ("standard", "topk", "jumprelu", "gated", _TWICE)
 """As which a dictionary that can be trained on is saved, but for what is behind that."""
@@ -87,7 +89,8 @@ def known_k(parent: DictionarySummary) -> int | None:
     if parent.k is not None:
         return parent.k
     train, measured = parent.train, parent.evaluation or parent.result
-    if train is not None and parent.architecture in _ONE_THRESHOLD:
+    led = measured is not None and train is not None and abs(measured.l0 / train.k - 1) < _REACHED
+    if train is not None and (led or parent.architecture in _ONE_THRESHOLD):
         return train.k
     if measured is not None and measured.l0 >= 1:
         return round(measured.l0)
