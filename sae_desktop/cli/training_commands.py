@@ -54,7 +54,8 @@ def train(
 
     def text(result: TrainResult) -> str:
         started = result.started_from
-        figures = render.figures(msgspec.structs.replace(result, started_from=None))
+        fields = {k: v for k, v in msgspec.to_builtins(result).items() if k != "started_from"}
+        figures = render.figures(fields)
         told = ["", started_sentence(started)] if started is not None else []
         return "\n".join([figures, *told, *_advice(config)])
 

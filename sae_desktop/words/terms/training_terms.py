@@ -335,7 +335,7 @@ TRAINING_TERMS = (
     ),
     Entry(
         "Start from",
-        "A dictionary of the project that a training goes on with, instead of random directions.",
+        "A dictionary of the project that a training begins with, instead of random directions.",
         "Before its first step the run is that dictionary exactly, whatever program it came from. "
         "It is measured on the new rows first, and again at the end. On another model or site it "
         "is worse than it was at home: look whether it beats a training from random directions.",
