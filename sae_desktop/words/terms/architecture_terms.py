@@ -14,6 +14,16 @@ ARCHITECTURE_TERMS = (
         ("TopK", "BatchTopK", "JumpReLU", "Matryoshka BatchTopK"),
     ),
     Entry(
+        "Start from",
+        "A dictionary of the project that a training begins with, instead of random directions.",
+        "Before its first step the run is that dictionary exactly, whatever program it came from. "
+        "It is measured on the new rows first, and again at the end. On another model or site it "
+        "is worse than it was at home: look whether it beats a training from random directions.",
+        "Train, in the settings",
+        ("Run", "Dead feature"),
+        ("Trained further from", "FVU before, after"),
+    ),
+    Entry(
         "TopK",
         "An architecture that keeps the k largest activations of every row and no others.",
         "L0 is k exactly, whether a row is simple or not. There is no penalty and so no shrinkage.",

@@ -334,16 +334,6 @@ TRAINING_TERMS = (
         ("Runs",),
     ),
     Entry(
-        "Start from",
-        "A dictionary of the project that a training begins with, instead of random directions.",
-        "Before its first step the run is that dictionary exactly, whatever program it came from. "
-        "It is measured on the new rows first, and again at the end. On another model or site it "
-        "is worse than it was at home: look whether it beats a training from random directions.",
-        "Train, in the settings",
-        ("Run", "Dead feature"),
-        ("Trained further from", "FVU before, after"),
-    ),
-    Entry(
         "Seed",
         "The number that random choices start from: the same seed gives the same result.",
         "Train the same settings with seeds 0, 1 and 2 to see which features come back each "
