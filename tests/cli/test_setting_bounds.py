@@ -103,8 +103,9 @@ def test_command_line__refuses_more_active_features_than_there_are(
     given = [command, "P", "--name", "n", "--activations", "a", "--features", "16", "--k", "17"]
     assert run([*given, "--architecture", "topk"]) == 2
     assert "--k" in capsys.readouterr().err
-    # The job itself fails, for there is no project: the settings were let through.
-    assert run([*given, "--architecture", "standard"]) == 1
+    assert run([*given, "--architecture", "standard"]) == 2  # it aims at k …
+    # … unless λ is chosen; the job itself fails, for there is no project.
+    assert run([*given, "--architecture", "standard", "--sparsity", "1"]) == 1
 
 
 def test_sweep__names_the_run_that_cannot_be(capsys: Any, monkeypatch: Any) -> None:
