@@ -48,7 +48,7 @@ class JumpReLU(LinearArchitecture):
     """Each feature learns the threshold over which it fires."""
 
     title = "JumpReLU"
-    summary = "Each feature learns its own threshold; a tanh counts the active ones."
+    summary = "Each feature learns its own threshold; the penalty counts the active ones."
     settings = ("sparsity", "k")
     default_sparsity = 10.0
     aims = True
