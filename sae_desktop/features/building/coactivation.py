@@ -128,9 +128,9 @@ def _correlate(
                 value, start = float(values[entry]), np.uint64(row_offsets[rows[entry]])
                 # Numbers without a sign are not looked at for whether they count from the end.
                 for place in range(start, np.uint64(row_offsets[rows[entry] + 1])):
-                    other = np.uint64(row_ids[place])
-                    together[other] += 1
-                    products[other] += value * row_values[place]
+                    met = np.uint64(row_ids[place])
+                    together[met] += 1
+                    products[met] += value * row_values[place]
             for other in range(len(together)):
                 touched[found] = other
                 found += together[other] > 0
