@@ -24,6 +24,8 @@ _TIMED = {
     "seconds", "rows_per_second", "waited_share", "tokens_per_second", "created", "deleted",
     "key", "when", "made_at", "peak_bytes",
 }  # fmt: skip
+_STAGES = "stages"
+"""What a job said of its stages' times: one that goes on has fewer of them."""
 _CLOCKED = {"loss_recovered", "loss_recovered_mean", "kl"}
 """Curves measured when, and on as much text as, a share of the time allows."""
 _KEY = re.compile(r"^\.trash/[0-9a-f]{32}")
@@ -131,7 +133,9 @@ def _digest(values: Any) -> str:
 def _hdf5(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with h5py.File(path, "r") as file:
-        found["attributes"] = {k: _attribute(str(v)) for k, v in file.attrs.items()}
+        found["attributes"] = {
+            name: _attribute(str(value)) for name, value in file.attrs.items() if name != _STAGES
+        }
 
         def remember(name: str, item: object) -> None:
             if isinstance(item, h5py.Dataset) and name == "info":  # a graph's, as JSON
