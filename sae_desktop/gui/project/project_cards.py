@@ -24,7 +24,7 @@ from sae_desktop.training.set_config import TrainSetConfig
 from sae_desktop.training.start_from import why_not
 from sae_desktop.training.sweeps.sweep_config import SweepRecord
 from sae_desktop.words.amounts import exact_count, figure_text, share_text, short_count, when_text
-from sae_desktop.words.architecture_titles import architecture_title
+from sae_desktop.words.architecture_titles import architecture_title, second_look
 from sae_desktop.words.ends_text import ends_text
 from sae_desktop.words.inventory import (
     BrokenItem,
@@ -266,6 +266,8 @@ def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:
     if told is not None:
         title = architecture_title(told.architecture)
         figures.append(("Features", f"{exact_count(told.features)} · {title}"))
+    if summary is not None:
+        figures += second_look(summary.lista_step, summary.leave_one_out)
     if summary is not None and len(summary.outputs) > 1:
         figures.append(("Sites", ends_text(summary.inputs, summary.outputs)))
     how, origin = origin_figure(summary) if summary is not None else ("", "")
