@@ -65,7 +65,8 @@ class Arm:
         self.recipe: Recipe = recipe_of(config)
         setup = Setup(
             sizes.width, args.features, steps=self.recipe.steps, k=args.k, k_start=config.k_start,
-            lista_step=config.lista_step, init=args.init, precision=getattr(torch, args.precision),
+            lista_step=config.lista_step, aims_at_k=self.recipe.aims_at_k, init=args.init,
+            precision=getattr(torch, args.precision),
         )  # fmt: skip
         made = ARCHITECTURES[architecture](setup, torch.Generator().manual_seed(args.seed))
         made.initialise_from(Batch.of(x))

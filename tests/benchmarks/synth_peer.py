@@ -6,6 +6,7 @@ Takes the options of `synth_bench.py` and writes beside it, as `saelens-NAME`; n
 `benchmark`. Its trainer, and its defaults but for the rate, which falls to a tenth over the last
 third where `--decay` is given, and for the window after which a feature is dead: a tenth of the
 run, as ours have it, where its own is longer, else no feature would return.
+`jumprelu:WEIGHT` has its quadratic penalty, which aims at k, with that weight.
 Matryoshka's inner levels are those it is published with.
 """
 
@@ -23,6 +24,8 @@ from held_out import from_saelens
 from sae_lens import (
     BatchTopKTrainingSAE,
     BatchTopKTrainingSAEConfig,
+    JumpReLUTrainingSAE,
+    JumpReLUTrainingSAEConfig,
     MatryoshkaBatchTopKTrainingSAE,
     MatryoshkaBatchTopKTrainingSAEConfig,
 )
@@ -44,6 +47,16 @@ def made(name: str, args: Any, width: int) -> Any:
     size = {"d_in": width, "d_sae": args.features, "k": args.k}
     if name == "batchtopk":
         return BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(**size))
+    if name.startswith("jumprelu"):
+        del size["k"]
+        config = JumpReLUTrainingSAEConfig(
+            **size,
+            jumprelu_sparsity_loss_mode="quadratic",
+            target_l0=args.k,
+            l0_coefficient=float(name.partition(":")[2] or 1),
+            l0_warm_up_steps=args.rows // args.batch // 2,
+        )
+        return JumpReLUTrainingSAE(config)
     inner = [round(share * args.features) for share in LEVELS]
     return MatryoshkaBatchTopKTrainingSAE(
         MatryoshkaBatchTopKTrainingSAEConfig(**size, matryoshka_widths=inner)
