@@ -184,7 +184,7 @@ class SyntheticConfig(msgspec.Struct, frozen=True, kw_only=True, tag="benchmark_
     batch: Annotated[Count, said("Batch", "Samples per step.", TRAINED)] = 1024
     init: Annotated[
         Literal["auto", "random", "data"],
-        said("Start from", "Initial directions: random, or rows of the data.", TRAINED),
+        said("First directions", "Random, or rows of the data.", TRAINED),
     ] = "auto"
     measured: Annotated[
         Count, said("Samples measured", "Drawn with another seed, for the figures.", TRAINED)

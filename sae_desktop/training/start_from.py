@@ -72,9 +72,10 @@ def taken_over(parent: DictionarySummary) -> dict[str, Any]:
         "target": kind_and_target(parent)[1],
         "architecture": architectures_from(parent)[0],
         "features": parent.features,
+        "lista_step": parent.lista_step,
     }
     if parent.reads_twice:
-        found |= {"lista_step": parent.lista_step, "leave_one_out": parent.leave_one_out}
+        found["leave_one_out"] = parent.leave_one_out
     k = known_k(parent)
     if k is not None:
         found["k"] = k
@@ -108,21 +109,21 @@ def start_problems(config: TrainConfig, parent: DictionarySummary) -> dict[str, 
             "architecture": f"“{parent.name}” can be trained further as {_either(can)}: choose "
             f"{'that' if len(can) == 1 else 'one of these'}, or start from scratch."
         }
-    if config.features != parent.features:
-        return {
-            "features": f"“{parent.name}” has {parent.features:,} features, which a run that "
-            f"starts from it keeps: choose {parent.features:,}."
-        }
     if config.target != kind_and_target(parent)[1]:
         return {
             "target": f"“{parent.name}” is a dictionary of another target: choose "
             f"“{kind_and_target(parent)[1]}”, or start from scratch."
         }
-    if config.lista_step != parent.lista_step:
-        return {
-            "lista_step": f"“{parent.name}” was trained with {parent.lista_step:g}, which a run "
-            f"that starts from it keeps: choose {parent.lista_step:g}."
-        }
+    for field, has in (
+        ("features", f"{parent.features:,} features"),
+        ("lista_step", f"a LISTA step of {parent.lista_step:g}"),
+    ):
+        kept = getattr(parent, field)
+        if getattr(config, field) != kept:
+            return {
+                field: f"“{parent.name}” has {has}, which a run that starts from it keeps: choose "
+                f"{kept:,}."
+            }
     return {}
 
 

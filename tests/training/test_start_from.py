@@ -156,7 +156,7 @@ def test_settings_taken_over__are_those_of_the_dictionary(begun: Project) -> Non
     own, found, many = (
         read_summary(begun.dictionary_path(name)) for name in ("parent", "ours", "many")
     )
-    common = {"target": "input", "features": FEATURES}
+    common = {"target": "input", "features": FEATURES, "lista_step": 0.0}
     assert taken_over(own) == common | {"architecture": "batchtopk", "k": 2}
     assert taken_over(found) == common | {"architecture": "topk", "k": 7}
     assert taken_over(many) == common | {"architecture": "jumprelu"}

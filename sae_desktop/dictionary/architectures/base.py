@@ -158,8 +158,11 @@ class Architecture(ABC):
         )
 
     def led_sparsity(self, taken: float) -> float:
-        """Return λ for the next step of a run that aims at k, `taken` of whose steps are done."""
-        raise NotImplementedError
+        """Return λ for the next step of a run that aims at k, `taken` of whose steps are done.
+
+        Raises ValueError for an architecture that does not aim at k (see `aims`).
+        """
+        raise ValueError("this architecture leads no λ, so a run of it cannot aim at k")
 
     def constrain_gradients(self) -> None:  # noqa: B027  (optional hook)
         """Change the gradients after the backward pass, before clipping."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.features.building.loops import compiled
 from sae_desktop.features.reading.firings import Firings
 from sae_desktop.jobs import JobContext, SilentContext
 
@@ -42,7 +42,7 @@ def coactive_arrays(
             context.check_cancelled()
             context.progress(block.first, features, "features", "Finding co-active features")
             span = slice(block.first, block.first + len(block.offsets) - 1)
-            _kernel()(
+            _correlate(
                 block.first, block.offsets, block.rows, block.values, firings.rows,
                 table.offsets, table.ids, table.values, table.mean, table.std,
                 *work, ids[span], pearson[span], share[span],
@@ -89,14 +89,7 @@ class _RowTable:
         del self.ids, self.values
 
 
-@cache
-def _kernel() -> Any:
-    """Return the compiled loop; made at the first call, since numba takes a second to load."""
-    import numba
-
-    return numba.njit(nogil=True, cache=True)(_correlate)
-
-
+@compiled
 def _correlate(
     first: int,
     offsets: Array,
@@ -115,7 +108,7 @@ def _correlate(
     pearson: Array,
     share: Array,
 ) -> None:
-    """Fill ids, pearson and share for the features of one block. Compiled by numba."""
+    """Fill ids, pearson and share for the features of one block."""
     kept = ids.shape[1]
     for local in range(len(offsets) - 1):
         me = first + local

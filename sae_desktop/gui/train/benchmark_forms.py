@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -60,14 +60,15 @@ class CheckList(QListWidget):
         self.setAccessibleName(name)
         self.setTabKeyNavigation(False)
         self.setUniformItemSizes(True)
-        line = self.fontMetrics().height() + 6
-        self.setMinimumHeight(4 * line)
-        self.setMaximumHeight(6 * line)
+        self._line = self.fontMetrics().height() + 6
+        self.setMinimumHeight(4 * self._line)
+        self.setMaximumHeight(6 * self._line)
 
     def add(self, title: str, name: str, on: bool) -> None:
         with QSignalBlocker(self):
             item = QListWidgetItem(title)
             item.setData(Qt.ItemDataRole.UserRole, name)
+            item.setSizeHint(QSize(0, self._line))  # boxes are taller than the letters
             item.setToolTip(plain_tip(name if name != title else ""))
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)

@@ -19,7 +19,7 @@ from sae_desktop.words.inventory import Inventory
 from sae_desktop.words.start_words import NOTHING, TAKEN_OVER, parent_title, start_text
 from sae_desktop.words.training_catalogue import matters_to_start
 
-HELD = ("target", "architecture", "features")
+HELD = ("target", "architecture", "features", "lista_step")
 """Fields that the dictionary decides from which a run starts."""
 
 
