@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -24,6 +26,7 @@ from sae_desktop.benchmark.config import (
 )
 from sae_desktop.benchmark.controls import pca_dictionary
 from sae_desktop.benchmark.intervals import mean_of_shares
+from sae_desktop.benchmark.kept import Kept, measured_on
 from sae_desktop.benchmark.material import Material, read_material
 from sae_desktop.benchmark.probing import accuracies
 from sae_desktop.benchmark.reading import mean_activations
@@ -38,8 +41,9 @@ from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.device import resolve_device
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project, config_record
+from sae_desktop.storage.faults import explained
 from sae_desktop.training.config import DictionaryFigures
-from sae_desktop.training.run_folder import DictionarySummary
+from sae_desktop.training.run_folder import CFG, DictionarySummary
 
 Array = npt.NDArray[Any]
 
@@ -47,6 +51,7 @@ Array = npt.NDArray[Any]
 def benchmark(config: BenchmarkConfig, context: JobContext) -> BenchmarkResult:
     """Measure dictionaries and write `benchmarks/<name>.h5`.
 
+    Each that is measured is kept until all are, and taken up by a benchmark of that name.
     Raises UserError where the dictionaries are not of one model and its same sites, and as
     `recipes_of`, `open_pair` and `labelled_tasks`.
     """
@@ -57,10 +62,11 @@ def benchmark(config: BenchmarkConfig, context: JobContext) -> BenchmarkResult:
     recipes = recipes_of(project, config.dictionaries, siblings=config.siblings)
     with torch.no_grad():
         material = read_material(project, config, recipes, context)
-        measuring = _Benchmark(project, config, material, context)
+        store = material.store
+        kept = Kept(path, measured_on(config, store.info, store.rows))
+        measuring = _Benchmark(project, config, material, kept, context)
         for recipe in recipes:
             measuring.measure(recipe)
-    store = material.store
     result = BenchmarkResult(
         name=config.name, path=str(path), model=store.info.model, site=material.site,
         store=store.folder.name, rows=len(material.rows), recipes=tuple(measuring.recipes),
@@ -72,6 +78,7 @@ def benchmark(config: BenchmarkConfig, context: JobContext) -> BenchmarkResult:
         config=config_record(config), seconds=result.seconds, returned=tuple(measuring.returned)
     )
     write_benchmark(path, info, result, measuring.returns)
+    kept.let_go()
     return result
 
 
@@ -89,9 +96,14 @@ class _Benchmark:
     """What has been measured so far."""
 
     def __init__(
-        self, project: Project, config: BenchmarkConfig, material: Material, context: JobContext
+        self,
+        project: Project,
+        config: BenchmarkConfig,
+        material: Material,
+        kept: Kept,
+        context: JobContext,
     ) -> None:
-        self._project, self._config = project, config
+        self._project, self._config, self._kept = project, config, kept
         self._material, self._context = material, context
         self.recipes: list[Recipe] = []
         self.subjects: list[Subject] = []
@@ -102,19 +114,16 @@ class _Benchmark:
         """Measure the dictionaries of a recipe, and controls like the first of them."""
         of_recipe: list[Subject] = []
         sides: list[Tensor] = []
-        first: Dictionary | None = None
         for summary in recipe.members:
-            folder = self._project.dictionary_path(summary.name)
-            dictionary = load(folder, resolve_device(self._config.device))
+            dictionary = self._loaded(summary)
             named = _Named(summary.name, "dictionary", summary.architecture, seed_of(summary))
-            of_recipe.append(self._subject(recipe.name, named, dictionary))
+            of_recipe += self._kept_or(
+                recipe, named, summary, partial(self._subject, recipe.name, named, dictionary)
+            )
             if len(recipe.members) > 1:
                 sides.append(directions(dictionary))
-            first = first or dictionary
-        assert first is not None
         self.subjects += of_recipe
-        for named, control in self._controls(recipe.name, first, of_recipe[0].l0):
-            self.subjects.append(self._subject(recipe.name, named, control))
+        self.subjects += self._controls(recipe, of_recipe[0].l0)
         told = self._stability(recipe, sides) if len(sides) > 1 else None
         self.recipes.append(
             Recipe(
@@ -123,20 +132,51 @@ class _Benchmark:
             )
         )  # fmt: skip
 
-    def _controls(
-        self, recipe: str, dictionary: Dictionary, l0: float
-    ) -> Iterator[tuple[_Named, Dictionary]]:
+    def _loaded(self, summary: DictionarySummary) -> Dictionary:
+        folder = self._project.dictionary_path(summary.name)
+        return load(folder, resolve_device(self._config.device))
+
+    def _kept_or(
+        self,
+        recipe: RecipeMembers,
+        named: _Named,
+        like: DictionarySummary,
+        measure: Callable[[], Subject],
+    ) -> list[Subject]:
+        """Return a dictionary's figures, or those of a control like it, kept from before if so."""
+        folder = self._project.dictionary_path(like.name)
+        with explained(folder):
+            cfg = (folder / CFG).read_text()
+        which = (dictionary_hash(folder), cfg, named.kind, str(named.seed), like.name)
+        if (there := self._kept.read(*which)) is not None:
+            return [msgspec.structs.replace(one, recipe=recipe.name) for one in there]
+        found = [measure()]
+        self._kept.write(found, *which)
+        return found
+
+    def _controls(self, recipe: RecipeMembers, l0: float) -> Iterator[Subject]:
+        first = recipe.members[0]
+        dictionary = self._loaded(first)
+        measuring = self._material.measuring
+
+        def random(named: _Named, seed: int) -> Subject:
+            return self._subject(recipe.name, named, measuring.random(dictionary, l0, seed))
+
+        def components(named: _Named) -> Subject:
+            sample, _ = measuring.sample(dictionary)
+            control = pca_dictionary(sample, dictionary.features, l0)
+            return self._subject(recipe.name, named, control)
+
         for number in range(self._config.control_seeds):
             seed = self._config.seed + number
-            control = self._material.measuring.random(dictionary, l0, seed)
-            yield _Named(f"random directions {seed}", "random", "", seed), control
+            named = _Named(f"random directions {seed}", "random", "", seed)
+            yield from self._kept_or(recipe, named, first, partial(random, named, seed))
         if reconstructs(dictionary):
-            sample, _ = self._material.measuring.sample(dictionary)
-            control = pca_dictionary(sample, dictionary.features, l0)
-            yield _Named("principal components", "pca", "", None), control
+            named = _Named("principal components", "pca", "", None)
+            yield from self._kept_or(recipe, named, first, partial(components, named))
         else:
             self._material.note(
-                f"“{recipe}” writes another site than it reads, so no dictionary of principal "
+                f"“{recipe.name}” writes another site than it reads, so no dictionary of principal "
                 "components stands beside it."
             )
 

@@ -6,7 +6,6 @@ goes through.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from sae_desktop.benchmark.config import (
     SyntheticConfig,
 )
 from sae_desktop.benchmark.controls import pca_dictionary
-from sae_desktop.benchmark.kept_seeds import read_seed, write_seed
+from sae_desktop.benchmark.kept import Kept, synthetic_settings
 from sae_desktop.benchmark.tables import mean_figures
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch
@@ -37,7 +36,6 @@ from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.device import resolve_device
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project, config_record, existing
-from sae_desktop.safety.scan.kept_folder import kept_folder
 from sae_desktop.training.benchmark.sizes import SMALL, WorldSizes
 from sae_desktop.training.benchmark.synthetic import World
 from sae_desktop.training.benchmark.truth import TruthFigures, measure
@@ -79,8 +77,9 @@ def benchmark_synthetic(config: SyntheticConfig, context: JobContext) -> Benchma
     context.progress(0, 1, "worlds", doing)
     world = World(sizes)
     context.progress(1, 1, "worlds", doing)
+    kept = Kept(path, synthetic_settings(config))
     seeds = range(config.seed, config.seed + config.seeds)
-    subjects = [subject for seed in seeds for subject in _seed(plan, world, path, seed, context)]
+    subjects = [subject for seed in seeds for subject in _seed(plan, world, kept, seed, context)]
     trained = [subject for subject in subjects if subject.kind == "dictionary"]
     recipes = []
     ordered: list[Subject] = []
@@ -104,7 +103,7 @@ def benchmark_synthetic(config: SyntheticConfig, context: JobContext) -> Benchma
     )  # fmt: skip
     info = BenchmarkInfo(config=config_record(config), seconds=result.seconds)
     write_benchmark(path, info, result, [])
-    shutil.rmtree(kept_folder(path), ignore_errors=True)
+    kept.let_go()
     return result
 
 
@@ -149,10 +148,10 @@ class _Beginning:
 
 
 def _seed(
-    plan: _Plan, world: World, path: Path, seed: int, context: JobContext
+    plan: _Plan, world: World, kept: Kept, seed: int, context: JobContext
 ) -> Sequence[Subject]:
     """Return the dictionaries of one seed and their controls, measured; kept from before if so."""
-    there = read_seed(path, plan.config, seed)
+    there = kept.read(str(seed))
     if there is not None:
         return there
     generator = torch.Generator().manual_seed(seed)
@@ -181,7 +180,7 @@ def _seed(
         recipe = plan.architectures[0]
         found.append(_subject(plan, world, recipe, title, kind, seed, control))
     context.progress(measured, measured, "dictionaries", f"Measuring, {which}")
-    write_seed(path, plan.config, seed, found)
+    kept.write(found, str(seed))
     return found
 
 

@@ -14,7 +14,9 @@ BENCHMARK_JOBS: dict[type[msgspec.Struct], JobKind] = {
         "Benchmark",
         "name",
         Output("benchmark", "name"),
-        "The dictionaries are unchanged, and so is a benchmark made before.",
+        "Every dictionary that was measured is kept; start the same benchmark again to resume "
+        "from there.",
+        resumes=True,
     ),
     SyntheticConfig: JobKind(
         "sae_desktop.benchmark.synthetic_job:benchmark_synthetic",

@@ -22,6 +22,7 @@ from sae_desktop.features.reading.beside import beside_index, read_with_index
 from sae_desktop.features.reading.dictionary_hash import dictionary_hash
 from sae_desktop.features.reading.seed_returns import seed_returns
 from sae_desktop.project import Project
+from sae_desktop.safety.scan.kept_folder import kept_folder
 from sae_desktop.training.measuring.metrics import measure_fit
 from sae_desktop.training.rows.data import split_rows
 
@@ -119,6 +120,46 @@ def test_cancelled__leaves_what_was_there(done: Done) -> None:
     with pytest.raises(JobCancelledError):
         benchmark(small(done.project), context)
     assert done.project.benchmark_path("b").read_bytes() == before
+
+
+def test_dictionary_that_was_measured__is_kept_and_taken_up(done: Done) -> None:
+    again = small(done.project, name="again")
+    with pytest.raises(JobCancelledError):
+        benchmark(again, _StopsAt("Measuring the fit of “random directions 0”"))
+    folder = kept_folder(done.project.benchmark_path("again"))
+    assert len(list(folder.iterdir())) == len(SEEDS)
+    context = RecordingContext()
+    resumed = benchmark(again, context)
+    assert resumed.subjects == done.result.subjects
+    assert resumed.recipes == done.result.recipes
+    fits = {said for said in context.doing if said.startswith("Measuring the fit of")}
+    assert fits == {f"Measuring the fit of “{s.name}”" for s in done.result.subjects[2:]}
+    assert not folder.exists()
+
+
+def test_what_was_measured_otherwise__is_measured_anew(done: Done) -> None:
+    with pytest.raises(JobCancelledError):
+        benchmark(
+            small(done.project, name="other"),
+            _StopsAt("Measuring the fit of “random directions 0”"),
+        )
+    context = RecordingContext()
+    found = benchmark(small(done.project, name="other", rows=32), context)
+    assert any(f"Measuring the fit of “{SEEDS[0]}”" == said for said in context.doing)
+    assert found.subjects[0].fvu != done.result.subjects[0].fvu
+
+
+class _StopsAt(RecordingContext):
+    """Cancels the job when it begins with something."""
+
+    def __init__(self, doing: str) -> None:
+        super().__init__()
+        self._at = doing
+
+    def progress(self, done: float, total: float, unit: str, doing: str = "") -> None:
+        if doing == self._at:
+            raise JobCancelledError
+        super().progress(done, total, unit, doing)
 
 
 def test_other_site__is_refused(done: Done) -> None:
