@@ -39,6 +39,19 @@ def start_text(parent: DictionarySummary, model: str, site: str) -> str:
 _WORSE = "expect the first values of the curves to be worse."
 
 
+def copied_text(name: str, gone: str) -> str:
+    """Return what is told of settings that were copied from a run.
+
+    `gone` is the dictionary it started from, if that is no longer in the project.
+    """
+    if not gone:
+        return f"These are the settings of “{name}”."
+    return (
+        f"These are the settings of “{name}”, but “{gone}”, from which it started, is no longer in "
+        "the project: this training would begin with random directions."
+    )
+
+
 def started_sentence(started: StartedFrom | None) -> str:
     """Return what a run made of the dictionary it started from; empty where it began at random."""
     if started is None:

@@ -30,6 +30,7 @@ from sae_desktop.gui.parts.places import Places
 from sae_desktop.gui.parts.workspace import DockInfo, bring_forward
 from sae_desktop.gui.state.feature_export import FeatureExport
 from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.further_training import can_start_from, train_further
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
 from sae_desktop.steering.effect_config import OutputEffectConfig
@@ -299,6 +300,15 @@ class ExplorePanel(QWidget):
                 tip="Clamps every feature on a few prompts and adds a column to sort the list by",
             ),
             ActionInfo(
+                "explore.further",
+                "Train the dictionary further",
+                self._train_further,
+                icon="trend-up",
+                enabled_when=self._can_train_further,
+                tip="Begins a training with what this dictionary has learnt, on other rows, "
+                "another site or another model",
+            ),
+            ActionInfo(
                 "explore.star",
                 "Star or unstar the feature",
                 lambda: self._with_feature(lambda f: notes.set_starred(f, not notes.starred(f))),
@@ -346,6 +356,16 @@ class ExplorePanel(QWidget):
         session = self._session
         if session.index is not None:
             session.run(OutputEffectConfig(project=session.project_path, index=session.index_name))
+
+    def _can_train_further(self) -> bool:
+        index, session = self._session.index, self._session
+        if index is None or session.read_only:
+            return False
+        return can_start_from(session.inventory.dictionary(index.info.dictionary))
+
+    def _train_further(self) -> None:
+        if self._session.index is not None:
+            train_further(self._session, self._session.index.info.dictionary)
 
     def show_context(self, feature: int, slot: int) -> None:
         """Open a feature with one of its contexts in sight and marked."""

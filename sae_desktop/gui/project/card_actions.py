@@ -16,6 +16,7 @@ from sae_desktop.gui.forms.same_model_form import SameModelForm
 from sae_desktop.gui.forms.steps import do_step
 from sae_desktop.gui.parts.dialogs import reveal
 from sae_desktop.gui.project.set_actions import SetActions
+from sae_desktop.gui.state.further_training import train_further
 from sae_desktop.gui.state.safety_request import SafetyRequest
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.store_actions import extend_store, show_store, verify_store
@@ -89,9 +90,11 @@ class CardActions:
         elif action == "changes":
             session.show_workspace("safety.changes")
             session.changeRequested.emit(kind, name)
-        elif action in ("benchmark", "further"):
+        elif action == "benchmark":
             session.show_workspace("train")
-            session.changeRequested.emit(kind if action == "benchmark" else action, name)
+            session.changeRequested.emit(kind, name)
+        elif action == "further":
+            train_further(session, name)
         elif action == "reveal":
             reveal(item_path(session.project, kind, name))
         elif action == "delete":

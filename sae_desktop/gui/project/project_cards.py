@@ -16,12 +16,12 @@ from sae_desktop.features.set_index_config import IndexSetConfig
 from sae_desktop.gui.project.benchmark_card import benchmark_card
 from sae_desktop.gui.project.card import Card as Card
 from sae_desktop.gui.project.safety_cards import change_card, scan_card, set_card
+from sae_desktop.gui.state.further_training import can_start_from
 from sae_desktop.language_model.config import SameModelConfig
 from sae_desktop.storage.faults import format_bytes
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.origin_text import origin_figure
 from sae_desktop.training.set_config import TrainSetConfig
-from sae_desktop.training.start_from import why_not
 from sae_desktop.training.sweeps.sweep_config import SweepRecord
 from sae_desktop.words.amounts import exact_count, figure_text, share_text, short_count, when_text
 from sae_desktop.words.architecture_titles import architecture_title, second_look
@@ -291,7 +291,7 @@ def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:
         actions.insert(0, "resume_train")
     if summary is not None:
         actions.append("evaluate")
-        if item.complete and not why_not(summary):
+        if can_start_from(item):
             actions.append("further")
         actions += ["export", "same_model"]
     actions += ["curves", "reveal", "delete"] if item.rows else ["reveal", "delete"]

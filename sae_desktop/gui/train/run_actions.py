@@ -9,9 +9,9 @@ from PySide6.QtCore import SignalInstance
 from PySide6.QtWidgets import QWidget
 
 from sae_desktop.gui.forms.job_forms import EvaluateForm
+from sae_desktop.gui.state.further_training import can_start_from
 from sae_desktop.gui.state.session import Session
 from sae_desktop.training.config import TrainConfig
-from sae_desktop.training.start_from import why_not
 from sae_desktop.words.inventory import DictionaryItem
 from sae_desktop.words.run_figures import RunRow
 
@@ -47,7 +47,7 @@ class RunActions:
             stopped = not item.complete and ("dictionary", run.name) not in session.written
             return alone and stopped and item.train is not None
         if action == "further":
-            return item.complete and item.summary is not None and not why_not(item.summary)
+            return can_start_from(item)
         return item.summary is not None
 
     def do(self, action: str, name: str) -> None:

@@ -40,6 +40,7 @@ from sae_desktop.training.planning.preflight_config import PreflightResult
 from sae_desktop.training.set_config import SetEstimate
 from sae_desktop.training.sweeps.sweep_config import AXES
 from sae_desktop.words.preflight_text import preflight_details, preflight_problem, preflight_text
+from sae_desktop.words.start_words import copied_text
 
 PREFLIGHT_MS = 400
 """After so long without a change the engine is asked what the training needs."""
@@ -160,7 +161,9 @@ class TrainingSetup(QWidget):
         of_one = isinstance(config, TrainConfig)
         taken = [item.name for item in (inventory.dictionaries if of_one else inventory.sets)]
         show_request(self.form, copied(config, self._path, taken))
-        self._session.notify(f"These are the settings of “{config.name}”.")
+        started = config.start_from if isinstance(config, TrainConfig) else ""
+        gone = "" if self.form.starts.name else started
+        self._session.notify(copied_text(config.name, gone))
         self.refresh()
 
     def show_architectures(self, infos: Sequence[ArchitectureInfo]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
@@ -92,3 +93,21 @@ def test_desk__is_opened_at_the_feature_by_its_button_and_by_its_action(
     registry.trigger("explore.read")
     assert panel.labels.desk.feature == 9
     qtbot.waitUntil(panel.labels.desk.text.view.hasFocus, timeout=5000)
+
+
+def test_dictionary__is_trained_further_from_here(
+    panel: ExplorePanel, with_dictionaries: Session
+) -> None:
+    session = with_dictionaries
+    registry = ActionRegistry()
+    registry.add(panel.action_infos(), panel)
+    assert session.index is not None
+    name = session.index.info.dictionary
+    asked: list[tuple[str, ...]] = []
+    session.workspaceRequested.connect(lambda workspace: asked.append((workspace,)))
+    session.changeRequested.connect(lambda *what: asked.append(what))
+    registry.trigger("explore.further")
+    assert asked == [("train",), ("further", name)]
+    session.index.info = msgspec.structs.replace(session.index.info, dictionary="gone")
+    registry.refresh()
+    assert not registry.action("explore.further").isEnabled()

@@ -88,3 +88,18 @@ def test_evaluation__says_what_became_of_the_dictionary_it_started_from(
     assert "After: FVU 0.21" in said
     training.board.draw("done")
     assert training.board.evaluation.started.text() == ""
+
+
+def test_settings_of_a_run_whose_dictionary_is_gone__say_so(
+    training: TrainingPanel, project: Project, session: Session, qtbot: QtBot
+) -> None:
+    run = training.config()
+    there = msgspec.structs.replace(run, name="child", start_from="done")
+    with qtbot.waitSignal(session.noticeRaised) as told:
+        training.setup.copy_settings(there)
+    assert told.args == ["These are the settings of “child”."]
+    assert training.config().start_from == "done"
+    with qtbot.waitSignal(session.noticeRaised) as told:
+        training.setup.copy_settings(msgspec.structs.replace(run, name="child", start_from="gone"))
+    assert "“gone”, from which it started, is no longer in the project" in told.args[0]
+    assert training.config().start_from == ""
