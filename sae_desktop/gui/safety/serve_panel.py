@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QSignalBlocker, QSize, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, QSignalBlocker, Qt, QTimer
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import (
     QFormLayout,
@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.client.served_process import ServedProcess, ServedState
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.errors import UserError
+from sae_desktop.gui.parts.check_rows import row_size
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
@@ -73,7 +74,6 @@ class ServePanel(QWidget):
         self.monitors = QListWidget()
         self._ticked: set[str] = set()
         """Those that are to watch, listed or not yet."""
-        self._row_height = self.fontMetrics().height() + 10  # the tick is higher than the text
         self.preset = ElidedComboBox(10)
         self.index = ElidedComboBox(10)
         self.model = ElidedLabel()
@@ -115,7 +115,7 @@ class ServePanel(QWidget):
 
     def _build(self) -> None:
         self.monitors.setAccessibleName("Monitors that watch")
-        self.monitors.setFixedHeight(_LIST_LINES * self._row_height)
+        self.monitors.setFixedHeight(_LIST_LINES * row_size(self.monitors).height())
         self.monitors.setToolTip(plain_tip("Those that are ticked run on all that passes"))
         self.preset.setAccessibleName("Steering")
         self.preset.setToolTip("A preset of this project, its conditions included")
@@ -234,7 +234,7 @@ class ServePanel(QWidget):
             self.monitors.clear()
             for name in names:
                 item = QListWidgetItem(name)
-                item.setSizeHint(QSize(0, self._row_height))
+                item.setSizeHint(row_size(self.monitors))
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
                 on = name in self._ticked
                 item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from PySide6.QtCore import QSignalBlocker, QSize, Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.benchmark.config import BenchmarkConfig, SyntheticConfig
 from sae_desktop.described import default, setting
 from sae_desktop.gui.forms.job_forms import JobForm, free_name
+from sae_desktop.gui.parts.check_rows import row_size
 from sae_desktop.gui.parts.field_ranges import least_count
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.more_button import MoreButton
@@ -60,15 +61,15 @@ class CheckList(QListWidget):
         self.setAccessibleName(name)
         self.setTabKeyNavigation(False)
         self.setUniformItemSizes(True)
-        self._line = self.fontMetrics().height() + 6
-        self.setMinimumHeight(4 * self._line)
-        self.setMaximumHeight(6 * self._line)
+        line = row_size(self).height()
+        self.setMinimumHeight(4 * line)
+        self.setMaximumHeight(6 * line)
 
     def add(self, title: str, name: str, on: bool) -> None:
         with QSignalBlocker(self):
             item = QListWidgetItem(title)
             item.setData(Qt.ItemDataRole.UserRole, name)
-            item.setSizeHint(QSize(0, self._line))  # boxes are taller than the letters
+            item.setSizeHint(row_size(self))
             item.setToolTip(plain_tip(name if name != title else ""))
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)

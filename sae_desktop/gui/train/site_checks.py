@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QListWidget, QListWidgetItem
 
+from sae_desktop.gui.parts.check_rows import row_size
 from sae_desktop.gui.parts.plain_text import plain_tip
 
 _MOST_SHOWN = 6
@@ -34,12 +35,13 @@ class SiteChecks(QListWidget):
             self.clear()
             for site in sites:
                 item = QListWidgetItem(site)
+                item.setSizeHint(row_size(self))
                 item.setToolTip(plain_tip(site))
                 on = site in checked if site in before else self._begin_checked
                 item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
                 self.addItem(item)
         shown = min(max(len(sites), 1), _MOST_SHOWN)
-        self.setFixedHeight(self.fontMetrics().height() * shown * 3 // 2 + 8)
+        self.setFixedHeight(row_size(self).height() * shown + 8)
 
     def checked(self) -> tuple[str, ...]:
         return tuple(self._named(Qt.CheckState.Checked))
