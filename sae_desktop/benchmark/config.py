@@ -172,7 +172,8 @@ class SyntheticConfig(msgspec.Struct, frozen=True, kw_only=True, tag="benchmark_
         AtLeast0,
         said(
             "Leave one out",
-            "Of BatchTopK and Matryoshka: a feature stays active only if it adds more than its "
+            "Of JumpReLU, Gated, BatchTopK and Matryoshka: a feature stays active only if it adds "
+            "more than its "
             "threshold times this beside all others; 0: all stay.",
             TRAINED,
         ),

@@ -42,6 +42,7 @@ from sae_desktop.training.benchmark.truth import TruthFigures, measure
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.rows.targets import FIRST, Part, TargetPlan
 from sae_desktop.training.run_setup import PlannedRun, begin_state, check_config, recipe_of
+from sae_desktop.training.second_look import with_its_own_looks
 from sae_desktop.training.trainer import Run, StepReport, TrainerState, train_loop
 
 _K = {"full": 25, "small": 6}
@@ -118,13 +119,15 @@ class _Plan:
 
     def train_config(self, architecture: str, seed: int) -> TrainConfig:
         config = self.config
-        return TrainConfig(
+        train = TrainConfig(
             project=config.project, name=architecture, activations=_SITE,
             architecture=architecture, features=self.features, k=self.k, tokens=config.samples,
             batch=config.batch, lr=config.lr, init=config.init, seed=seed, device=config.device,
             k_start=config.k_start, lista_step=config.lista_step,
             leave_one_out=config.leave_one_out,
         )  # fmt: skip
+        known = ARCHITECTURES.get(architecture)
+        return train if known is None else with_its_own_looks(train, known.settings)
 
     def told(self) -> Synthetic:
         return Synthetic(

@@ -180,7 +180,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
             "In the finished dictionary a feature stays active only if it adds to all the others "
             "more than this share of its threshold. 0.8 drops a tenth of the active features at "
             "nearly the same error, 0 none. Other libraries cannot open such "
-            "a dictionary (BatchTopK, Matryoshka; not for transcoders and crosscoders).",
+            "a dictionary (JumpReLU, Gated, BatchTopK, Matryoshka; not for transcoders and "
+            "crosscoders).",
             SPARSITY,
         ),
     ] = 0.0

@@ -10,6 +10,7 @@ from typing import Literal
 
 from sae_desktop.limits import beyond_limits
 from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.second_look import SECOND_LOOKS
 from sae_desktop.training.sweeps.sweep_config import SweepPoint, settings_in_force
 
 
@@ -48,9 +49,11 @@ def setting_problems(config: TrainConfig, used: Collection[str]) -> dict[str, st
             found["k_start"] = f"k falls during the run: begin at {config.k:,} or more, or with 0."
         elif config.k_start > config.features:
             found["k_start"] = f"It cannot exceed the number of features, {config.features:,}."
-    for name in ("lista_step", "leave_one_out"):
-        if name in used and getattr(config, name) and config.target != "input":
+    for name, why in SECOND_LOOKS.items():
+        if getattr(config, name) and config.target != "input":
             found[name] = "Only what reconstructs its own rows can read a second time: enter 0."
+        elif getattr(config, name) and name not in used:
+            found[name] = why
     if config.start_from and config.start_from == config.name:
         found["start_from"] = "A run cannot start from itself: choose another name for it."
     if config.tokens < config.batch:

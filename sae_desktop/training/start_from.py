@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from sae_desktop.errors import UserError
-from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.config import EvaluateResult, TrainConfig, TrainResult
 from sae_desktop.training.run_folder import DictionarySummary
 
 _ONE_THRESHOLD = ("batchtopk", "matryoshka", "sorted_matryoshka")
@@ -42,9 +42,9 @@ def architectures_from(parent: DictionarySummary) -> tuple[str, ...]:
         return ()
     if parent.architecture in _ONE_THRESHOLD:
         return (parent.architecture,)
-    if kind == _TWICE:
+    if parent.lista_step:
         return ("batchtopk",)
-    if kind != "jumprelu":
+    if kind not in ("jumprelu", _TWICE):
         return (kind,)
     if parent.architecture == "gated":
         return ("gated", "jumprelu")
@@ -90,12 +90,20 @@ def known_k(parent: DictionarySummary) -> int | None:
     if parent.k is not None:
         return parent.k
     train, measured = parent.train, parent.evaluation or parent.result
-    led = measured is not None and train is not None and abs(measured.l0 / train.k - 1) < _REACHED
-    if train is not None and (led or parent.architecture in _ONE_THRESHOLD):
+    if train is not None and (parent.architecture in _ONE_THRESHOLD or _led_to(train, measured)):
         return train.k
     if measured is not None and measured.l0 >= 1:
         return round(measured.l0)
     return None
+
+
+def _led_to(train: TrainConfig, measured: TrainResult | EvaluateResult | None) -> bool:
+    """Return whether a run came to its k; leaving one out takes some of those away afterwards."""
+    if measured is None:
+        return False
+    if train.leave_one_out and train.sparsity is None and measured.l0 < train.k:
+        return True
+    return abs(measured.l0 / train.k - 1) < _REACHED
 
 
 def start_problems(config: TrainConfig, parent: DictionarySummary) -> dict[str, str]:

@@ -53,8 +53,8 @@ def differences(told: Synthetic) -> str:
         )
     if told.leave_one_out:
         found.append(
-            "BatchTopK and Matryoshka leave out features that others make up (leave one out "
-            f"{told.leave_one_out:g})"
+            "architectures whose features have thresholds leave out those that others make up "
+            f"(leave one out {told.leave_one_out:g})"
         )
     found.append("a generator of our own, after the published one, with its seed")
     return f"What differs here: {'; '.join(found)}."

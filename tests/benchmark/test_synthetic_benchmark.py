@@ -93,6 +93,9 @@ def test_settings_of_an_architecture__reach_the_training(tried: Tried) -> None:
     )  # fmt: skip
     given = _Plan(asked, TINY).train_config("batchtopk", 4)
     assert (given.k_start, given.lista_step, given.leave_one_out) == (9, 0.3, 0.5)
+    for name, alone in (("jumprelu", 0.5), ("topk", 0.0)):
+        given = _Plan(asked, TINY).train_config(name, 4)
+        assert (given.lista_step, given.leave_one_out) == (0.0, alone)
     plain = msgspec.structs.replace(asked, name="plain", lista_step=0.0, leave_one_out=0.0)
     twice, once = (benchmark_synthetic(one, SilentContext()) for one in (asked, plain))
     assert twice.subjects[0].truth != once.subjects[0].truth

@@ -1,56 +1,71 @@
 """How near L0 comes to the k asked for, and what a dictionary is worth there.
 
-    python tests/benchmarks/l0_reached.py OUT --widths 64 128 256
-    python tests/benchmarks/l0_reached.py OUT --activations ROWS.npy --features 512 1024
+    python tests/benchmarks/l0_reached.py OUT
+    python tests/benchmarks/l0_reached.py OUT --of made:64 made:256 --features 0
+    python tests/benchmarks/l0_reached.py OUT --architectures batchtopk batchtopk:38 --init data
     python tests/benchmarks/l0_reached.py OUT --table
 
-First runs with every setting at its default but k: of rows of made worlds as `synth_bench.py` has
-them, of several widths, or of a model's activations (N × D, float32), whose last tenth is held
-out. Each run is a line of `OUT/l0.jsonl`. One thread, unless OMP_NUM_THREADS says otherwise.
+First runs with every setting at its default but k. They are of rows that two models make of the
+built-in corpus, harvested into OUT, whose last tenth is held out; or, with `made:WIDTH`, of a made
+world as `synth_bench.py` has them, with sixteen true features for each number of a row, where
+`--features 0` is four. Each run is a line of `OUT/l0.jsonl`, and is not made again. The table
+comes last. One thread, unless OMP_NUM_THREADS says otherwise.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
-import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import msgspec
 import numpy as np
 import torch
-from synth_bench import HELD_OUT_SEED, INITIAL_ROWS, world_of
+from synth_bench import HELD_OUT_SEED, INITIAL_ROWS, Arm, world_of
 from torch import Tensor
 
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.activations.harvest import harvest
+from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
-from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
+from sae_desktop.dictionary.architectures import Batch
 from sae_desktop.dictionary.normalisation import Affine, scalar_of
+from sae_desktop.jobs import SilentContext
+from sae_desktop.project import Project
 from sae_desktop.training.benchmark.sizes import SMALL
 from sae_desktop.training.benchmark.truth import measure
-from sae_desktop.training.config import TrainConfig
-from sae_desktop.training.measuring.metrics import FiringCounter
-from sae_desktop.training.run_setup import recipe_of
-from sae_desktop.training.settings_check import aims_at_k
-from sae_desktop.training.trainer import TrainerState, make_optimiser, train_step
 
-SIX = ["standard", "gated", "jumprelu", "topk", "batchtopk", "matryoshka"]
-FEATURES_A_NUMBER = 16
-"""True features of a made world for each number of a row."""
-SHOWN = ("l0", "fvu", "dead", "f1")
+SEVEN = [
+    "standard", "gated", "jumprelu", "topk", "batchtopk", "matryoshka", "sorted_matryoshka:0:.3",
+]  # fmt: skip
+SITES = {"builtin": "blocks.3.hook_resid_post", "smollm2": "blocks.14.hook_resid_post"}
+MASSIVE = 10.0
+"""Rows of more than so many times the median norm are left out, as in a training."""
+FEATURES_A_NUMBER, USUAL_EXPANSION = 16, 4
+SHOWN = ("fvu", "dead", "f1", "seconds")
+KEYS = ("of", "width", "features", "k", "rows", "init", "lr", "architecture")
 
 
-def made_rows(args: argparse.Namespace, width: int) -> tuple[Iterator[Tensor], Tensor, Any]:
-    """Return batches of a made world's rows, those a run begins with, and the measure."""
+class Rows(NamedTuple):
+    """Where the rows of runs come from."""
+
+    width: int
+    first: Tensor
+    batches: Callable[[], Iterator[Tensor]]
+    measured: Callable[[Dictionary], dict[str, float]]
+
+
+def made_rows(args: argparse.Namespace, width: int, seed: int) -> Rows:
+    """Return those of a made world."""
     sizes = msgspec.structs.replace(SMALL, features=FEATURES_A_NUMBER * width, width=width)
     world = world_of(sizes, args.out)
-    generator = torch.Generator().manual_seed(args.seed)
+    generator = torch.Generator().manual_seed(seed)
     first = world.samples(generator, INITIAL_ROWS).x_ND
 
     def batches() -> Iterator[Tensor]:
@@ -63,24 +78,38 @@ def made_rows(args: argparse.Namespace, width: int) -> tuple[Iterator[Tensor], T
         fvu = 1 - found.explained_variance
         return {"l0": found.l0, "fvu": fvu, "dead": found.dead, "f1": found.f1}
 
-    return batches(), first, measured
+    return Rows(width, first, batches, measured)
 
 
-def model_rows(args: argparse.Namespace) -> tuple[Iterator[Tensor], Tensor, Any]:
-    """Return the same of a file of activations."""
-    rows = torch.from_numpy(np.load(args.activations).astype(np.float32))
-    rows -= rows.mean(dim=0)
+def activations(args: argparse.Namespace, model: str) -> Tensor:
+    """Return the rows of a model, in the order of their texts, less their mean."""
+    project = Project.open_or_create(args.out / "rows.saeproj")
+    if model not in project.stores():
+        config = HarvestConfig(
+            project=str(project.path), name=model, model=model, site=SITES[model],
+            tokens=args.harvested,
+        )  # fmt: skip
+        harvest(config, SilentContext())
+    store = ActivationStore.open(project.store_path(model))
+    rows = torch.from_numpy(store.read(0, store.rows).astype(np.float32))
+    norms = rows.norm(dim=1)
+    rows = rows[norms < MASSIVE * norms.median()]
+    return rows - rows.mean(dim=0)
+
+
+def model_rows(args: argparse.Namespace, rows: Tensor, seed: int) -> Rows:
+    """Return those of a model, the last tenth of which is for measuring."""
     kept = len(rows) * 9 // 10
     learnt, held_out = rows[:kept], rows[kept:]
-    generator = torch.Generator().manual_seed(args.seed)
+    generator = torch.Generator().manual_seed(seed)
 
     def batches() -> Iterator[Tensor]:
         while True:
-            yield from learnt[torch.randperm(kept, generator=generator)].split(args.batch)
+            yield from torch.split(learnt[torch.randperm(kept, generator=generator)], args.batch)
 
     def measured(dictionary: Dictionary) -> dict[str, float]:
         fired, error = torch.zeros(dictionary.features), 0.0
-        for x in held_out.split(2048):
+        for x in torch.split(held_out, 2048):
             acts = dictionary.encode(x)
             fired += (acts > 0).sum(dim=0)
             error += float((x - dictionary.decode(acts, x)).square().sum())
@@ -88,92 +117,101 @@ def model_rows(args: argparse.Namespace) -> tuple[Iterator[Tensor], Tensor, Any]
         l0 = float(fired.sum()) / len(held_out)
         return {"l0": l0, "fvu": error / power, "dead": int((fired == 0).sum())}
 
-    return batches(), learnt[torch.randperm(kept, generator=generator)[:INITIAL_ROWS]], measured
+    first = learnt[torch.randperm(kept, generator=generator)[:INITIAL_ROWS]]
+    return Rows(rows.shape[1], first, batches, measured)
 
 
-def run(args: argparse.Namespace, name: str, source: str, width: int, features: int) -> None:
+def run(args: argparse.Namespace, line: dict[str, Any], rows: Rows) -> None:
     """Train one dictionary, and add its line."""
-    batches, first, measured = model_rows(args) if args.activations else made_rows(args, width)
-    width = first.shape[1]
-    affine = Affine.scaling(scalar_of(first.norm(dim=1).numpy(), width), width)
-    config = TrainConfig(
-        project="", name=name, activations="a", architecture=name, features=features, k=args.k,
-        tokens=args.rows, batch=args.batch,
-    )  # fmt: skip
-    recipe, kind = recipe_of(config), ARCHITECTURES[name]
-    setup = Setup(
-        width, features, steps=recipe.steps, k=args.k, aims_at_k=aims_at_k(config, kind.aims),
-        init=args.init,
-    )  # fmt: skip
-    architecture = kind(setup, torch.Generator().manual_seed(args.seed))
-    architecture.initialise_from(Batch.of(affine.apply(first)))
-    architecture.to(torch.device("cpu"))
-    counter = FiringCounter(features, torch.device("cpu"))
-    rate = args.rate_of * recipe.lr
-    recipe = dataclasses.replace(recipe, lr=rate)
-    state = TrainerState(architecture, make_optimiser(architecture, rate), counter)
-    begun = time.process_time()
-    for _ in range(recipe.steps):
-        train_step(state, recipe, Batch.of(affine.apply(next(batches))))
-    line = {
-        "source": source, "architecture": name, "width": width, "features": features,
-        "k": args.k, "rows": args.rows, "batch": args.batch, "init": args.init,
-        "rate": rate, "seed": args.seed, "load": os.getloadavg()[0],
-        "seconds": time.process_time() - begun, **measured(architecture.folded(affine, affine)),
-    }  # fmt: skip
+    affine = Affine.scaling(scalar_of(rows.first.norm(dim=1).numpy(), rows.width), rows.width)
+    given = argparse.Namespace(**{**vars(args), **line})
+    size = msgspec.structs.replace(SMALL, width=rows.width)
+    arm = Arm(line["architecture"], given, size, affine.apply(rows.first))
+    batches = rows.batches()
+    while arm.rows < args.rows:
+        arm.step(Batch.of(affine.apply(next(batches))))
+    found = rows.measured(arm.dictionary(affine))
+    line |= {"width": rows.width, "lr": arm.lr, "asked_lr": args.lr, "seconds": arm.seconds}
+    line |= {"load": os.getloadavg()[0], **found}
     with (args.out / "l0.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
-    shown = "  ".join(f"{key} {line[key]:.4g}" for key in SHOWN if key in line)
-    print(f"{source:12} {name:12} D {width} F {features}  L0/k {line['l0'] / args.k:.3f}  {shown}")
+    said = f"{line['of']:10} {line['architecture']:22} F {line['features']:5} seed {line['seed']}"
+    shown = "  ".join(f"{name} {line[name]:.4g}" for name in SHOWN if name in line)
+    print(f"{said}  L0/k {line['l0'] / args.k:.3f}  {shown}", flush=True)
 
 
-def table(folder: Path) -> None:
+def runs(args: argparse.Namespace, lines: list[dict[str, Any]]) -> None:
+    """Make those that are missing."""
+    asked = ("of", "architecture", "features", "k", "rows", "batch", "init", "asked_lr", "seed")
+    done = {tuple(line.get(name) for name in asked) for line in lines}
+    for of in args.of:
+        made = int(of.partition(":")[2] or 0)
+        rows = None if made else activations(args, of)
+        for features in args.features:
+            for seed in args.seeds:
+                for architecture in args.architectures:
+                    line = {
+                        "of": of, "architecture": architecture, "rows": args.rows, "k": args.k,
+                        "features": features or USUAL_EXPANSION * made, "batch": args.batch,
+                        "init": args.init, "seed": seed,
+                    }  # fmt: skip
+                    if tuple({**line, "asked_lr": args.lr}.get(name) for name in asked) in done:
+                        continue
+                    source = (
+                        made_rows(args, made, seed)
+                        if rows is None
+                        else model_rows(args, rows, seed)
+                    )
+                    run(args, line, source)
+
+
+def table(lines: list[dict[str, Any]]) -> None:
     """Print L0 over k of all runs, and the other figures' means over seeds."""
     found: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-    for text in (folder / "l0.jsonl").read_text().splitlines():
-        line = json.loads(text)
-        keys = ("source", "width", "features", "k", "rows", "init", "rate", "architecture")
-        found[tuple(line[key] for key in keys)].append(line)
-    heads = "rows of, D, F, k, rows, init, rate, architecture, L0/k by seed, FVU, dead, F1"
+    for line in lines:
+        found[tuple(line[key] for key in KEYS)].append(line)
+    heads = "rows of, D, F, k, rows, init, rate, architecture, L0/k by seed, FVU, dead, F1, CPU s"
     print("| " + heads.replace(", ", " | ") + " |")
-    print("|---" * 12 + "|")
-    for key, lines in found.items():
-        ratios = ", ".join(f"{line['l0'] / line['k']:.3f}" for line in lines)
+    print("|---" * 13 + "|")
+    for key, same in found.items():
+        ratios = ", ".join(f"{line['l0'] / line['k']:.3f}" for line in same)
         means = [
-            f"{np.mean([line[name] for line in lines]):.3g}" if name in lines[0] else "–"
-            for name in SHOWN[1:]
+            f"{np.mean([line[name] for line in same]):.3g}" if name in same[0] else "–"
+            for name in SHOWN
         ]
         said = [f"{part:.2g}" if isinstance(part, float) else str(part) for part in key]
         print("| " + " | ".join([*said, ratios, *means]) + " |")
 
 
+def read(folder: Path) -> list[dict[str, Any]]:
+    """Return the runs that were made."""
+    path = folder / "l0.jsonl"
+    return [json.loads(text) for text in path.read_text().splitlines()] if path.is_file() else []
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--architectures", nargs="+", default=SIX)
-    parser.add_argument("--widths", nargs="+", type=int, default=[64, 128, 256])
-    parser.add_argument("--activations", type=Path, help="N × D, .npy")
-    parser.add_argument("--features", nargs="+", type=int, default=[], help="usual: 4 × D")
+    parser.add_argument("--of", nargs="+", default=list(SITES), help="a model, or made:WIDTH")
+    named = "NAME[:k at the start[:LISTA step]]"
+    parser.add_argument("--architectures", nargs="+", default=SEVEN, help=named)
+    parser.add_argument("--features", nargs="+", type=int, default=[256, 1024, 4096])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--k", type=int, default=16)
-    parser.add_argument("--rows", type=int, default=500_000)
+    parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--harvested", type=int, default=60_000, help="of a model")
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--init", choices=["random", "data"], default="random")
-    parser.add_argument("--rate-of", type=float, default=1.0, help="as a multiple of the usual")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--measured", type=int, default=30_000)
-    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--lr", type=float, default=0.0, help="0: the usual")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--measured", type=int, default=30_000, help="of a made world")
+    parser.add_argument("--table", action="store_true", help="without runs")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    if args.table:
-        table(args.out)
-        return
-    widths = [0] if args.activations else args.widths
-    source = args.activations.stem if args.activations else "made"
-    for width in widths:
-        for features in args.features or [4 * width]:
-            for name in args.architectures:
-                run(args, name, source, width, features)
+    if not args.table:
+        runs(args, read(args.out))
+    table(read(args.out))
 
 
 if __name__ == "__main__":

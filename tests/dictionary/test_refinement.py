@@ -121,6 +121,36 @@ def test_finished_dictionary__reads_as_it_was_trained(name: str) -> None:
     assert 0 < int(needed.sum()) < int((acts > 0).sum())
 
 
+@pytest.mark.parametrize("name", ["jumprelu", "gated"])
+def test_features_of_thresholds_of_their_own__are_left_out_one_at_a_time(name: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    setup = Setup(D, F, steps=10, k=2, leave_one_out=0.5)
+    architecture = ARCHITECTURES[name](setup, generator)
+    p = architecture.parameters
+    p["W_dec"] = torch.nn.functional.normalize(torch.randn(F, D, generator=generator))
+    p["W_enc"] = torch.randn(F, D, generator=generator)
+    for bias, width in (("b_enc", F), ("b_dec", D)):
+        p[bias] = 0.1 * torch.randn(width, generator=generator)
+    if name == "gated":
+        p["r_mag"] = 0.1 * torch.randn(F, generator=generator)
+        p["b_mag"] = p["b_enc"] + torch.rand(F, generator=generator)
+    else:
+        p["log_threshold"] = torch.randn(F, generator=generator) - 1
+    affine = Affine(scale=torch.full((D,), 0.25), shift=torch.arange(D).float())
+    x = affine.apply(X)
+    acts = architecture.encode(x)
+    least = torch.where(acts > 0, acts, torch.inf)
+    found = architecture.folded(affine, affine)
+    assert found.threshold is not None
+    assert bool((found.threshold * 0.25 <= least + 1e-5).all())
+    needed = (x - architecture.decode(acts, x)) @ p["W_dec"].T + acts
+    kept = (needed > 0.5 * 0.25 * found.threshold) & (acts > 0)
+    torch.testing.assert_close(found.encode(X), acts * kept / 0.25, rtol=1e-4, atol=1e-4)
+    assert 0 < int(kept.sum()) < int((acts > 0).sum())
+    plain = ARCHITECTURES[name](replace(setup, leave_one_out=0.0), generator)
+    assert plain.folded(affine, affine).refinement is None
+
+
 def replace_refinement(dictionary: Dictionary, leave_one_out: float) -> Dictionary:
     again = dictionary.to("cpu")
     assert again.refinement is not None
@@ -147,9 +177,10 @@ def test_a_second_reading__leaves_less_over() -> None:
 
 
 @pytest.mark.parametrize("target", [{"out_width": 4}, {"parts": (2, 4)}])
-def test_what_writes_elsewhere__reads_once(target: dict[str, object]) -> None:
+@pytest.mark.parametrize("name", ["batchtopk", "jumprelu", "gated"])
+def test_what_writes_elsewhere__reads_once(name: str, target: dict[str, object]) -> None:
     setup = Setup(D, F, steps=10, k=2, lista_step=0.3, leave_one_out=1.0, **target)  # type: ignore[arg-type]
-    architecture = ARCHITECTURES["batchtopk"](setup, torch.Generator().manual_seed(0))
+    architecture = ARCHITECTURES[name](setup, torch.Generator().manual_seed(0))
     assert "first_threshold" not in architecture.buffers
     one = Affine.scaling(1.0, D)
     other = Affine.scaling(1.0, setup.out_width or D)

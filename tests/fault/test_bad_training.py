@@ -74,6 +74,21 @@ def test_training__refuses_a_store_of_ten_rows(project: Project) -> None:
         ({"k_start": -1}, "k_start = -1", "at least 0."),
         ({"lista_step": 1.5}, "lista_step = 1.5", "between 0 and 1."),
         ({"leave_one_out": -1.0}, "leave_one_out = -1.0", "at least 0."),
+        (
+            {"architecture": "topk", "leave_one_out": 0.8},
+            "leave_one_out = 0.8",
+            "Only features with a threshold",
+        ),
+        (
+            {"architecture": "jumprelu", "lista_step": 0.3},
+            "lista_step = 0.3",
+            "Only BatchTopK and Matryoshka can read a row a second time",
+        ),
+        (
+            {"architecture": "gated", "leave_one_out": 0.8, "target": "transcoder"},
+            "leave_one_out = 0.8",
+            "reconstructs its own rows",
+        ),
         ({"features": 0}, "features = 0", "at least 1."),
         ({"features": -3}, "features = -3", "at least 1."),
         ({"batch": 0}, "batch = 0", "at least 1."),

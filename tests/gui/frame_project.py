@@ -38,8 +38,12 @@ ARCHITECTURES = [
         sparsity_warm_up=0.05 if "sparsity" in settings else 0.0,
     )
     for name, title, settings in (
-        ("matryoshka", "Matryoshka BatchTopK", ["k", "aux_weight", "threshold_decay"]),
-        ("jumprelu", "JumpReLU", ["sparsity"]),
+        (
+            "matryoshka",
+            "Matryoshka BatchTopK",
+            ["k", "aux_weight", "threshold_decay", "leave_one_out"],
+        ),
+        ("jumprelu", "JumpReLU", ["sparsity", "leave_one_out"]),
         ("standard", "Standard (L1)", ["sparsity"]),
     )
 ]

@@ -12,6 +12,7 @@ from imported_rows import assert_same_weights, import_rows, run_config, toy_rows
 from job_contexts import RecordingContext, cancelled_at
 
 from sae_desktop.dictionary import Dictionary, load, save
+from sae_desktop.dictionary.refinement import Refinement
 from sae_desktop.dictionary.set_info import SetOrigin
 from sae_desktop.dictionary.sets import save_set
 from sae_desktop.errors import JobCancelledError, UserError
@@ -26,7 +27,7 @@ from sae_desktop.training.planning.preflight_config import PreflightConfig
 from sae_desktop.training.run_folder import CFG, RUN_LOG, TRAIN_CONFIG, TRAIN_RESULT, read_summary
 from sae_desktop.training.run_log import read_run
 from sae_desktop.training.run_setup import recipe_of
-from sae_desktop.training.start_from import architectures_from, taken_over
+from sae_desktop.training.start_from import architectures_from, known_k, taken_over
 
 WIDTH, FEATURES = 16, 48
 
@@ -161,6 +162,28 @@ def test_settings_taken_over__are_those_of_the_dictionary(begun: Project) -> Non
     assert taken_over(found) == common | {"architecture": "topk", "k": 7}
     assert taken_over(many) == common | {"architecture": "jumprelu"}
     assert architectures_from(many) == ("jumprelu", "batchtopk", "gated")
+
+
+def test_what_leaves_features_out__is_trained_further_with_thresholds_of_their_own(
+    begun: Project,
+) -> None:
+    put(begun, "alone", threshold=torch.linspace(0.2, 3, FEATURES),
+        refinement=Refinement(leave_one_out=0.8))  # fmt: skip
+    found = read_summary(begun.dictionary_path("alone"))
+    assert architectures_from(found) == ("jumprelu", "batchtopk", "gated")
+    assert taken_over(found)["leave_one_out"] == 0.8
+    config = further(begun, start_from="alone", architecture="jumprelu", leave_one_out=0.8, k=5)
+    result = train(config, SilentContext())
+    child = load(begun.dictionary_path("child"))
+    assert child.refinement == Refinement(leave_one_out=0.8)
+    assert child.threshold is not None
+    assert float(child.threshold.max() / child.threshold.min()) > 2
+    told = read_summary(begun.dictionary_path("child"))
+    # What is left out makes L0 less than the k that was aimed at, which the next run keeps.
+    fewer = msgspec.structs.replace(told, result=msgspec.structs.replace(result, l0=3.0))
+    assert known_k(fewer) == 5
+    more = msgspec.structs.replace(told, result=msgspec.structs.replace(result, l0=8.0))
+    assert known_k(more) == 8
 
 
 def test_renamed_set__is_followed_by_what_was_trained_from_its_member(begun: Project) -> None:

@@ -64,12 +64,7 @@ class KSparse(UnitDecoder):
     @property
     def lista_step(self) -> float:
         """η; 0: rows are read once."""
-        return self.setup.lista_step if self.refines else 0.0
-
-    @property
-    def refines(self) -> bool:
-        """Whether what it becomes may look a second time at what it left over."""
-        return self.reads_twice and self.reconstructs_input and len(self.setup.parts) < 2
+        return self.setup.lista_step if self.reads_twice and self.writes_what_it_reads else 0.0
 
     def group_of(self, fired_F: Tensor, rows: int) -> Tensor:
         """Return (F,) int64: each feature's group, when so many rows of a batch activate it."""

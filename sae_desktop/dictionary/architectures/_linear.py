@@ -162,9 +162,20 @@ class LinearArchitecture(Architecture):
         """Return (F,) thresholds of the normalised pre-activations; None: ReLU alone."""
         return None
 
+    @property
+    def writes_what_it_reads(self) -> bool:
+        """Whether the rows it reads show what it left over of them."""
+        return self.reconstructs_input and len(self.setup.parts) < 2
+
+    @property
+    def leave_one_out(self) -> float:
+        """τ of `Refinement`; 0 for what has no thresholds, or writes elsewhere."""
+        takes = "leave_one_out" in self.settings and self.writes_what_it_reads
+        return self.setup.leave_one_out if takes else 0.0
+
     def folded_refinement(self) -> Refinement | None:
         """Return what follows the first reading, in normalised units; None: nothing."""
-        return None
+        return Refinement(leave_one_out=self.leave_one_out) if self.leave_one_out else None
 
 
 def fold(

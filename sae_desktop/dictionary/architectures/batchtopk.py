@@ -78,10 +78,9 @@ class BatchTopK(KSparse):
         return self._same(self._threshold)
 
     def folded_refinement(self) -> Refinement | None:
-        alone = self.setup.leave_one_out if self.refines else 0.0
         if not self.lista_step:
-            return Refinement(leave_one_out=alone) if alone else None
-        return Refinement(self.lista_step, self._same(self._first_threshold), alone)
+            return super().folded_refinement()
+        return Refinement(self.lista_step, self._same(self._first_threshold), self.leave_one_out)
 
     def _same(self, threshold: RunningThreshold) -> Tensor:
         return torch.full_like(self.parameters["b_enc"].detach(), threshold.value)

@@ -34,7 +34,7 @@ class Gated(UnitDecoder):
 
     title = "Gated"
     summary = "A gate decides which features are on; only the gate pays for sparsity."
-    settings = ("sparsity", "k")
+    settings = ("sparsity", "k", "leave_one_out")
     default_sparsity = 5.0
     aims = True
 
@@ -163,6 +163,7 @@ class Gated(UnitDecoder):
             W_dec_FO=p["W_dec"],
             b_dec=p["b_dec"],
             threshold=(p["b_mag"] - gain * p["b_enc"]).clamp_min(0),
+            refinement=self.folded_refinement(),
             W_skip_OI=p.get("W_skip"),
             source=source,
             target=target,

@@ -49,7 +49,7 @@ class JumpReLU(LinearArchitecture):
 
     title = "JumpReLU"
     summary = "Each feature learns its own threshold; the penalty counts the active ones."
-    settings = ("sparsity", "k")
+    settings = ("sparsity", "k", "leave_one_out")
     default_sparsity = 10.0
     aims = True
     sparsity_warm_up = 1.0

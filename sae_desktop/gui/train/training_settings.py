@@ -32,21 +32,15 @@ from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import NumberField, OptionalDecimalField
 from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.train.architecture_offers import ArchitectureOffers
-from sae_desktop.gui.train.set_draft import (
-    kind_of,
-    member_target,
-    set_explanation,
-)
+from sae_desktop.gui.train.set_draft import kind_of, member_target, set_explanation
 from sae_desktop.gui.train.set_fields import SetFields
 from sae_desktop.gui.train.site_offers import SiteOffers, choose, refill
 from sae_desktop.gui.train.start_offers import StartOffers
 from sae_desktop.gui.train.training_draft import stream_text, usual_values
 from sae_desktop.gui.train.training_fields import make_fields
 from sae_desktop.training.architecture_info import ArchitectureInfo
-from sae_desktop.training.config import (
-    Target,
-    TrainConfig,
-)
+from sae_desktop.training.config import Target, TrainConfig
+from sae_desktop.training.second_look import with_its_own_looks
 from sae_desktop.words.amounts import short_count
 from sae_desktop.words.inventory import StoreItem
 from sae_desktop.words.training_catalogue import (
@@ -354,7 +348,7 @@ class TrainingSettings(QScrollArea):
         values = {n: read_field(f) for n, f in self.fields.items() if n not in _FORM_ONLY}
         values["target"] = target
         stream = msgspec.structs.replace(self._offers.stream, project=project, name="stream")
-        return msgspec.structs.replace(
+        chosen = msgspec.structs.replace(
             self._base,
             project=project,
             activations="" if streams else source.currentData() or "",
@@ -366,6 +360,7 @@ class TrainingSettings(QScrollArea):
             architecture=self.fields["architecture"].currentData(),
             **values,
         )
+        return with_its_own_looks(chosen, self.architecture.settings)
 
     def fill(self, config: TrainConfig) -> None:
         """Show the settings of a run; a store that is gone is left as it is chosen."""

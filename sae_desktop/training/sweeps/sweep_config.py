@@ -18,6 +18,7 @@ from sae_desktop.limits import AtLeast0, Count, CountOrNone, Seed
 from sae_desktop.project import Project, checked_name
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.second_look import with_its_own_looks
 
 SCHEMA_VERSION = 1
 MOST_RUNS = 4096
@@ -162,7 +163,11 @@ def sweep_points(config: SweepConfig, settings: Mapping[str, Sequence[str]]) -> 
         key = tuple(chosen.values())
         if key not in points:
             name = _run_name(config.name, chosen, [a for a in varied if a not in ignored])
-            points[key] = _point(config, chosen, ignored, name)
+            point = _point(config, chosen, ignored, name)
+            if chosen["architecture"] in settings:
+                train = with_its_own_looks(point.train, heeded)
+                point = point._replace(train=train)
+            points[key] = point
     return list(points.values())
 
 

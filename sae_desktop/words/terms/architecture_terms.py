@@ -72,7 +72,11 @@ ARCHITECTURE_TERMS = (
         "Leave one out",
         "A check, when a row is read, that each active feature is needed beside all the others.",
         "What a feature would have to explain if it were the only one missing is compared with "
-        "its threshold; one that explains too little is silenced. Nothing is trained for it.",
+        "its threshold; one that explains too little is silenced. Nothing is trained for it. It "
+        "takes features with thresholds. At 0.8, in a small world of known features "
+        "(SynthSAEBench, three seeds), the F1 of JumpReLU rose from .66 to .72 and that of Gated "
+        "from .71 to .79, while an eighth of the active features fell silent and the error hardly "
+        "changed.",
         "Train, under Sparsity",
         ("LISTA step", "Threshold"),
     ),

@@ -88,6 +88,16 @@ def test_training__a_step_up_from_a_default_begins_at_its_value(training: Traini
     assert training.config().sparsity is None
 
 
+def test_training__asks_no_second_look_of_what_takes_none(training: TrainingPanel) -> None:
+    training.form.fields["leave_one_out"].setValue(0.8)
+    assert training.config().leave_one_out == 0.8
+    choose(training, "architecture", "standard")
+    assert training.config().leave_one_out == 0.0
+    assert training.setup.start_button.isEnabled()
+    choose(training, "architecture", "jumprelu")
+    assert training.config().leave_one_out == 0.8
+
+
 def test_training__says_at_the_field_what_is_wrong(training: TrainingPanel) -> None:
     assert training.form._rare.isHidden()
     training.form.fields["batch"].setValue(100_000)

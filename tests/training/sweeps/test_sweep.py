@@ -13,6 +13,7 @@ from toy_features import ToyData
 
 from sae_desktop.activations.config import ImportActivationsConfig
 from sae_desktop.activations.import_file import import_activations
+from sae_desktop.dictionary.architectures import ARCHITECTURES
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
@@ -82,6 +83,16 @@ def test_grid__does_not_repeat_what_an_architecture_ignores() -> None:
         ("topk", 1, None), ("topk", 2, None), ("standard", None, 1.0), ("standard", None, 3.0),
     ]  # fmt: skip
     assert len({point.row.dictionary for point in points}) == 4
+
+
+def test_grid__asks_no_architecture_for_a_second_look_that_it_does_not_take() -> None:
+    base = msgspec.structs.replace(config().base, lista_step=0.3, leave_one_out=0.8)
+    asked = msgspec.structs.replace(
+        config(architecture=("topk", "jumprelu", "batchtopk")), base=base
+    )
+    settings = {name: ARCHITECTURES[name].settings for name in asked.architecture}
+    looks = [(p.train.lista_step, p.train.leave_one_out) for p in sweep_points(asked, settings)]
+    assert looks == [(0.0, 0.0), (0.0, 0.8), (0.3, 0.8)]
 
 
 def test_grid__too_large_is_refused_with_its_size() -> None:
