@@ -8,7 +8,7 @@ from sae_desktop.language_model.files.code import ModelCode
 from sae_desktop.language_model.files.trust import WARNING
 from sae_desktop.language_model.sites.site_names import parse_site
 from sae_desktop.storage.faults import format_bytes
-from sae_desktop.words.model_card import ENCODER_TEXT, memory_text, model_figures
+from sae_desktop.words.model_card import memory_text, model_figures, reading_text
 
 
 def card(model: ModelDescription) -> str:
@@ -18,7 +18,7 @@ def card(model: ModelDescription) -> str:
         *model_figures(model),
         (
             "Reads",
-            ENCODER_TEXT if not model.causal else "left to right; it predicts what comes next",
+            reading_text(model) or "left to right; it predicts what comes next",
         ),
         ("Precision", model.dtype or number(None)),
         ("Device", model.device or number(None)),

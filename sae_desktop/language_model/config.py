@@ -15,6 +15,9 @@ ModelDtype = Literal["auto", "float32", "bfloat16", "float16", "8bit", "4bit"]
 """In what a model computes; auto: float32 on the CPU, the type of its weights on a GPU. 8bit and
 4bit need a library that can."""
 
+Reads = Literal["text", "pictures", "both"]
+"""What a model reads."""
+
 
 class DescribeModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="describe_model"):
     """Read a model's shape without loading its weights."""
@@ -51,6 +54,9 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     experts: int = 0
     causal: bool = True
     """Whether it predicts the next token; an encoder does not."""
+    reads: Reads = "text"
+    picture_note: str = ""
+    """How it reads pictures, or why they cannot be read here; "" of a model of text."""
     bos_token: str = ""
     eos_token: str = ""
     chat_template: bool = False

@@ -11,7 +11,7 @@ import torch
 
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
-from sae_desktop.language_model.config import DescribeModelConfig, ModelDescription
+from sae_desktop.language_model.config import DescribeModelConfig, ModelDescription, Reads
 from sae_desktop.language_model.device import SPLIT, resolve_device
 from sae_desktop.language_model.files.code import ModelCode
 from sae_desktop.language_model.files.find import ModelFiles, disk_bytes, find_model, weights_there
@@ -26,7 +26,10 @@ from sae_desktop.language_model.network import (
     needed_code,
     predicts_next,
     setting,
+    vocabulary_rows,
 )
+from sae_desktop.language_model.pictures.families import encoder_of, family_of
+from sae_desktop.language_model.pictures.reader import picture_reader
 from sae_desktop.language_model.quantise import (
     check_quantisable,
     own_quantisation,
@@ -67,6 +70,7 @@ def describe_model(config: DescribeModelConfig, context: JobContext) -> ModelDes
     settings = load_config(files)
     model = empty_model(files, settings)
     text = text_config(model)
+    reads, note = _reads(files, settings)
     layers = setting(files, text, "num_hidden_layers")
     width = setting(files, text, "hidden_size")
     device, split = resolve_device(config.device), config.device == SPLIT
@@ -84,8 +88,8 @@ def describe_model(config: DescribeModelConfig, context: JobContext) -> ModelDes
         architecture=type(model).__name__,
         layers=layers,
         width=width,
-        vocabulary=int(model.get_input_embeddings().weight.shape[0]),
-        context_size=context_size(text, model),
+        vocabulary=vocabulary_rows(model),
+        context_size=0 if reads == "pictures" else context_size(text, model),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         sites=sites,
         default_site=str(Site(layers // 2, "hook_resid_post")),
@@ -97,6 +101,8 @@ def describe_model(config: DescribeModelConfig, context: JobContext) -> ModelDes
         mlp_width=_mlp_width(text, width, experts),
         experts=experts,
         causal=predicts_next(settings, code),
+        reads=reads,
+        picture_note=note,
         bos_token=_token(tokenizer, "bos_token", "cls_token"),
         eos_token=_token(tokenizer, "eos_token", "sep_token"),
         chat_template=bool(getattr(tokenizer, "chat_template", None)),
@@ -140,6 +146,34 @@ def _unopened(files: ModelFiles, code: ModelCode) -> ModelDescription:
         code_files=list(code.files),
         code_digest=code.digest,
     )
+
+
+_PHOTOGRAPH = 1600, 1200
+_SENSES = ("vision_config", "image_token_id", "image_token_index")
+
+
+def _reads(files: ModelFiles, settings: Any) -> tuple[Reads, str]:
+    """Return what a model reads, and how it reads pictures or why it cannot be given any."""
+    alone = encoder_of(settings) is not None
+    if not alone and family_of(settings) is None:
+        seeing = any(getattr(settings, name, None) is not None for name in _SENSES)
+        kind = settings.model_type
+        return (
+            "text",
+            f"Which of its tokens are where in a picture is not known for a “{kind}” "
+            "model, so it is opened for text alone."
+            if seeing
+            else "",
+        )
+    try:
+        layout = picture_reader(files, settings, None).layout(*_PHOTOGRAPH)
+    except UserError as error:
+        return ("pictures" if alone else "text"), f"It cannot be given pictures: {error.what}"
+    tiles = f" in {len(layout.tiles)} tiles" if len(layout.tiles) > 1 else ""
+    width, height = _PHOTOGRAPH
+    size = f"{width:,} × {height:,} pixels"
+    note = f"A photograph of {size} becomes {layout.tokens:,} tokens{tiles}."
+    return ("pictures" if alone else "both"), note
 
 
 def _free(device: torch.device, *, split: bool) -> int:

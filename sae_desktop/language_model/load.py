@@ -28,14 +28,21 @@ from sae_desktop.language_model.network import (
     predicts_next,
     setting,
     trusted_code,
+    vocabulary_rows,
 )
+from sae_desktop.language_model.pictures.families import encoder_of
 from sae_desktop.language_model.quantise import (
     check_quantisable,
     own_quantisation,
     resolve_dtype,
     rest_dtype,
 )
-from sae_desktop.language_model.text.text_reader import TextReader, context_size, read_text_as
+from sae_desktop.language_model.text.text_reader import (
+    TextReader,
+    context_size,
+    read_text_as,
+    reads_no_text,
+)
 from sae_desktop.language_model.text.tokenizer import (
     fit_vocabulary,
     load_tokenizer,
@@ -46,30 +53,25 @@ transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 
 
-class LanguageModel(TextReader):
-    """A decoder or an encoder in evaluation mode with its tokenizer. Made by `load_model`.
+class Network:
+    """A model in evaluation mode, whatever it reads. Made by `load_any`.
 
-    Forward passes happen inside `with lm.lock`: hooks sit on modules that jobs share.
+    Forward passes happen inside `with network.lock`: hooks sit on modules that jobs share.
     """
 
+    name: str
+    tokenizer_hash: str
+    """"" of a model that reads no text."""
+    causal: bool
+
     def __init__(
-        self,
-        files: ModelFiles,
-        model: Any,
-        tokenizer: Any,
-        device: torch.device,
-        *,
-        dtype: str,
-        identity: Identity,
-        causal: bool = True,
+        self, files: ModelFiles, model: Any, device: torch.device, *, dtype: str, identity: Identity
     ) -> None:
         config = model.config.get_text_config()
-        rows = int(model.get_input_embeddings().weight.shape[0])
-        super().__init__(files.name, tokenizer, context_size(config, model), rows, causal=causal)
         self.files = files
         self.model = model
         self.device = device
-        """Where token ids are put: of a model over several devices, that of its embeddings."""
+        """Where inputs are put: of a model over several devices, that of its embeddings."""
         self.dtype = dtype
         """In what it computes: float32, bfloat16, float16, 8bit, 4bit."""
         self.lock = threading.RLock()
@@ -94,6 +96,39 @@ class LanguageModel(TextReader):
         return ModelMark(
             self.name, self.identity.text, self.tokenizer_hash, first=self.identity.first
         )
+
+
+class PictureEncoder(Network):
+    """An encoder of pictures alone, such as DINOv2: it has no tokens and predicts none."""
+
+    causal = False
+
+    def __init__(
+        self, files: ModelFiles, model: Any, device: torch.device, *, dtype: str, identity: Identity
+    ) -> None:
+        self.name = files.name
+        self.tokenizer_hash = ""
+        super().__init__(files, model, device, dtype=dtype, identity=identity)
+
+
+class LanguageModel(TextReader, Network):
+    """A decoder or an encoder with its tokenizer. Made by `load_model`."""
+
+    def __init__(
+        self,
+        files: ModelFiles,
+        model: Any,
+        tokenizer: Any,
+        device: torch.device,
+        *,
+        dtype: str,
+        identity: Identity,
+        causal: bool = True,
+    ) -> None:
+        size = context_size(model.config.get_text_config(), model)
+        rows = vocabulary_rows(model)
+        TextReader.__init__(self, files.name, tokenizer, size, rows, causal=causal)
+        Network.__init__(self, files, model, device, dtype=dtype, identity=identity)
 
     @cached_property
     def eos_ids(self) -> frozenset[int]:
@@ -123,7 +158,7 @@ class _Held:
 
     key: tuple[str, ...]
     auto: str
-    lm: LanguageModel
+    lm: Network
 
     def answers(self, key: tuple[str, ...], dtype: ModelDtype) -> bool:
         return self.key == key and self.lm.dtype == (self.auto if dtype == "auto" else dtype)
@@ -147,21 +182,58 @@ def load_model(
     The process holds one model at a time, and those that it is loaded `beside`. `dtype` "auto" is
     float32 on the CPU, and the type of its weights on a GPU; `device` "split" spreads the layers
     over all devices there are. Only with `fetch` is the hub asked for what is not on this machine;
-    a download is told to `context`. Raises UserError that names what is wrong and the way out.
+    a download is told to `context`. Raises UserError that names what is wrong and the way out,
+    also for an encoder of pictures, which `load_any` opens.
     """
-    target = resolve_device(device)
     files = find_model(name, fetch=fetch, context=context)  # a download keeps no job waiting
+    found = _open(files, device, dtype, context, beside, text=True)
+    assert isinstance(found, LanguageModel)
+    return found
+
+
+def load_any(
+    name: str,
+    device: str = "auto",
+    dtype: ModelDtype = "auto",
+    *,
+    fetch: bool = False,
+    context: JobContext | None = None,
+    beside: Sequence[Network] = (),
+) -> Network:
+    """Return a model as `load_model` does: a LanguageModel, or a PictureEncoder."""
+    files = find_model(name, fetch=fetch, context=context)
+    return _open(files, device, dtype, context, beside, text=False)
+
+
+def _open(
+    files: ModelFiles,
+    device: str,
+    dtype: ModelDtype,
+    context: JobContext | None,
+    beside: Sequence[Network],
+    *,
+    text: bool,
+) -> Network:
+    target = resolve_device(device)
     code = trusted_code(files)
     with _held_lock:
         place = SPLIT if device == SPLIT else str(target)
         key = (files.name, files.stamp, tokenizer_stamp(files), code.digest, place)
         found = next((held for held in _held if held.answers(key, dtype)), None)
+        if text and _of_pictures_alone(files, found):
+            raise reads_no_text(files.name)
         if found is None:
             _held[:] = [held for held in _held if any(held.lm is lm for lm in beside)]
             gc.collect()
             found = _load(files, code, target, dtype, key, context)
             _held.append(found)
         return found.lm
+
+
+def _of_pictures_alone(files: ModelFiles, held: _Held | None) -> bool:
+    if held is not None:
+        return isinstance(held.lm, PictureEncoder)
+    return encoder_of(load_config(files)) is not None
 
 
 def held_model() -> str:
@@ -175,7 +247,7 @@ def load_reader(name: str) -> TextReader:
     Raises UserError as `load_model`, but for weights that are not on this machine.
     """
     for held in list(_held):
-        if held.lm.name == name:
+        if held.lm.name == name and isinstance(held.lm, LanguageModel):
             return held.lm
     files = find_model(name)
     return read_text_as(files, trusted_code(files))
@@ -210,30 +282,33 @@ def _load(
     config = load_config(files)
     dtype = resolve_dtype(wanted, device, files, config)
     rest = rest_dtype(device, files, config)
-    tokenizer = load_tokenizer(files)
+    pictures_alone = encoder_of(config) is not None
+    tokenizer = None if pictures_alone else load_tokenizer(files)
     empty = empty_model(files, config)
-    fit_vocabulary(files.name, tokenizer, int(empty.get_input_embeddings().weight.shape[0]))
+    if tokenizer is not None:
+        fit_vocabulary(files.name, tokenizer, vocabulary_rows(empty))
     if not own_quantisation(config):
         check_quantisable(files.name, empty, dtype, device)
     needed = weights_needed(files, config, empty, dtype, rest)
     free = free_device_memory(device, split=split)
     check_fits(files.name, needed, free, dtype, place_in_words(device, split=split))
     model = read_weights(files, config, dtype, rest, "split" if split else device)
-    lm = LanguageModel(
-        files,
-        model,
-        tokenizer,
-        _entrance(model, device) if split else device,
-        dtype=dtype,
-        identity=identity_of(files, context),
-        causal=predicts_next(config, code),
-    )
+    place = _entrance(model, device) if split else device
+    identity = identity_of(files, context)
+    lm: Network
+    if pictures_alone:
+        lm = PictureEncoder(files, model, place, dtype=dtype, identity=identity)
+    else:
+        causal = predicts_next(config, code)
+        lm = LanguageModel(
+            files, model, tokenizer, place, dtype=dtype, identity=identity, causal=causal
+        )
     return _Held(key, resolve_dtype("auto", device, files, config), lm)
 
 
 def _entrance(model: Any, device: torch.device) -> torch.device:
-    """Return where a split model takes its token ids."""
-    found: torch.device = model.get_input_embeddings().weight.device
+    """Return where a split model takes its inputs."""
+    found: torch.device = next(model.get_input_embeddings().parameters()).device
     # Weights kept in the memory for lack of room are brought to the device when they are needed.
     return device if found.type == "meta" else found
 

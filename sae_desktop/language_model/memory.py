@@ -91,12 +91,12 @@ def quantised_layers(model: Any) -> Iterator[Any]:
     from transformers.pytorch_utils import Conv1D
 
     head = model.get_output_embeddings()
-    embeddings = model.get_input_embeddings()
+    embeddings = getattr(model.get_input_embeddings(), "weight", None)
     for module in model.modules():
         if (
             isinstance(module, nn.Linear | Conv1D)
             and module is not head
-            and module.weight is not embeddings.weight
+            and module.weight is not embeddings
         ):
             yield module
 

@@ -6,9 +6,15 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+)
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
 )
 
@@ -24,8 +30,12 @@ from sae_desktop.language_model.files.find import (
 )
 from sae_desktop.language_model.files.gguf_header import read_header
 from sae_desktop.language_model.files.trust import check_code
+from sae_desktop.language_model.pictures.families import encoder_of
 
-_KIND = "Choose a language model such as Llama, Qwen or GPT-2, or an encoder such as BERT."
+_KIND = (
+    "Choose a language model such as Llama, Qwen or GPT-2, an encoder such as BERT, or a model "
+    "that reads pictures, such as SmolVLM, LLaVA, CLIP or DINOv2."
+)
 
 
 def needed_code(files: ModelFiles) -> ModelCode:
@@ -60,6 +70,9 @@ def load_config(files: ModelFiles) -> Any:
         config = AutoConfig.from_pretrained(files.folder, **options)
     except Exception as error:
         raise cannot_open(files, error) from error
+    encoder = encoder_of(config)
+    if encoder is not None and encoder.part:  # its other half reads text
+        config = getattr(config, encoder.part)
     # Where code is looked for, which the file itself must not say.
     config.name_or_path = str(files.folder)
     # transformers would fetch such a kernel, which is compiled code, from the hub and run it.
@@ -80,12 +93,16 @@ def predicts_next(config: Any, code: ModelCode) -> bool:
     """
     if code.needed:
         return code.causal
+    if encoder_of(config) is not None:
+        return False
     text = config.get_text_config()
     # A decoder turned into an encoder, such as EmbeddingGemma.
     if getattr(text, "use_bidirectional_attention", False) in (True, "all"):
         return False
     # A model of images too may be known by its own name, or by that of its language part.
     kinds = {config.model_type, text.model_type}
+    if _answers_pictures(config):
+        return True
     if not kinds & set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES):
         return False
     if config.is_encoder_decoder:  # the decoder alone can be opened where it was stored alone
@@ -106,13 +123,24 @@ def model_class(files: ModelFiles, config: Any) -> Any:
             "opened.",
             next_step=_KIND,
         )
+    if _answers_pictures(config):
+        return AutoModelForImageTextToText
     return AutoModelForCausalLM if causal else AutoModel
+
+
+def _answers_pictures(config: Any) -> bool:
+    """Whether a model writes about pictures and has no class that takes them for text alone."""
+    return (
+        not config.is_encoder_decoder
+        and config.model_type in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+        and config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    )
 
 
 def empty_model(files: ModelFiles, config: Any) -> Any:
     """Return a model's modules without memory for their weights.
 
-    Raises UserError for what is not a model of text, and for code that may not be run.
+    Raises UserError for what is not a model of text or pictures, and for code that may not be run.
     """
     opener = model_class(files, config)
     trusted = loading_options(files)["trust_remote_code"]
@@ -122,11 +150,18 @@ def empty_model(files: ModelFiles, config: Any) -> Any:
     except Exception as error:
         raise cannot_open(files, error) from error
     _check_size(files, config, model)
-    if model.main_input_name != "input_ids" or not isinstance(
-        _input_embeddings(model), nn.Embedding
+    if encoder_of(config) is None and (
+        model.main_input_name != "input_ids"
+        or not isinstance(_input_embeddings(model), nn.Embedding)
     ):
         raise _no_text(files)
     return model
+
+
+def vocabulary_rows(model: Any) -> int:
+    """Return the rows of a model's embeddings of tokens; 0 of an encoder of pictures."""
+    found = _input_embeddings(model)
+    return int(found.weight.shape[0]) if isinstance(found, nn.Embedding) else 0
 
 
 def _check_size(files: ModelFiles, config: Any, model: Any) -> None:

@@ -25,6 +25,24 @@ ENCODER_TEXT = (
     "An encoder: it reads a text as a whole and does not predict what comes next, so there "
     "is no loss to measure."
 )
+PROMPT_TEXT = (
+    "It reads a prompt, pictures and words, as a whole and in both directions, so there is no "
+    "loss to measure."
+)
+PICTURES_TEXT = (
+    "An encoder of pictures: it reads a picture as a whole, and neither reads nor writes words."
+)
+
+
+def reading_text(model: ModelDescription) -> str:
+    """Return in which way a model reads, and what; "" of one that reads text left to right."""
+    if model.reads == "pictures":
+        ways = [PICTURES_TEXT]
+    elif model.reads == "both":
+        ways = ["It reads text and pictures."] + ([] if model.causal else [PROMPT_TEXT])
+    else:
+        ways = [] if model.causal else [ENCODER_TEXT]
+    return " ".join([*ways, model.picture_note]).strip()
 
 
 def model_figures(model: ModelDescription) -> list[tuple[str, str]]:
@@ -41,7 +59,8 @@ def model_figures(model: ModelDescription) -> list[tuple[str, str]]:
         figures.append(("Experts", f"{exact_count(model.experts)} per layer"))
     if model.context_size:
         figures.append(("Context", f"{exact_count(model.context_size)} tokens"))
-    figures.append(("Vocabulary", f"{exact_count(model.vocabulary)} tokens"))
+    if model.vocabulary:
+        figures.append(("Vocabulary", f"{exact_count(model.vocabulary)} tokens"))
     if model.parameters:
         figures.append(("Parameters", short_count(model.parameters)))
     if model.disk_bytes:
@@ -49,7 +68,7 @@ def model_figures(model: ModelDescription) -> list[tuple[str, str]]:
     special = [token for token in (model.bos_token, model.eos_token) if token]
     if special:
         figures.append(("Special tokens", " ".join(dict.fromkeys(special))))
-    if model.cached:
+    if model.cached and model.reads != "pictures":
         figures.append(("Chat template", "yes" if model.chat_template else "none"))
     return figures
 

@@ -110,7 +110,8 @@ def test_unknown_or_broken_configurations__are_explained(model: Path) -> None:
     config = json.loads((model / "config.json").read_text())
     for changes, message in (
         ({"model_type": "unheard_of", "architectures": ["Unheard"]}, "cannot be opened"),
-        ({"model_type": "vit", "architectures": ["ViTModel"]}, "not a language model"),
+        ({"model_type": "deit", "architectures": ["DeiTModel"]}, "not a language model"),
+        ({"model_type": "vit", "architectures": ["ViTModel"]}, "reads pictures alone"),
     ):
         (model / "config.json").write_text(json.dumps(config | changes))
         assert message in refused(model).what

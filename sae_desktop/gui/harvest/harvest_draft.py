@@ -137,6 +137,8 @@ def _model_problems(config: HarvestConfig, model: ModelDescription) -> dict[str,
         found["model"] = "The model is not on this machine yet."
     elif code_text(model):
         found["model"] = "You have not trusted the model’s own program code yet."
+    elif model.reads == "pictures":
+        found["model"] = "The model reads pictures alone, and a harvest reads text."
     missing = [site for site in (config.site, *config.sites) if site not in model.sites]
     if not config.site:
         found["site"] = "Choose a site of the model."

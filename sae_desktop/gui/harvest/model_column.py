@@ -30,11 +30,11 @@ from sae_desktop.words.amounts import device_text
 from sae_desktop.words.job_text import progress_text
 from sae_desktop.words.model_card import (
     DEVICES,
-    ENCODER_TEXT,
     PRECISIONS,
     memory_fits,
     memory_text,
     model_figures,
+    reading_text,
 )
 
 HUB = SourceOption("A name on the hub", placeholder="owner/model")
@@ -79,7 +79,7 @@ class ModelColumn(QFrame):
         self.meter = Meter("Memory needed, out of the memory available")
         self._memory = label("", "small", wrap=True)
         self._origin = label("", "small", wrap=True)
-        self._encoder = label(ENCODER_TEXT, "muted", wrap=True)
+        self._reading = label("", "muted", wrap=True)
         self.code = ModelCode(session)
         self._message = label("", "muted", wrap=True)
         self.get_button = push_button("Get the model", self.get, icon="download-simple")
@@ -116,7 +116,7 @@ class ModelColumn(QFrame):
         column.addWidget(self.look_up_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.get_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.code)
-        column.addWidget(self._encoder)
+        column.addWidget(self._reading)
         column.addWidget(self._origin)
         column.addLayout(self._figures)
         column.addStretch(1)
@@ -257,7 +257,9 @@ class ModelColumn(QFrame):
         origin = description.origin if description else ""
         self._origin.setText(f"Weights: {origin}" if origin else "")
         self._origin.setVisible(bool(origin))
-        self._encoder.setVisible(description is not None and not description.causal)
+        reading = reading_text(description) if description else ""
+        self._reading.setText(reading)
+        self._reading.setVisible(bool(reading))
         self._show_memory(description)
         self.code.show_model(self.model, description)
         self.get_button.setVisible(description is not None and not description.cached)

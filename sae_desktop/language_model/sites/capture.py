@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from sae_desktop.language_model.sites.resolve import HookPoint, Site, hook_point
 from sae_desktop.language_model.sites.site_names import HOOKS
 
 if TYPE_CHECKING:
-    from sae_desktop.language_model.load import LanguageModel
+    from sae_desktop.language_model.load import LanguageModel, Network
 
 
 class _ReachedError(Exception):
@@ -65,7 +65,25 @@ def visit_sites(
     no meaning.
     Raises UserError for a site the model lacks, and for one that holds no vector a token.
     """
+    inputs = {"input_ids": input_ids}
+    if attention_mask is not None:
+        inputs["attention_mask"] = attention_mask
     rows, length = input_ids.shape
+    visit_inputs(lm, inputs, rows, length, sites, visit)
+
+
+def visit_inputs(
+    lm: Network,
+    inputs: Mapping[str, Tensor],
+    rows: int,
+    length: int,
+    sites: Sequence[Site],
+    visit: Callable[[Site, Tensor], None],
+) -> None:
+    """As `visit_sites`, for whatever a model reads: `inputs` by the names of its forward pass.
+
+    Of them come `rows` sequences of `length` tokens, some of which may be of pictures.
+    """
     left = set(sites)
     if not left:
         return
@@ -83,11 +101,8 @@ def visit_sites(
         for site, point in points.items():
             hooks.callback(watch(point, partial(see, site)).remove)
         with torch.no_grad(), suppress(_ReachedError):
-            lm.model.base_model(
-                input_ids=input_ids.to(lm.device),
-                attention_mask=None if attention_mask is None else attention_mask.to(lm.device),
-                use_cache=False,
-            )
+            options = {"use_cache": False} if "input_ids" in inputs else {}
+            lm.model.base_model(**{n: x.to(lm.device) for n, x in inputs.items()}, **options)
 
 
 def by_token(value: Tensor, rows: int, length: int, site: Site) -> Tensor:

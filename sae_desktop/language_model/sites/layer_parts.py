@@ -101,6 +101,28 @@ _LFM2 = LayerParts(
     neurons="feed_forward.w2",
     mlp="feed_forward",
 )
+_CLIP = LayerParts(
+    attention_norm="layer_norm1",
+    heads="self_attn.out_proj",
+    middle="layer_norm2",
+    neurons="mlp.fc2",
+)
+_VIT = LayerParts(
+    attention_norm="layernorm_before",
+    attention_in="attention",
+    attention="attention",
+    heads="attention.o_proj",
+    middle="layernorm_after",
+    neurons="mlp.fc2",
+)
+_DINOV2 = replace(
+    _VIT,
+    attention_norm="norm1",
+    attention="layer_scale1",
+    middle="norm2",
+    neurons="mlp.fc2|mlp.weights_out",
+    mlp="layer_scale2",
+)
 _MODERNBERT = LayerParts("attn_norm", "attn", "attn", "attn.Wo", "mlp_norm", neurons="mlp.Wo")
 
 PARTS = {
@@ -123,6 +145,8 @@ PARTS = {
             "olmo",
             "phi3",
             "qwen2",
+            "qwen2_5_vl_text",
+            "qwen2_vl_text",
             "qwen3",
             "seed_oss",
             "smollm3",
@@ -171,6 +195,8 @@ PARTS = {
         _BERT,
     ),
     **dict.fromkeys(("gte", "nomic_bert"), _NORMED_STREAM),
+    **dict.fromkeys(("clip_vision_model", "siglip_vision_model"), _CLIP),
+    **dict.fromkeys(("dinov2", "dinov2_with_registers"), _DINOV2),
     **dict.fromkeys(("lfm2", "lfm2_moe"), _LFM2),
     **dict.fromkeys(("modernbert", "modernbert-decoder"), _MODERNBERT),
     "afmoe": replace(_SANDWICH, middle="pre_mlp_layernorm", mlp="post_mlp_layernorm"),
@@ -236,6 +262,7 @@ PARTS = {
     "phi": replace(_SIDE_BY_SIDE, heads="self_attn.dense", neurons="mlp.fc2"),
     "starcoder2": replace(_LLAMA, neurons="mlp.c_proj"),
     "vaultgemma": replace(_LLAMA, middle="pre_feedforward_layernorm"),
+    "vit": _VIT,
 }
 """By model type; each has a small random model in the tests, with its modules named by hand."""
 # In these, with the setting named, the branches run side by side.

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from torch import nn
 
 from sae_desktop.errors import UserError
+from sae_desktop.language_model.pictures.families import encoder_of
 from sae_desktop.language_model.sites.layer_parts import (
     UNREADABLE,
     LayerParts,
@@ -86,19 +87,20 @@ def decoder_layers(model: nn.Module) -> nn.ModuleList:
             next_step="Choose a model such as Llama, Qwen, Gemma, GPT-2 or BERT.",
         )
     count = getattr(config, "num_hidden_layers", 0)
+    others = () if encoder_of(model.config) is not None else _OTHER_SENSES
     for name, module in model.named_modules():
         parts = name.split(".")
         if (
             isinstance(module, nn.ModuleList)
             and parts[-1] in _NAMES_OF_LAYERS
             and len(module) == count
-            and not any(sense in name for sense in _OTHER_SENSES)
+            and not any(sense in name for sense in others)
         ):
             return module
     raise UserError(
         f"The layers of a “{config.model_type}” model were not found.",
         next_step="Choose a decoder-only language model, such as Llama, Qwen, Gemma or GPT-2, or "
-        "an encoder such as BERT.",
+        "an encoder such as BERT, CLIP or DINOv2.",
     )
 
 

@@ -9,9 +9,16 @@ from typing import Any
 
 from torch import nn
 
+from sae_desktop.errors import UserError
 from sae_desktop.language_model.files.code import ModelCode
 from sae_desktop.language_model.files.find import ModelFiles
-from sae_desktop.language_model.network import empty_model, load_config, predicts_next
+from sae_desktop.language_model.network import (
+    empty_model,
+    load_config,
+    predicts_next,
+    vocabulary_rows,
+)
+from sae_desktop.language_model.pictures.families import encoder_of
 from sae_desktop.language_model.text.tokenizer import fit_vocabulary, load_tokenizer, window_tokens
 from sae_desktop.language_model.text.vocabulary import text_encoder, vocabulary_bytes
 
@@ -86,15 +93,25 @@ def tokenizer_hash(tokenizer: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def reads_no_text(name: str) -> UserError:
+    """Return what is said of an encoder of pictures where a text is to be read."""
+    return UserError(
+        f"“{name}” reads pictures alone, and this needs a model that reads text.",
+        next_step="Choose a language model, or one that reads text and pictures.",
+    )
+
+
 def read_text_as(files: ModelFiles, code: ModelCode) -> TextReader:
     """Return what reads text as the model of `files` does.
 
     Raises UserError for a configuration or a tokenizer that cannot be read.
     """
     config = load_config(files)
+    if encoder_of(config) is not None:
+        raise reads_no_text(files.name)
     tokenizer = load_tokenizer(files)
     model = empty_model(files, config)
-    rows = int(model.get_input_embeddings().weight.shape[0])
+    rows = vocabulary_rows(model)
     fit_vocabulary(files.name, tokenizer, rows)
     size = context_size(config.get_text_config(), model)
     return TextReader(files.name, tokenizer, size, rows, causal=predicts_next(config, code))

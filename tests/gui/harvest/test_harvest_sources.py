@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QLineEdit
 
 from sae_desktop.corpus.config import ColumnDescription, DescribeCorpusConfig
 from sae_desktop.gui.harvest.harvest import HarvestPanel
+from sae_desktop.gui.harvest.harvest_draft import problems
 from sae_desktop.gui.parts import theme
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
@@ -141,10 +142,24 @@ def test_model__refused_trust_is_said_and_can_be_tried_again(
 
 
 def test_model__an_encoder_is_said_to_be_one(harvest: HarvestPanel, client: FakeClient) -> None:
-    assert not harvest.model._encoder.isVisible()
+    assert not harvest.model._reading.isVisible()
     harvest.model.ask()
     client.finish(client.last(DescribeModelConfig), model(causal=False))
-    assert harvest.model._encoder.isVisible()
+    assert harvest.model._reading.text().startswith("An encoder: it reads a text as a whole")
+
+
+def test_model__of_pictures_alone_is_described_and_not_harvested(
+    harvest: HarvestPanel, client: FakeClient
+) -> None:
+    harvest.model.ask()
+    told = model(causal=False, reads="pictures", picture_note="It becomes 17 tokens.")
+    client.finish(client.last(DescribeModelConfig), told)
+
+    assert harvest.model._reading.text().startswith("An encoder of pictures")
+    assert harvest.model._reading.text().endswith("It becomes 17 tokens.")
+    assert problems(harvest.config(), told, [])["model"] == (
+        "The model reads pictures alone, and a harvest reads text."
+    )
 
 
 # ---------------------------------------------------------------------- the text

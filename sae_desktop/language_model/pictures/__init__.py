@@ -1,0 +1,1 @@
+"""Pictures as a model reads them: its image processor, and which token is where in a picture."""

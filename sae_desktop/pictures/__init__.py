@@ -1,0 +1,1 @@
+"""Pictures: read within limits, and where in one of them a token is. Free of torch."""
