@@ -43,7 +43,6 @@ from sae_desktop.training.rows.data import Rows, SiteRows, evenly, part_affine, 
 
 DECAY_SHARE = 0.2
 CUT_SHARE = 0.9
-L1_WARM_UP_SHARE = 0.05
 INITIAL_SAMPLE = 16_384
 
 
@@ -108,37 +107,15 @@ def timed(work: Callable[[], None]) -> dict[str, Any]:
     }
 
 
-def saelens_sae(args: argparse.Namespace, width: int, steps: int) -> Any:
-    """Return a dictionary of SAELens to train, its own defaults but for the size and sparsity."""
-    from sae_lens import (
-        BatchTopKTrainingSAE,
-        BatchTopKTrainingSAEConfig,
-        StandardTrainingSAE,
-        StandardTrainingSAEConfig,
-        TopKTrainingSAE,
-        TopKTrainingSAEConfig,
-    )
-
-    size = {"d_in": width, "d_sae": args.features}
-    torch.manual_seed(args.seed)
-    if args.architecture == "batchtopk":
-        return BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(k=args.k, **size))
-    if args.architecture == "topk":
-        return TopKTrainingSAE(TopKTrainingSAEConfig(k=args.k, **size))
-    warm_up = int(L1_WARM_UP_SHARE * steps)
-    return StandardTrainingSAE(
-        StandardTrainingSAEConfig(l1_coefficient=args.sparsity, l1_warm_up_steps=warm_up, **size)
-    )
-
-
 def train_peer(args: argparse.Namespace, store: ActivationStore, folder: Path) -> dict[str, Any]:
     """Train with SAELens and write its inference folder."""
     import sae_lens
+    from peer_arm import peer
     from sae_lens.config import SAETrainerConfig
     from sae_lens.training.sae_trainer import SAETrainer
 
     steps = args.rows // args.batch
-    sae = saelens_sae(args, store.width(), steps)
+    sae = peer(args.architecture, args, store.width(), steps)
     split = split_rows(store, store.site, exclude_massive=True)
     batches = stream(store, args, split.training, Affine.scaling(split.scalar, store.width()))
     config = SAETrainerConfig(
@@ -174,7 +151,8 @@ def train_ours(
 
 def run(args: argparse.Namespace, rows: HeldOut, store: ActivationStore) -> None:
     """Train and measure one dictionary, unless it is there."""
-    level = f"l{args.sparsity:g}" if args.architecture == "standard" else f"k{args.k}"
+    chosen = args.architecture == "standard" and args.sparsity
+    level = f"l{args.sparsity:g}" if chosen else f"k{args.k}"
     name = (
         f"{args.arm}-{args.store}-{args.architecture}-{args.features}-{level}"
         f"-lr{args.lr:g}{'-decay' if args.decay else ''}-seed{args.seed}{args.tag}"
@@ -188,7 +166,7 @@ def run(args: argparse.Namespace, rows: HeldOut, store: ActivationStore) -> None
         dictionary = from_saelens(folder)
     else:
         spent, dictionary = train_ours(args, store, folder)
-    k = None if args.architecture == "standard" else args.k
+    k = None if chosen else args.k
     settings = {n: v for n, v in vars(args).items() if n not in ("out", "project", "grid")}
     found = {
         "name": name, "settings": settings, "commit": commit(), "machine": platform.processor(),
@@ -212,7 +190,7 @@ def table(out: Path) -> None:
 
     def arm(run: dict[str, Any]) -> tuple[Any, ...]:
         s = run["settings"]
-        level = s["sparsity"] if s["architecture"] == "standard" else s["k"]
+        level = s["sparsity"] if s["architecture"] == "standard" and s["sparsity"] else s["k"]
         window = s.get("dead_window", "") if s["arm"] == "peer" else ""
         size = s["store"], s["architecture"], s["features"], level
         return *size, s["arm"], s["lr"], s["decay"], window
@@ -265,7 +243,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--architecture", default="batchtopk")
     parser.add_argument("--features", type=int, default=2048)
     parser.add_argument("--k", type=int, default=32)
-    parser.add_argument("--sparsity", type=float, default=5.0, help="λ of the standard one.")
+    parser.add_argument(
+        "--sparsity", type=float, default=5.0,
+        help="λ of the standard one; of ours 0 leads it to k.",
+    )  # fmt: skip
+    parser.add_argument("--k-start", type=int, default=0, help="Of ours.")
+    parser.add_argument("--lista", type=float, default=0.0, help="Of ours: the LISTA step.")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--lr", type=float, nargs="+", default=[1e-3])

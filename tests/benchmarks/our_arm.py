@@ -14,17 +14,14 @@ from sae_desktop.dictionary.normalisation import Affine
 from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.measuring.metrics import FiringCounter
+from sae_desktop.training.run_setup import recipe_of
 from sae_desktop.training.trainer import (
-    Recipe,
     Run,
     StepReport,
     TrainerState,
     make_optimiser,
     train_loop,
 )
-
-DEAD_SHARE_OF_RUN = 0.1
-"""As the job `train` shortens its dead window to."""
 
 
 class Patient:
@@ -38,34 +35,28 @@ class OurRun:
     """A run set up as the job does; `train` is what is timed."""
 
     def __init__(self, args: argparse.Namespace, sample: Tensor, affine: Affine) -> None:
-        defaults = TrainConfig(project="", name="")
-        device = torch.device("cpu")
-        steps = args.rows // args.batch
         kind = ARCHITECTURES[args.architecture]
+        config = TrainConfig(
+            project="", name="", activations="a", architecture=args.architecture,
+            features=args.features, k=args.k, k_start=args.k_start, lista_step=args.lista,
+            tokens=args.rows, batch=args.batch, lr=args.lr,
+            sparsity=args.sparsity if args.architecture == "standard" else 0.0,
+        )  # fmt: skip
+        recipe = recipe_of(config)
+        device = torch.device("cpu")
         setup = Setup(
-            width=sample.shape[1],
-            features=args.features,
-            steps=steps,
-            k=args.k,
-            precision=resolve_precision(args.precision, device),
-            aux_weight=defaults.aux_weight,
-            threshold_decay=defaults.threshold_decay,
-        )
+            width=sample.shape[1], features=args.features, steps=recipe.steps, k=args.k,
+            k_start=config.k_start, lista_step=config.lista_step, aims_at_k=recipe.aims_at_k,
+            precision=resolve_precision(args.precision, device), aux_weight=config.aux_weight,
+            threshold_decay=config.threshold_decay,
+        )  # fmt: skip
         self._affine = affine
         self._architecture = kind(setup, torch.Generator().manual_seed(args.seed))
         self._architecture.initialise_from(Batch.of(affine.apply(sample)))
         self._architecture.to(device)
-        recipe = Recipe(
-            steps=steps,
-            lr=args.lr,
-            sparsity=args.sparsity if args.architecture == "standard" else kind.default_sparsity,
-            dead_window=int(DEAD_SHARE_OF_RUN * args.rows),
-            lr_decay=defaults.lr_decay,
-            sparsity_warm_up=kind.sparsity_warm_up,
-        )
         state = TrainerState(
             architecture=self._architecture,
-            optimiser=make_optimiser(self._architecture, args.lr),
+            optimiser=make_optimiser(self._architecture, recipe.lr),
             firing=FiringCounter(args.features, device),
         )
         self._run = Run(state, recipe, Patient())

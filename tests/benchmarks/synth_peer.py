@@ -7,7 +7,6 @@ Takes the options of `synth_bench.py` and writes beside it, as `saelens-NAME`; n
 third where `--decay` is given, and for the window after which a feature is dead: a tenth of the
 run, as ours have it, where its own is longer, else no feature would return.
 `jumprelu:WEIGHT` has its quadratic penalty, which aims at k, with that weight.
-Matryoshka's inner levels are those it is published with.
 """
 
 from __future__ import annotations
@@ -21,14 +20,7 @@ from typing import Any
 
 import torch
 from held_out import from_saelens
-from sae_lens import (
-    BatchTopKTrainingSAE,
-    BatchTopKTrainingSAEConfig,
-    JumpReLUTrainingSAE,
-    JumpReLUTrainingSAEConfig,
-    MatryoshkaBatchTopKTrainingSAE,
-    MatryoshkaBatchTopKTrainingSAEConfig,
-)
+from peer_arm import peer
 from sae_lens.config import SAETrainerConfig
 from sae_lens.training.sae_trainer import SAETrainer
 from synth_bench import INITIAL_ROWS, parsed, world_of, write
@@ -37,30 +29,8 @@ from torch import Tensor
 from sae_desktop.dictionary.normalisation import Affine, scalar_of
 from sae_desktop.training.benchmark.synthetic import World
 
-LEVELS = (1 / 32, 1 / 8, 1 / 2)
 DECAY_SHARE = 1 / 3
 DEAD_STEPS = 1000
-
-
-def made(name: str, args: Any, width: int) -> Any:
-    torch.manual_seed(args.seed)
-    size = {"d_in": width, "d_sae": args.features, "k": args.k}
-    if name == "batchtopk":
-        return BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(**size))
-    if name.startswith("jumprelu"):
-        del size["k"]
-        config = JumpReLUTrainingSAEConfig(
-            **size,
-            jumprelu_sparsity_loss_mode="quadratic",
-            target_l0=args.k,
-            l0_coefficient=float(name.partition(":")[2] or 1),
-            l0_warm_up_steps=args.rows // args.batch // 2,
-        )
-        return JumpReLUTrainingSAE(config)
-    inner = [round(share * args.features) for share in LEVELS]
-    return MatryoshkaBatchTopKTrainingSAE(
-        MatryoshkaBatchTopKTrainingSAEConfig(**size, matryoshka_widths=inner)
-    )
 
 
 def train(args: Any, world: World, name: str) -> None:
@@ -87,7 +57,7 @@ def train(args: Any, world: World, name: str) -> None:
         lr_decay_steps=int(DECAY_SHARE * steps) if args.decay else 0,
         dead_feature_window=min(DEAD_STEPS, steps // 10),
     )
-    sae = made(name, args, width)
+    sae = peer(name, args, width, steps)
     begun = time.process_time()
     SAETrainer(config, sae, batches()).fit()
     spent = time.process_time() - begun
