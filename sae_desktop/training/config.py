@@ -114,7 +114,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
         said(
             "Learning rate",
             "0 chooses one that suits the architecture and size, and a lower one for a run that "
-            "starts from a dictionary.",
+            "starts from a dictionary. Of 1,024 BatchTopK features 4 died at 0.006, 110 at 0.012.",
             OPTIMISER,
         ),
     ] = 0.0
@@ -158,7 +158,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
         said(
             "k at the start",
             "A larger k to begin with, which falls evenly to k over the first 80% of the run; "
-            "0: what is usual for the architecture.",
+            "0: what is usual for the architecture. From 2.4 × k, BatchTopK found more of the "
+            "features of a known world (F1 .69 instead of .54) and lost hardly any feature, but "
+            "left 0.5 to 4% more of a small model’s variance unexplained, most in short runs.",
             SPARSITY,
         ),
     ] = 0
@@ -222,7 +224,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
         Literal["auto", "random", "data"],
         said(
             "First directions",
-            "Random, or rows of the data. Automatic takes rows of the data for a transcoder.",
+            "Random, or rows of the data. Automatic takes rows of the data for a transcoder. With "
+            "them other dictionaries left 1 to 2% less of a small model’s variance unexplained, "
+            "but in a made world more of their features died.",
             START,
         ),
     ] = "auto"

@@ -39,7 +39,12 @@ class KSparse(UnitDecoder):
 
     settings: ClassVar[tuple[str, ...]] = ("k", "k_start", "aux_weight")
     usual_start: ClassVar[float] = 1.0
-    """k at the start of a run in which it was not chosen, as a multiple of k."""
+    """k at the start of a run in which it was not chosen, as a multiple of k.
+
+    One that falls from 2.4·k finds more of SynthSAEBench's features (512 BatchTopK features in the
+    small world, three seeds: F1 .536 to .690), but explains less of real rows: 1,024 features on
+    the built-in model, k 16, two seeds, FVU .228 to .238 after 293 steps (4 dead to none), .216 to
+    """
     levels_alone: ClassVar[bool] = False
     """Whether a group learns from its own nested error and the whole's, not those between."""
     reads_twice: ClassVar[bool] = False
