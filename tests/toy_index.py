@@ -27,8 +27,9 @@ def make_toy_index(
     *,
     tokens: int = 1500,
     training: int = 15_000,
+    indexed: bool = True,
 ) -> Project:
-    """Harvest, train and index into a new project; the index is called “i”.
+    """Harvest, train and, unless told otherwise, index into a new project; the index is “i”.
 
     Without `texts`, documents are pieces of one text.
     """
@@ -53,5 +54,6 @@ def make_toy_index(
         ),
         context,
     )  # fmt: skip
-    build_index(IndexConfig(project=path, dictionary="d", name="i", context_tokens=12), context)
+    if indexed:
+        build_index(IndexConfig(project=path, dictionary="d", name="i", context_tokens=12), context)
     return project

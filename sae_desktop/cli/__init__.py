@@ -21,6 +21,7 @@ COMMANDS = (
     "evaluate",
     "benchmark",
     "index",
+    "finish-index",
     "merge-indexes",
     "features",
     "show",

@@ -38,6 +38,8 @@ from sae_desktop.features.config import (
 )
 from sae_desktop.features.reading.chat_text import parse_chat
 from sae_desktop.features.reading.text_lists import read_texts
+from sae_desktop.features.reading.unfinished import finishing
+from sae_desktop.project import Project, existing
 
 _INDEX_CHOICES = tuple(Choice(field) for field in settings_of(IndexConfig))
 
@@ -64,6 +66,18 @@ def index(
         device=device,
         **settings,
     )
+    run_job_command(config, render.index, as_json=as_json)
+
+
+def finish_index(project: ProjectArgument, index: IndexOption, as_json: JsonOption = False) -> None:
+    """Make the rest of an index whose making ended after its first features."""
+    try:
+        opened = Project.open(project)
+        config = finishing(
+            opened.path, opened.index_path(existing("index", index, opened.indexes()))
+        )
+    except UserError as error:
+        raise typer.BadParameter(f"{error.what} {error.next_step}") from None
     run_job_command(config, render.index, as_json=as_json)
 
 

@@ -20,6 +20,7 @@ from sae_desktop.storage.faults import folder_bytes, format_bytes
 from sae_desktop.training.origin_text import origin_text
 from sae_desktop.training.run_folder import read_summary
 from sae_desktop.words.ends_text import ends_text
+from sae_desktop.words.unfinished_text import rows_so_far
 
 dictionaries_app = typer.Typer(no_args_is_help=True, help="List or delete dictionaries.")
 indexes_app = typer.Typer(no_args_is_help=True, help="List or delete indexes.")
@@ -113,6 +114,7 @@ def _index(project: Project, name: str) -> dict[str, Any]:
         "dictionary": info.dictionary,
         "features": info.features,
         "rows": info.rows,
+        "whole_rows": info.whole_rows or info.rows,
         "model": info.model,
         "site": info.site,
         "sites": ends_text(info.reads, info.outputs or info.reads),
@@ -140,6 +142,10 @@ def _dictionaries_text(result: dict[str, Any]) -> str:
     return render.table(heads, rows, left={0, 1, 4, 5})
 
 
+def _rows_text(rows: int, whole: int) -> str:
+    return f"{rows:,}" if rows == whole else rows_so_far(rows, whole).removesuffix(" rows")
+
+
 def _indexes_text(result: dict[str, Any]) -> str:
     if not result["indexes"]:
         return "No indexes yet. Make one with sae-desktop index."
@@ -150,7 +156,7 @@ def _indexes_text(result: dict[str, Any]) -> str:
             i["name"],
             i["dictionary"],
             f"{i['features']:,}",
-            f"{i['rows']:,}",
+            _rows_text(i["rows"], i["whole_rows"]),
             format_bytes(i["bytes"]),
         )
         for i in result["indexes"]

@@ -44,6 +44,7 @@ from sae_desktop.exchange.config import (
 from sae_desktop.exchange.set_config import ExportSetConfig, ImportSetConfig
 from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.config import (
+    FirstFeatures,
     IndexConfig,
     MergeIndexesConfig,
     NameFeaturesConfig,
@@ -298,7 +299,7 @@ class JobMetrics(msgspec.Struct, frozen=True, kw_only=True, tag="job_metrics"):
     values: list[dict[str, float]]
 
 
-Streamed = SteeredToken | WatchedCheckpoint
+Streamed = SteeredToken | WatchedCheckpoint | FirstFeatures
 """What kinds of jobs hand on while they run: every one has a tag, by which it is told apart."""
 
 

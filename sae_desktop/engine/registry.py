@@ -54,6 +54,7 @@ from sae_desktop.exchange.config import (
 )
 from sae_desktop.features.asking.text_set_config import FindFeaturesConfig, FindFeaturesResult
 from sae_desktop.features.config import (
+    FirstFeatures,
     IndexConfig,
     IndexResult,
     MergeIndexesConfig,
@@ -102,7 +103,6 @@ _DICTIONARY = Output("dictionary", "name")
 _SWEEP = Output("sweep", "name")
 _EVALUATION = Output("evaluation of the dictionary", "dictionary")
 _INDEX = Output("index", "name")
-_EFFECT = Output("output effects of the index", "index")
 _MATCH = Output("match of the dictionaries", "dictionaries")
 _LABELS = Output("labels of the index", "index")
 _COMPLETENESS = Output("completeness table", "name")
@@ -230,6 +230,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         _INDEX,
         "Firings written so far are kept; start the same index again to resume from there.",
         resumes=True,
+        streams=FirstFeatures,
     ),
     ProbeConfig: JobKind(
         "sae_desktop.features.asking.probe:probe", ProbeResult, "Probe", "", quiet=True
@@ -262,7 +263,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         OutputEffectResult,
         "Measure output effects",
         "index",
-        _EFFECT,
+        Output("output effects of the index", "index"),
         "The index is unchanged.",
     ),
     FeatureStrengthConfig: JobKind(

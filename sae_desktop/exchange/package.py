@@ -52,6 +52,7 @@ from sae_desktop.features.reading.names_file import open_names, read_names
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.reading.references import check_references
 from sae_desktop.features.reading.scores_file import open_scores, read_scores
+from sae_desktop.features.reading.unfinished import require_whole
 from sae_desktop.file_kinds import PACKAGE_ENDING
 from sae_desktop.incoming_notes import (
     IncomingNotes,
@@ -110,6 +111,7 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
                 f"to “{name}”.",
                 next_step="Choose an index of this dictionary, or none.",
             )
+        require_whole(config.index, info)
         files[INDEX] = path
         if read_names(path, info) is not None:
             files[INDEX_NAMES] = names_path(path)

@@ -103,8 +103,10 @@ def _packed(project: Project, info: SetInfo, member: str, place: Path, context: 
     """Write the package of one member, with its index where there is one of its name."""
     name, path = f"{info.name}.{member}", place / f"{member}{PACKAGE_ENDING}"
     index = name if name in project.indexes() else ""
-    if index and read_info(project.index_path(index)).dictionary != name:
-        index = ""
+    if index:
+        info_of_index = read_info(project.index_path(index))
+        if info_of_index.dictionary != name or info_of_index.whole_rows:
+            index = ""
     config = ExportPackageConfig(
         project=str(project.path), dictionary=name, path=str(path), index=index
     )

@@ -64,6 +64,15 @@ class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
             TEXT,
         ),
     ] = False
+    first_rows: Annotated[
+        CountOrNone,
+        said(
+            "First features from",
+            "Rows after which a new index can be opened while the rest of it is made, where at "
+            "least twice as many are read; 0: only when it is finished.",
+            TEXT,
+        ),
+    ] = 65_536
     top_contexts: Annotated[
         Count, said("Top contexts", "Strongest contexts kept of each feature.", KEPT)
     ] = 20
@@ -179,6 +188,17 @@ class IndexResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     stages: tuple[StageTime, ...] = ()
     """What took how long, in the order in which it was done."""
+
+
+class FirstFeatures(msgspec.Struct, frozen=True, kw_only=True, tag="first_features"):
+    """An index can be opened that is still being made."""
+
+    name: str
+    features: int
+    rows: int
+    """Of which its figures are so far,"""
+    whole_rows: int
+    """and of which they are to be."""
 
 
 class ChatTurn(msgspec.Struct, frozen=True, kw_only=True):

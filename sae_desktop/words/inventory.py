@@ -125,6 +125,8 @@ class IndexItem:
     modified: datetime.datetime
     stages: tuple[StageTime, ...] = ()
     """What took how long when it was made; of an earlier version's not known."""
+    whole_rows: int = 0
+    """Of how many it is to be, where it is not finished."""
 
 
 @dataclass(frozen=True)
@@ -381,6 +383,7 @@ def _index(path: Path) -> IndexItem:
         bytes=index_bytes(path),
         modified=_modified(path),
         stages=read_stages(path),
+        whole_rows=info.whole_rows,
     )
 
 

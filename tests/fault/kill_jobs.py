@@ -273,7 +273,7 @@ SCENARIOS: dict[str, Scenario] = {
     "evaluate": lambda p: EvaluateConfig(
         project=p.project, dictionary="d", rows=64, dead_rows=64, device="cpu"
     ),
-    "index": lambda p: _index(p, "new"),
+    "index": lambda p: _index(p, "new", first_rows=ROWS // 3),
     "index again": lambda p: _index(p, "i", context_tokens=8),
     "index without firings": lambda p: _index(p, "i", keep_firings=False),
     "index --add": lambda p: _index(p, "first", shard="2/2", add=True),

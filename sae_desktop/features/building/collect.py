@@ -118,18 +118,23 @@ def collect(
     stores: Sequence[Path],
     dictionary: Dictionary,
     context: JobContext,
+    *,
+    until: int | None = None,
 ) -> None:
     """Write the groups of `reading` into `folder`; those that are there already stay.
 
-    `stores` are the folders of the text's store and of those of other models. Raises UserError
-    when the disk is full; groups written so far are gone on with next time.
+    `stores` are the folders of the text's store and of those of other models. Ends after `until`
+    rows, or with the windows or the group in which they end. Raises UserError when the disk is
+    full; groups written so far are gone on with next time.
     """
     done = _begin(folder, reading)
     text = reading.text
-    while done < text.rows:
+    until = text.rows if until is None else until
+    while done < until:
         # Opened for each group: mapped pages of rows read before would stay in memory.
         opened = [ActivationStore.open(store) for store in stores]
-        group = _Group(SiteRows(opened, reading.sites), reading, text.first_row + done)
+        source = SiteRows(opened, reading.sites)
+        group = _Group(source, reading, text.first_row + done, until - done)
         _fill(group, dictionary, text.first_row, text, context)
         path = group_path(folder, len(group_paths(folder)))
         write_group(path, group.info(), group.entries(), StoreText(opened[0]).of_rows(*group.span))
@@ -161,8 +166,9 @@ def _begin(folder: Path, reading: Reading) -> int:
 class _Group:
     """Rows and firings of a group on their way to the disk."""
 
-    def __init__(self, rows: SiteRows, reading: Reading, first_row: int) -> None:
+    def __init__(self, rows: SiteRows, reading: Reading, first_row: int, wanted: int) -> None:
         self.source = rows
+        self.wanted = min(wanted, _GROUP_ROWS)
         self.reading = reading
         self.first_row = self.last_row = first_row
         self.massive_rows = 0
@@ -179,7 +185,7 @@ class _Group:
 
     @property
     def full(self) -> bool:
-        return self.count >= ENTRIES or self.rows >= _GROUP_ROWS
+        return self.count >= ENTRIES or self.rows >= self.wanted
 
     def add(self, part: Entries, rows: int, massive: int) -> None:
         self._parts.append(part)

@@ -4,28 +4,23 @@ One pass over the store writes all firings (`collect.py`); one over these, featu
 makes the figures and chooses the contexts (`assemble.py`); the rest comes from the directions
 and the relations between features (`parts.py`); last, the features are named (`names.py`). Killed,
 the job continues behind the last group of firings written. Exact throughout: no figure is estimated
-from a sample, but for the scores of names.
+from a sample, but for the scores of names. Of a long text the first features are there earlier
+(`first_features.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
-from sae_desktop.activations.store import ActivationStore
-from sae_desktop.dictionary import Dictionary
-from sae_desktop.dictionary.ends import End
 from sae_desktop.errors import UserError
 from sae_desktop.features.building.assemble import figures_of
 from sae_desktop.features.building.collect import Reading, collect, row_range
-from sae_desktop.features.building.contexts import Slots
+from sae_desktop.features.building.first_features import rows_of_first, write_first
+from sae_desktop.features.building.material import Material, info_of, parts_source, slots_of
 from sae_desktop.features.building.names import name_written
-from sae_desktop.features.building.parts import PartsSource, part_arrays, vocabulary_arrays
+from sae_desktop.features.building.parts import part_arrays, vocabulary_arrays
 from sae_desktop.features.building.site_rows import read_sites
 from sae_desktop.features.config import MOST_REACH, IndexConfig, IndexResult
 from sae_desktop.features.reading.beside import names_path
@@ -42,57 +37,27 @@ from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.reading.index_text import joined_text
 from sae_desktop.features.reading.layout import (
     IndexInfo,
-    OtherModel,
     TextSource,
     write_index,
     write_stages,
 )
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.features.reading.unfinished import require_whole
 from sae_desktop.features.stages import StageClock
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.same_model import require_same_model
-from sae_desktop.project import Project, config_record, existing
+from sae_desktop.project import Project, existing
 from sae_desktop.storage.faults import folder_bytes
 from sae_desktop.storage.moves import leave_work, work_folder
 from sae_desktop.training.measuring.splice import model_of
 from sae_desktop.training.rows.dictionary_rows import (
     bos_note,
-    dictionary_ends,
     input_rows,
     open_pair,
-    site_of,
     stores_of,
 )
 
 OPENING = "Opening dictionary and activations"
-
-
-@dataclass(frozen=True)
-class Material:
-    """What an index is written from."""
-
-    project: Project
-    config: IndexConfig
-    dictionary: Dictionary
-    digest: str
-    stores: Sequence[ActivationStore]
-    """That of the first model, and those of the same tokens through the others."""
-
-    @property
-    def path(self) -> Path:
-        return self.project.index_path(self.config.name)
-
-    @property
-    def store(self) -> ActivationStore:
-        return self.stores[0]
-
-    @cached_property
-    def inputs(self) -> tuple[End, ...]:
-        return dictionary_ends(self.dictionary, site_of(self.dictionary, self.store))[0]
-
-    @cached_property
-    def outputs(self) -> tuple[End, ...]:
-        return dictionary_ends(self.dictionary, site_of(self.dictionary, self.store))[1]
 
 
 def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
@@ -128,8 +93,12 @@ def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
         text=text,
     )
     folders = [one.folder for one in stores]
-    collect(unfinished_folder(path), reading, folders, dictionary, clock.context)
-    paths = [*kept, *group_paths(unfinished_folder(path))]
+    unfinished = unfinished_folder(path)
+    if first := rows_of_first(material, text):
+        collect(unfinished, reading, folders, dictionary, clock.context, until=first)
+        write_first(material, group_paths(unfinished), text.rows, clock.context)
+    collect(unfinished, reading, folders, dictionary, clock.context)
+    paths = [*kept, *group_paths(unfinished)]
     write_from_firings(material, paths, clock, add=before is not None)
     return index_result(path, clock)
 
@@ -152,6 +121,7 @@ def _index_to_add_to(project: Project, config: IndexConfig) -> IndexInfo:
             kept="Nothing was changed.",
             next_step="Add to an index of that dictionary, or build a separate one.",
         )
+    require_whole(config.name, info)
     return info
 
 
@@ -174,7 +144,9 @@ def _settings_of(info: IndexInfo, config: IndexConfig) -> IndexConfig:
 
 
 def require_firings(path: Path, info: IndexInfo) -> list[Path]:
-    """Return the groups of an index's firings. Raises UserError when they were not kept."""
+    """Return the groups of an index's firings. Raises UserError when they were not kept, and for
+    an index that is not finished."""
+    require_whole(path.stem, info)
     paths = kept_firings(path, info.texts, info.dictionary_hash)
     if not paths:
         raise UserError(
@@ -240,78 +212,18 @@ def write_from_firings(
 def _write(
     material: Material, paths: list[Path], scratch: Path, target: Path, context: JobContext
 ) -> None:
-    config, store = material.config, material.store
     firings = StoredFirings.open(paths)
     text = joined_text(firings.groups)
-    slots = Slots(
-        config.top_contexts, config.buckets, config.bucket_contexts, config.bucket_scheme,
-        config.seed, config.context_reach,
-    )  # fmt: skip
-    arrays = figures_of(firings, text, slots, scratch, context)
+    arrays = figures_of(firings, text, slots_of(material.config), scratch, context)
     context.progress(0, 1, "steps", "Loading the model")
-    lm = model_of(store, config.device)
+    lm = model_of(material.store, material.config.device)
     context.progress(1, 1, "steps", "Loading the model")
-    texts = firings.texts
-    density = arrays["columns/density"]
-    assert isinstance(density, np.ndarray)
-    parts = PartsSource(
-        project=material.project,
-        config=config,
-        firings=firings,
-        texts=texts,
-        density=density,
-        dictionary=material.dictionary,
-        lm=lm,
-        stores=material.stores,
-        inputs=material.inputs,
-        outputs=material.outputs,
-        scratch=scratch,
-    )
-    arrays |= part_arrays(parts, context)
+    arrays |= part_arrays(parts_source(material, firings, arrays, lm, scratch), context)
     arrays |= vocabulary_arrays(lm)
-    info = IndexInfo(
-        dictionary=config.dictionary,
-        dictionary_hash=material.digest,
-        model=store.info.model,
-        model_revision=store.info.model_revision,
-        model_origin=store.info.model_origin,
-        tokenizer_hash=store.info.tokenizer_hash,
-        model_dtype=store.info.model_dtype,
-        site=material.inputs[0].site,
-        inputs=material.inputs,
-        outputs=material.outputs,
-        other_models=tuple(_other_model(other) for other in material.stores[1:]),
-        activations=texts[0].activations,
-        other_activations=texts[0].other_activations,
-        corpus=texts[0].corpus,
-        texts=texts,
-        rows=text.rows,
-        massive_rows=firings.massive_rows,
-        features=firings.features,
-        buckets=config.buckets,
-        bucket_scheme=config.bucket_scheme,
-        context_tokens=config.context_tokens,
-        context_reach=config.context_reach,
-        languages=text.languages.names,
-        sources=text.sources.names,
-        neuron_rows=config.neuron_rows if "neurons/ids" in arrays else 0,
-        bos_prepended=store.info.bos_prepended,
-        config=config_record(config),
-    )
+    info = info_of(material, firings, text, neurons="neurons/ids" in arrays)
     context.progress(0, 1, "steps", "Writing the index")
     write_index(target, info, arrays)
     context.progress(1, 1, "steps", "Writing the index")
-
-
-def _other_model(store: ActivationStore) -> OtherModel:
-    info = store.info
-    return OtherModel(
-        name=info.model,
-        revision=info.model_revision,
-        origin=info.model_origin,
-        tokenizer_hash=info.tokenizer_hash,
-        dtype=info.model_dtype,
-    )
 
 
 def index_result(path: Path, clock: StageClock) -> IndexResult:

@@ -14,11 +14,11 @@ import msgspec
 from sae_desktop.errors import UserError
 from sae_desktop.features.building.index import (
     OPENING,
-    Material,
     index_result,
     require_firings,
     write_from_firings,
 )
+from sae_desktop.features.building.material import Material
 from sae_desktop.features.config import IndexConfig, IndexResult, MergeIndexesConfig
 from sae_desktop.features.reading.dictionary_hash import require_same_dictionary
 from sae_desktop.features.reading.firing_files import FiringGroup, group_path

@@ -78,12 +78,7 @@ def part_arrays(source: PartsSource, context: JobContext) -> dict[str, Array]:
     near = nearest_directions(written.directions(), count, context)
     arrays = neighbour_arrays(near, _NEIGHBOURS)
     if lm is not None:
-        reaching = _reaching(source, lm)
-
-        def stream(first: int, last: int) -> Tensor:
-            return _stream(lm, written, reaching, first, last)
-
-        arrays |= logit_arrays(lm, dictionary.features, stream, _LOGITS, context)
+        arrays |= _logits(source, lm, written, context)
     if len(written) > 1:
         arrays |= output_arrays(
             written, source.stores, lm, context,
@@ -106,6 +101,25 @@ def part_arrays(source: PartsSource, context: JobContext) -> dict[str, Array]:
     if config.map:
         arrays |= map_arrays(written.joined(), source.density > 0, near, context)
     return arrays
+
+
+def first_arrays(source: PartsSource, context: JobContext) -> dict[str, Array]:
+    """Return those of them that take little time and that a page is read for: the logits."""
+    if source.lm is None:
+        return {}
+    rows = SiteRows(source.stores, read_sites(source.inputs, source.stores))
+    return _logits(source, source.lm, written_of(source.dictionary, source.outputs, rows), context)
+
+
+def _logits(
+    source: PartsSource, lm: LanguageModel, written: Written, context: JobContext
+) -> dict[str, Array]:
+    reaching = _reaching(source, lm)
+
+    def stream(first: int, last: int) -> Tensor:
+        return _stream(lm, written, reaching, first, last)
+
+    return logit_arrays(lm, source.dictionary.features, stream, _LOGITS, context)
 
 
 def _reaching(source: PartsSource, lm: LanguageModel) -> list[tuple[int, Site]]:

@@ -91,7 +91,7 @@ def _index_config(config: IndexSetConfig, member: str, store: str) -> IndexConfi
     settings = LEAN if config.lean else {}
     return IndexConfig(
         project=config.project, dictionary=member, name=member, activations=store,
-        rows=config.rows, seed=config.seed, device=config.device, **settings,
+        rows=config.rows, first_rows=0, seed=config.seed, device=config.device, **settings,
     )  # fmt: skip
 
 
@@ -115,7 +115,11 @@ def _kept(project: Project, config: IndexSetConfig, member: str) -> MemberIndexe
     store = config.activations or f"{whole.name}{_STORE}"
     asked = msgspec.structs.replace(_index_config(config, member, store), device="auto")
     with suppress(ValueError, RecursionError):
-        known = msgspec.structs.replace(decode_made(info.config, IndexConfig), device="auto")
+        known = msgspec.structs.replace(
+            decode_made(info.config, IndexConfig), device="auto", first_rows=0
+        )
+        if info.whole_rows:
+            return None
         if info.dictionary_hash == digest and config_record(known) == config_record(asked):
             alive = int((FeatureIndex(path).columns["density"] > 0).sum())
             return MemberIndexed(

@@ -239,6 +239,9 @@ class IndexInfo(msgspec.Struct, frozen=True, kw_only=True):
     corpus: str
     texts: list[TextSource] = []
     rows: int
+    whole_rows: int = 0
+    """Of how many it is to be, while it is not finished: it then lacks whatever takes long, and is
+    written again when that is made. 0: it is finished."""
     massive_rows: int = 0
     """Rows over ten times the median norm, counted as silent."""
     features: int

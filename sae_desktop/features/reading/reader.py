@@ -32,7 +32,8 @@ class FeatureIndex(IndexFile):
 
         Raises UserError when they are damaged.
         """
-        if not self.info.dictionary_hash:
+        # Those of an index that is not finished belong to the job that makes it.
+        if not self.info.dictionary_hash or self.info.whole_rows:
             return None
         paths = kept_firings(self.path, self.info.texts, self.info.dictionary_hash)
         return StoredFirings.open(paths) if paths else None
@@ -116,7 +117,12 @@ class FeatureIndex(IndexFile):
         return [(self.token(int(i)), float(v) - less) for i, v in zip(ids, values, strict=True)]
 
     def neighbours(self, feature: int) -> list[tuple[int, float]]:
-        """Return (feature, cosine of the decoder directions), nearest first."""
+        """Return (feature, cosine of the decoder directions), nearest first.
+
+        None of an index that is not finished.
+        """
+        if self.array("neighbours/ids") is None:
+            return []
         ids = self.arrays["neighbours/ids"][feature]
         cosines = self.arrays["neighbours/cosines"][feature]
         return [(int(i), float(c)) for i, c in zip(ids, cosines, strict=True) if i >= 0]

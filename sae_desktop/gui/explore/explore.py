@@ -23,6 +23,7 @@ from sae_desktop.gui.explore.list.feature_lists import FeatureListsPanel
 from sae_desktop.gui.explore.map.feature_map import FeatureMapPanel
 from sae_desktop.gui.explore.map.splitting import SplittingPanel
 from sae_desktop.gui.explore.page.feature_page import FeaturePage
+from sae_desktop.gui.explore.unfinished_bar import UnfinishedBar
 from sae_desktop.gui.parts.actions import ActionInfo
 from sae_desktop.gui.parts.empty_state import EmptyState
 from sae_desktop.gui.parts.feature_menu import copy_link, steer_with
@@ -79,6 +80,8 @@ class ExplorePanel(QWidget):
         self._stack.addWidget(self.places)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        self.unfinished = UnfinishedBar(session)
+        column.addWidget(self.unfinished)
         column.addWidget(self._stack)
         self.places.placeChanged.connect(self._on_place_changed)
         self.list.leftWithReturn.connect(self._read_feature)

@@ -21,7 +21,6 @@ from sae_desktop.client.engine_exit import EngineExit
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.errors import UserError
-from sae_desktop.gui.frame.banner import Banner
 from sae_desktop.gui.frame.breadcrumb import Breadcrumb
 from sae_desktop.gui.frame.first_steps import FirstSteps
 from sae_desktop.gui.frame.first_steps_card import FirstStepsCard
@@ -35,6 +34,7 @@ from sae_desktop.gui.frame.rail import Rail
 from sae_desktop.gui.frame.status_bar import StatusBar
 from sae_desktop.gui.frame.workspaces import PANELS
 from sae_desktop.gui.parts.actions import ActionRegistry
+from sae_desktop.gui.parts.banner import Banner
 from sae_desktop.gui.parts.dialogs import FrameDialogs
 from sae_desktop.gui.parts.glossary import Glossary
 from sae_desktop.gui.parts.job_list import JobList

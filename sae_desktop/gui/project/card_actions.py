@@ -16,6 +16,7 @@ from sae_desktop.gui.forms.same_model_form import SameModelForm
 from sae_desktop.gui.forms.steps import do_step
 from sae_desktop.gui.parts.dialogs import reveal
 from sae_desktop.gui.project.set_actions import SetActions
+from sae_desktop.gui.state.finish_index import finish_index
 from sae_desktop.gui.state.further_training import train_further
 from sae_desktop.gui.state.safety_request import SafetyRequest
 from sae_desktop.gui.state.session import Session
@@ -73,6 +74,8 @@ class CardActions:
             verify_store(session, name)
         elif action in ("resume_harvest", "resume_train"):
             self._resume(name, action)
+        elif action == "finish_index":
+            finish_index(session, name)
         elif action == "export":
             ExportDictionaryForm(session, name).present(self._panel)
         elif action == "evaluate":

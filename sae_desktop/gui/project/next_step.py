@@ -10,10 +10,11 @@ from sae_desktop.words.amounts import exact_count, short_count
 from sae_desktop.words.inventory import DictionaryItem, Inventory, SetItem
 from sae_desktop.words.running_jobs import Written
 from sae_desktop.words.set_words import count_text, newest_index
+from sae_desktop.words.unfinished_text import FINISH, rows_so_far
 
 Kind = Literal[
     "harvest", "resume_harvest", "train", "resume_train", "resume_set", "index", "index_set",
-    "explore", "watch",
+    "finish_index", "explore", "watch",
 ]  # fmt: skip
 
 
@@ -117,6 +118,12 @@ def _stopped(inventory: Inventory, written: Written) -> tuple[datetime.datetime,
         )
         step = NextStep("resume_set", sentence, "Resume the training", one.name)
         found.append((one.modified, step))
+    for index in inventory.own_indexes:
+        if not index.whole_rows or ("index", index.name) in written:
+            continue
+        so_far = rows_so_far(index.rows, index.whole_rows)
+        sentence = f"The index “{index.name}” is not finished: it stopped at {so_far}."
+        found.append((index.modified, NextStep("finish_index", sentence, FINISH, index.name)))
     return max(found, key=lambda pair: pair[0], default=None)
 
 

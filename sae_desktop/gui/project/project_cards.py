@@ -46,6 +46,7 @@ from sae_desktop.words.set_words import (
 from sae_desktop.words.source_titles import corpus_title, model_title
 from sae_desktop.words.stage_text import made_in, stages_text
 from sae_desktop.words.start_words import started_figures
+from sae_desktop.words.unfinished_text import FINISH, rows_so_far
 
 ACTIONS = {
     "harvest": "Harvest from this model",
@@ -70,6 +71,7 @@ ACTIONS = {
     "evaluate": "Evaluate…",
     "further": "Train it further…",
     "index": "Build an index…",
+    "finish_index": FINISH,
     "open_index": "Open its index",
     "open": "Open",
     "lens": "Read a prompt through it",
@@ -93,13 +95,15 @@ JOBS: dict[str, type[msgspec.Struct]] = {
     "evaluate": EvaluateConfig,
     "further": TrainConfig,
     "index": IndexConfig,
+    "finish_index": IndexConfig,
     "same_model": SameModelConfig,
     "resume_set": TrainSetConfig,
     "index_set": IndexSetConfig,
 }
 """What an action starts."""
 _NOT_MEANWHILE = (
-    "resume_harvest", "resume_train", "resume_set", "index_set", "rename_set", "delete",
+    "resume_harvest", "resume_train", "resume_set", "index_set", "finish_index", "rename_set",
+    "delete",
 )  # fmt: skip
 """What is not done to something that a job is writing."""
 
@@ -309,8 +313,13 @@ def _index(item: IndexItem, now: datetime.datetime) -> Card:
     if item.stages:
         figures.append(("Made in", made_in(item.stages)))
         tips = (("Made in", stages_text(item.stages)),)
-    actions = ("open", "same_model", "reveal", "delete")
-    return Card("index", item.name, tuple(figures), _footer(item, now), actions, tips=tips)
+    actions: tuple[str, ...] = ("open", "same_model", "reveal", "delete")
+    warning = ""
+    if item.whole_rows:
+        warning = f"Stopped at {rows_so_far(item.rows, item.whole_rows)}."
+        actions = ("finish_index", *actions)
+    footer = _footer(item, now)
+    return Card("index", item.name, tuple(figures), footer, actions, warning, tips=tips)
 
 
 def _lens(item: LensItem, now: datetime.datetime) -> Card:

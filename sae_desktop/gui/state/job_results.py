@@ -10,14 +10,15 @@ from PySide6.QtCore import SignalInstance
 from sae_desktop.activations.config import HarvestResult
 from sae_desktop.benchmark.config import BenchmarkResult
 from sae_desktop.client.job import Job
-from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.engine.protocol import ErrorInfo, JobOutput
 from sae_desktop.errors import UserError
-from sae_desktop.features.config import IndexResult, NameFeaturesResult
+from sae_desktop.features.config import FirstFeatures, IndexResult, NameFeaturesResult
 from sae_desktop.features.set_index_config import IndexSetResult
 from sae_desktop.labels.scoring.config import ScoreLabelsResult
 from sae_desktop.steering.effect_config import OutputEffectResult
 from sae_desktop.training.config import TrainResult
 from sae_desktop.words.strength_words import strengths_text
+from sae_desktop.words.unfinished_text import rows_so_far
 
 if TYPE_CHECKING:
     from sae_desktop.client.engine_client import EngineClient
@@ -52,9 +53,21 @@ class JobResults:
     def _on_job_added(self, job: Job) -> None:
         if job.quiet:
             return  # whoever asked shows the answer, or why there is none
+        job.outputReceived.connect(lambda output: self._on_output(job, output))
         job.finished.connect(lambda result: self._on_job_finished(job, result))
         job.cancelled.connect(self._on_job_ended)
         job.failed.connect(self._on_job_failed)
+
+    def _on_output(self, job: Job, output: JobOutput) -> None:
+        """Have the first features of an index read as soon as they are there."""
+        first = output.data
+        if not isinstance(first, FirstFeatures) or not self._session.is_here(job):
+            return
+        self._session.look_again()
+        if self._session.index is None:
+            self._session.open_index(first.name)
+        so_far = rows_so_far(first.rows, first.whole_rows)
+        self._session.notify(f"The first features of “{first.name}” can be read, from {so_far}.")
 
     def _on_job_finished(self, job: Job, result: msgspec.Struct) -> None:
         if not self._session.is_here(job):

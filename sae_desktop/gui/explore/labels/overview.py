@@ -240,7 +240,7 @@ class LabelsOverview(QScrollArea):
         offered = {READ: False, ASK: False}
         if index.names is not None or found.labelled:
             offered[SCORE] = self._under_way(ScoreLabelsConfig)
-        if index.names is None:
+        if index.names is None and not index.info.whole_rows:
             offered = {NAME: self._under_way(NameFeaturesConfig)} | offered
         best = NAME if offered.get(NAME) is False else READ
         self.ways.show_ways(offered, best)

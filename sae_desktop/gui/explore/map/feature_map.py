@@ -43,6 +43,7 @@ from sae_desktop.words.column_text import column_text
 from sae_desktop.words.feature_words import feature_words
 from sae_desktop.words.region_words import region_lines, region_name
 from sae_desktop.words.source_titles import source_title
+from sae_desktop.words.unfinished_text import MAP_TO_COME
 
 _DENSITY, _LABELLED = "", "labelled"
 _FIRST = ("cluster", "language", "source")
@@ -163,11 +164,7 @@ class FeatureMapPanel(QWidget):
         has_map = index is not None and "map_x" in index.columns
         self._stack.setCurrentIndex(int(has_map))
         if index is None or not has_map:
-            self.empty.setText(
-                "No index is open."
-                if index is None
-                else "This index has no map. Build it again to lay out the features."
-            )
+            self.empty.setText(_why_none(index))
             self.map.set_places(MapPlaces(np.empty(0), np.empty(0)))
             return
         before = self.colour.currentData()
@@ -350,3 +347,12 @@ class FeatureMapPanel(QWidget):
         add_image_actions(menu, self.map, "feature map")
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(event.globalPos())
+
+
+def _why_none(index: FeatureIndex | None) -> str:
+    """Return why there is no map to be seen."""
+    if index is None:
+        return "No index is open."
+    if index.info.whole_rows:
+        return MAP_TO_COME
+    return "This index has no map. Build it again to lay out the features."

@@ -1,4 +1,4 @@
-"""A quiet strip above the workspace: read-only, or the engine ended."""
+"""A quiet strip above what it is of: a project is read-only, the engine ended."""
 
 from __future__ import annotations
 
