@@ -33,7 +33,13 @@ from sae_desktop.dictionary.precision import LowPrecision, column_sums
 from sae_desktop.dictionary.selection import BlockBuffer, EncoderBlocks, above, block_rows
 
 _NARROWER = 0.7
-"""ε where the active are counted, as a share of the recipe's: .5·√(D/k)."""
+"""ε where the active are counted, as a share of the recipe's: .5·√(D/k).
+
+At .2, with an aim that begins at 20·k, JumpReLU finds more of SynthSAEBench's features (512 in the
+small world: F1 .72 to .73 instead of .66 to .67), but explains less of real rows: 1,024 features on
+the built-in model, FVU .217 instead of .211 after 879 steps, .299 instead of .228 after 293, at an
+L0 of .85·k. A narrower ε alone gains nothing, nor does a higher start.
+"""
 _NUMBERS_AT_START = 2**22
 """Pre-activations that the first thresholds are found from."""
 _ACTIVE_AT_START = 10_000
