@@ -224,7 +224,7 @@ def main() -> None:
     parser.add_argument("--of", nargs="+", default=list(SITES), help="a model, or made:WIDTH")
     named = "NAME[:k at the start[:LISTA step]]"
     parser.add_argument("--architectures", nargs="+", default=SEVEN, help=named)
-    parser.add_argument("--features", nargs="+", type=int, default=[256, 1024, 4096])
+    parser.add_argument("--features", nargs="+", type=int, default=[256, 1024, 2048])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--k", type=int, default=16)
     parser.add_argument("--rows", type=int, default=300_000)
