@@ -4,6 +4,7 @@ COMMANDS = (
     "demo",
     "models",
     "corpus",
+    "pictures",
     "harvest",
     "import-activations",
     "stores",

@@ -36,6 +36,7 @@ from sae_desktop.cli import (
     list_commands,
     model_commands,
     monitor_commands,
+    picture_commands,
     reading_commands,
     safety_commands,
     scan_commands,
@@ -105,6 +106,7 @@ app.add_typer(item_commands.dictionaries_app, name="dictionaries")
 app.add_typer(item_commands.indexes_app, name="indexes")
 app.add_typer(set_commands.sets_app, name="sets")
 app.command()(corpus_commands.corpus)
+app.command()(picture_commands.pictures)
 app.command()(activation_commands.harvest)
 app.command("import-activations")(activation_commands.import_activations)
 app.command()(training_commands.train)

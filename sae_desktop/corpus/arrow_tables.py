@@ -41,6 +41,10 @@ class ArrowTable:
         self.declared: Mapping[str, Kind] = schema_kinds(schema)
         self._unread = {field.name for field in schema if _is_unread(field.type)}
 
+    def read_everything(self) -> None:
+        """Let rows hold what is neither text nor a chat, too, such as pictures."""
+        self._unread = set()
+
     def peek(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         characters = 0

@@ -62,6 +62,7 @@ from sae_desktop.language_model.config import (
     SameModelConfig,
     TrustModelConfig,
 )
+from sae_desktop.language_model.picture_config import PreviewPicturesConfig
 from sae_desktop.safety.change.config import (
     CalibrateWatchConfig,
     CompareCheckpointsConfig,
@@ -94,6 +95,7 @@ JobConfig = (
     | ImportActivationsConfig
     | DescribeModelConfig
     | DescribeCorpusConfig
+    | PreviewPicturesConfig
     | DescribeStoreConfig
     | VerifyStoreConfig
     | TrustModelConfig

@@ -33,6 +33,7 @@ from sae_desktop.engine.benchmark_jobs import BENCHMARK_JOBS
 from sae_desktop.engine.circuit_jobs import CIRCUIT_JOBS
 from sae_desktop.engine.job_kind import JobKind, Output
 from sae_desktop.engine.label_jobs import LABEL_JOBS
+from sae_desktop.engine.model_jobs import MODEL_JOBS
 from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.engine.safety_jobs import SAFETY_JOBS
 from sae_desktop.engine.set_jobs import SET_JOBS
@@ -60,16 +61,6 @@ from sae_desktop.features.config import (
     MergeIndexesConfig,
     ProbeConfig,
     ProbeResult,
-)
-from sae_desktop.language_model.config import (
-    DescribeModelConfig,
-    GetModelConfig,
-    GetModelResult,
-    ModelDescription,
-    SameModelConfig,
-    SameModelResult,
-    TrustModelConfig,
-    TrustModelResult,
 )
 from sae_desktop.steering.config import (
     SteerConfig,
@@ -126,13 +117,6 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         _STORE,
         "The imported file was only read.",
     ),
-    DescribeModelConfig: JobKind(
-        "sae_desktop.language_model.describe:describe_model",
-        ModelDescription,
-        "Describe model",
-        "model",
-        quiet=True,
-    ),
     DescribeCorpusConfig: JobKind(
         "sae_desktop.activations.describe_corpus:describe_corpus",
         CorpusDescription,
@@ -156,29 +140,6 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
     ),
     VerifyStoreConfig: JobKind(
         "sae_desktop.activations.verify:verify_store", VerifyResult, "Verify store", "name"
-    ),
-    TrustModelConfig: JobKind(
-        "sae_desktop.language_model.files.trust:trust_model",
-        TrustModelResult,
-        "Trust the code of model",
-        "model",
-        quiet=True,
-        elsewhere=True,
-    ),
-    SameModelConfig: JobKind(
-        "sae_desktop.features.asking.same_model:same_model",
-        SameModelResult,
-        "Treat as the same model",
-        "one",
-        Output("word on the model of", "one"),
-    ),
-    GetModelConfig: JobKind(
-        "sae_desktop.language_model.files.get:get_model",
-        GetModelResult,
-        "Get model",
-        "name",
-        resumes=True,
-        elsewhere=True,
     ),
     TrainConfig: JobKind(
         "sae_desktop.training.job:train",
@@ -366,6 +327,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         Output("dictionary of the package", "file"),
         "None of it was kept.",
     ),
+    **MODEL_JOBS,
     **SET_JOBS,
     **LABEL_JOBS,
     **CIRCUIT_JOBS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -19,11 +20,14 @@ import pyarrow.parquet as pq
 import torch
 import yaml
 from imported_rows import import_rows, toy_rows
+from PIL import Image
 from safetensors.torch import save as save_tensors
 from sample_index import write_sample_index
 from toy_gguf import save_toy_gguf
 from toy_models import save_toy_model
 
+from sae_desktop.corpus.mixed import FoundPicture, MixedDocument
+from sae_desktop.corpus.picture_sources import read_source
 from sae_desktop.dictionary import load
 from sae_desktop.dictionary.formats.find import find_dictionaries, read_found
 from sae_desktop.errors import UserError
@@ -38,6 +42,7 @@ from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.files.find import find_model
 from sae_desktop.language_model.network import empty_model, load_config
+from sae_desktop.pictures.reading import read_picture
 from sae_desktop.project import Project
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.steering.presets import decode_preset, read_preset
@@ -255,7 +260,55 @@ def _open_model(folder: Path) -> None:
     assert sum(parameter.numel() for parameter in model.parameters()) < 10**8
 
 
+def _drawn(kind: str) -> bytes:
+    out = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(out, kind)
+    return out.getvalue()
+
+
+def _picture(folder: Path) -> None:
+    read_picture(next(folder.iterdir()))
+
+
+def _mixed(folder: Path) -> None:
+    """Every picture of a source; one that cannot be read is named, and the next one read."""
+    for item in read_source(next(folder.iterdir())):
+        for part in item.parts if isinstance(item, MixedDocument) else ():
+            if isinstance(part, FoundPicture):
+                with suppress(UserError):
+                    read_picture(part.held, part.name)
+
+
+def _tar(names: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, data in names.items():
+            told = tarfile.TarInfo(name)
+            told.size = len(data)
+            archive.addfile(told, io.BytesIO(data))
+    return out.getvalue()
+
+
+def _picture_table() -> bytes:
+    out = io.BytesIO()
+    cells = [{"bytes": _drawn("PNG"), "path": "a.png"}] * 3
+    pq.write_table(pa.table({"image": cells, "text": ["a", "b", "c"]}), out)
+    return out.getvalue()
+
+
+_PAGE = {"content": [{"type": "text", "text": "a"}, {"type": "image", "image": "a.png"}]}
+
 KINDS: dict[str, tuple[dict[str, bytes], Callable[[Path], None]]] = {
+    "png": ({"a.png": _drawn("PNG")}, _picture),
+    "jpeg": ({"a.jpg": _drawn("JPEG")}, _picture),
+    "webp": ({"a.webp": _drawn("WEBP")}, _picture),
+    "gif": ({"a.gif": _drawn("GIF")}, _picture),
+    "tiff": ({"a.tif": _drawn("TIFF")}, _picture),
+    "zip of pictures": ({"a.zip": _zip({"a.png": _drawn("PNG"), "a.txt": b"words"})}, _mixed),
+    "tar of pictures": ({"a.tar": _tar({"a.png": _drawn("PNG"), "a.txt": b"words"})}, _mixed),
+    "table of pictures": ({"a.parquet": _picture_table()}, _mixed),
+    "pages": ({"a.jsonl": json_bytes(_PAGE) + b"\n"}, _mixed),
     "safetensors": (
         {"cfg.json": json_bytes(SAELENS), "sae_weights.safetensors": save_tensors(_tensors(*OWN))},
         _dictionary,

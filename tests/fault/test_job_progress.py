@@ -39,6 +39,7 @@ from sae_desktop.labels.models.choice import ModelChoice
 from sae_desktop.labels.models.config import CheckServerConfig, FindServersConfig
 from sae_desktop.labels.search.config import SearchMeaningConfig
 from sae_desktop.language_model.config import DescribeModelConfig
+from sae_desktop.language_model.picture_config import PreviewPicturesConfig
 from sae_desktop.safety.mitigation.config import MitigateConfig
 from sae_desktop.steering.config import (
     PLAIN,
@@ -97,6 +98,9 @@ def _first_link(p: Place) -> dict[str, int]:
     return {"source": int(graph.sources[-1]), "target": int(graph.targets()[-1])}
 
 
+PICTURE = Path(__file__).parents[2] / "packaging" / "images" / "bfloat16.png"
+
+
 def _questions(p: Place) -> dict[str, JobConfig]:
     """One job of every kind that writes nothing."""
     harvest = SCENARIOS["harvest"](p)
@@ -106,6 +110,7 @@ def _questions(p: Place) -> dict[str, JobConfig]:
     assert isinstance(train_set, TrainSetConfig)
     return {
         "describe model": DescribeModelConfig(model=str(p.material / "model")),
+        "pictures": PreviewPicturesConfig(pictures=str(PICTURE)),
         "describe corpus": DescribeCorpusConfig(corpus=str(p.material / "text")),
         "describe store": DescribeStoreConfig(project=p.project, name="acts"),
         "verify": VerifyStoreConfig(project=p.project, name="acts"),

@@ -1,0 +1,23 @@
+"""Small copies of pictures, for lists and contexts."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+THUMBNAIL_SIDE = 160
+"""Pixels of the longer side, at most."""
+_QUALITY = 80
+
+
+def thumbnail(image: Image.Image) -> bytes:
+    """Return a small copy as WebP; a small picture keeps its size."""
+    small = image.copy() if max(image.size) <= THUMBNAIL_SIDE else image
+    if small is image:
+        scale = THUMBNAIL_SIDE / max(image.size)
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        small = image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    out = io.BytesIO()
+    small.save(out, "WEBP", quality=_QUALITY)
+    return out.getvalue()
