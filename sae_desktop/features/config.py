@@ -132,6 +132,14 @@ class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
             KEPT,
         ),
     ] = True
+    names: Annotated[
+        bool,
+        said(
+            "Names",
+            "Name the features by what stands where they fire; they can also be named later.",
+            KEPT,
+        ),
+    ] = True
     map: Annotated[bool, said("Map", "Lay the features out on a map and find clusters.", KEPT)] = (
         True
     )

@@ -200,8 +200,9 @@ def write_from_firings(
         written = scratch / "index.h5"
         _write(material, paths, scratch, written, clock.context)
         names = scratch / "index.names"
-        firings = StoredFirings.open(paths)
-        name_written(written, firings, material.store, names, clock.context)
+        if material.config.names:
+            firings = StoredFirings.open(paths)
+            name_written(written, firings, material.store, names, clock.context)
         write_stages(written, clock.stages())
         beside = [(names, names_path(material.path))]
         publish(root, material.path, written, beside, keep=material.config.keep_firings, add=add)

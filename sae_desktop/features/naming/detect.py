@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from sae_desktop.features.naming.facts import PLACE, RowFacts
 from sae_desktop.features.naming.rules import FACTS_OF_RULE, RULES, Found
-from sae_desktop.features.naming.runs import place_in_run
+from sae_desktop.features.naming.runs import place_in_run, sorted_with
 from sae_desktop.features.naming.samples import Places
 from sae_desktop.features.reading.held_out import HeldOut
 
@@ -56,8 +56,8 @@ class Trials:
         self._rng = np.random.default_rng(seed)
         self._kept = rows[held.rows(rows)]
         tokens = np.asarray(index.tokens[self._kept], np.int64)
-        order = np.argsort(tokens, kind="stable")
-        self._by_token, self._tokens = self._kept[order], tokens[order]
+        self._tokens, order = sorted_with(tokens, np.arange(len(tokens)), len(tokens))
+        self._by_token = self._kept[order]
 
     def draw(self, places: Places, *, neighbours: bool = True) -> Trial:
         """Return held-out places of a block: firings, and silent ones of each kind.
@@ -144,8 +144,9 @@ class Trials:
 
     def _silent(self, places: Places, feature: Array, rows: Array) -> tuple[Array, Array]:
         """Return those held-out places on which the feature is not known to fire, a few each."""
-        kept = self._held.rows(rows) & ~places.fires(feature, rows)
+        kept = self._held.rows(rows)
         keys = np.unique(feature[kept].astype(np.int64) * places.text_rows + rows[kept])
+        keys = keys[~places.known(keys)]
         feature, rows = keys // places.text_rows, keys % places.text_rows
         order = np.lexsort((self._rng.random(len(keys)), feature))
         order = order[place_in_run(feature[order]) < _EACH]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 _RIGHT_TO_LEFT = ("R", "AL")
 _ISOLATE, _POP = "\u2068", "\u2069"
@@ -10,8 +11,11 @@ _JOINERS = "\u200c\u200d"
 """Which letters join, in the scripts of India and Persia: part of how a word is written."""
 _MOST = 24
 """Characters of a quotation."""
+_REMEMBERED = 1 << 14
+"""Texts: the same tokens come again and again."""
 
 
+@lru_cache(_REMEMBERED)
 def plain(text: str) -> str:
     """Return a text in one line, controls made visible, no longer than a quotation may be."""
     shown = "".join(map(_shown, text))
@@ -34,6 +38,7 @@ def _shown(character: str) -> str:
     return character
 
 
+@lru_cache(_REMEMBERED)
 def quoted(text: str, before: str = "", after: str = "") -> str:
     """Return “text”, with `before` and `after` within the quotes, in its own direction."""
     shown = plain(text)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from sae_desktop.features.naming.base import Base
 from sae_desktop.features.naming.facts import COUNT, FACTS
-from sae_desktop.features.naming.runs import place_in_run
+from sae_desktop.features.naming.runs import place_in_run, sorted_with
 
 Array = npt.NDArray[Any]
 
@@ -143,8 +143,7 @@ def _grouped(X: Array, feature: Array, count: int, base: Base) -> _Groups:
     place, kind = np.nonzero(X >= 0)
     code = X[place, kind].astype(np.int64)
     key = (feature[place].astype(np.int64) * COUNT + kind) * _CODES + code
-    order = np.argsort(key, kind="stable")
-    key = key[order]
+    key, place = sorted_with(key, place, len(X))
     new = np.ones(len(key), bool)
     new[1:] = key[1:] != key[:-1]
     starts = np.flatnonzero(new)
@@ -159,7 +158,7 @@ def _grouped(X: Array, feature: Array, count: int, base: Base) -> _Groups:
     codes = heads % _CODES
     tried = np.bincount(features, minlength=count)
     return _Groups(
-        order=place[order][keep], of=renumbered[of[keep]], feature=features, kind=kinds,
+        order=place[keep], of=renumbered[of[keep]], feature=features, kind=kinds,
         code=codes, base=base.shares(kinds, codes), count=sizes[enough],
         z=_critical(np.maximum(tried, 1))[features],
     )  # fmt: skip

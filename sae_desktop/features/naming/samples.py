@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.features.naming.runs import place_in_run
+from sae_desktop.features.naming.runs import place_in_run, sorted_with
 from sae_desktop.features.reading.firings import FiringBlock
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ RANGES = 5
 PER_RANGE = 90
 """Firings drawn from each range, for the name and its score together."""
 _SPARE = 3
+_CHANCES = 1 << 24
 BLOCK = 256
 """Features looked at together where firings come from contexts; a multiple of the names file's."""
 _NEAR = 48
@@ -54,13 +55,12 @@ class Places:
     known_all: bool
     """Whether `keys` are all firings there are."""
 
-    def fires(self, feature: Array, rows: Array) -> Array:
-        """Return (k,) bool, whether features (k,) are known to fire on rows (k,)."""
-        wanted = feature.astype(np.int64) * self.text_rows + rows
+    def known(self, keys: Array) -> Array:
+        """Return (k,) bool, which of feature · R + row are among the firings that are known."""
         if not len(self.keys):
-            return np.zeros(len(wanted), bool)
-        at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        return np.asarray(self.keys[at] == wanted)
+            return np.zeros(len(keys), bool)
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.asarray(self.keys[at] == keys)
 
 
 def places_of_firings(firings: StoredFirings, seed: int, step: int = BLOCK) -> Iterator[Places]:
@@ -87,9 +87,10 @@ def drawn(
     sizes = np.bincount(cell, minlength=count * RANGES)
     share = np.minimum(1.0, (_SPARE * PER_RANGE) / np.maximum(sizes, 1))
     kept = np.flatnonzero(rng.random(len(cell), np.float32) < share[cell])
-    order = kept[np.lexsort((rng.random(len(kept), np.float32), cell[kept]))]
-    rank = place_in_run(cell[order])
-    order = np.sort(order[rank < PER_RANGE])
+    # Random float32 are whole numbers of 24 bits: cell and number in one are sorted at once.
+    chance = (rng.random(len(kept), np.float32) * _CHANCES).astype(np.int64)
+    key, order = sorted_with(cell[kept] * _CHANCES + chance, kept, len(cell))
+    order = np.sort(order[place_in_run(key // _CHANCES) < PER_RANGE])
     return Places(
         first=block.first, count=count, feature=feature[order], rows=block.rows[order],
         values=block.values[order],

@@ -193,18 +193,18 @@ class Teller:
 
     def _examples(self, X: Array, rows: Array, weights: Array, hit: Array) -> list[str]:
         """Return the tokens of most of the activation where something holds, quoted."""
-        mass: dict[int, float] = defaultdict(float)
-        first: dict[int, int] = {}
-        for at in np.flatnonzero(hit).tolist():
-            key = int(X[at, _KEY])
-            mass[key] += float(weights[at])
-            if key not in first or weights[at] > weights[first[key]]:
-                first[key] = at
+        at = np.flatnonzero(hit)
+        keys, begins, own = np.unique(X[at, _KEY], return_index=True, return_inverse=True)
+        mass = np.bincount(own, weights[at], len(keys))
+        # The first of the strongest places of each.
+        order = np.lexsort((-at, weights[at]))
+        strongest = np.zeros(len(keys), np.int64)
+        strongest[own[order]] = at[order]
         found: list[str] = []
-        for key in sorted(mass, key=lambda k: -mass[k]):
-            at = first[key]
+        for number in np.lexsort((begins, -mass)).tolist():
+            key = int(keys[number])
             if key < 0:
-                told = quoted(self._facts.character_at(int(rows[at])))
+                told = quoted(self._facts.character_at(int(rows[strongest[number]])))
             else:
                 has = hit & (X[:, _KEY] == key)
                 word = self._as_written(_KEY, key, X, weights)

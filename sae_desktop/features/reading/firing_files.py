@@ -325,11 +325,13 @@ def publish(
 ) -> None:
     """Put an index, what is written to go `beside` it and what was read for it into their places.
 
-    All in one step. Its firings are put behind those there (`add`) or instead of them, or are not
-    kept. Raises UserError when the system refuses.
+    All in one step; what stood beside it before and was not written again goes. Its firings are put
+    behind those there (`add`) or instead of them, or are not kept. Raises UserError when the system
+    refuses.
     """
     folder, unfinished = firings_folder(index), unfinished_folder(index)
-    away, into = [], [(written, index), *beside]
+    away = [(place, doomed(root)) for source, place in beside if not source.exists()]
+    into = [(written, index), *beside]
     if not (keep and add):
         away.append((folder, doomed(root)))
     if keep:

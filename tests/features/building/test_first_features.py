@@ -180,3 +180,10 @@ def test_first_features__are_not_written_over_an_index_or_of_a_short_text(toy: P
         asked(toy, first_rows=0),
     ):
         assert first_features.rows_of_first(replace(material, config=config), text) == 0
+
+
+def test_without_names__those_of_the_index_before_go(project: Project) -> None:
+    assert names_path(project.index_path("i")).exists()
+    build_index(asked(project, "i", names=False), SILENT)
+    assert not names_path(project.index_path("i")).exists()
+    assert FeatureIndex(project.index_path("i")).names is None
