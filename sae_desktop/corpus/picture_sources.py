@@ -6,9 +6,12 @@ absolute paths, none that lead upwards.
 
 from __future__ import annotations
 
+import lzma
 import os
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +24,8 @@ from sae_desktop.pictures.reading import ENDINGS, MOST_BYTES
 
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".arrow", ".feather")
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_BROKEN = (OSError, EOFError, ValueError, OverflowError, struct.error, zlib.error, lzma.LZMAError)
+"""What the readers of archives raise at damage, beside their own errors."""
 _REFUSED = (".svg", ".pdf", ".eps", ".heic", ".avif", ".jxl", ".psd")
 """Pictures, too, but none that can be read: they are named, not passed over."""
 
@@ -94,14 +99,15 @@ def _unreadable(name: str) -> Refused:
 def _zip(path: Path) -> Iterator[Item]:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
+            # A damaged one may hold an empty name, at which its `is_dir` ends.
+            names = sorted(name for name in archive.namelist() if not name.endswith("/"))
             known = set(names)
             for name in names:
                 if name.lower().endswith(ENDINGS):
                     yield from _member(archive, name, known)
                 elif name.lower().endswith(_REFUSED):
                     yield _unreadable(name)
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, *_BROKEN) as error:
         raise _damaged(path, error) from error
 
 
@@ -149,7 +155,7 @@ def _tar(path: Path) -> Iterator[Item]:
                     yield _unreadable(name)
         if waiting is not None:
             yield _paired(waiting, words)
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+    except (tarfile.TarError, *_BROKEN) as error:
         raise _damaged(path, error) from error
 
 

@@ -112,6 +112,20 @@ def test_a_bomb_in_a_zip__is_named_and_the_next_one_read(tmp_path: Path) -> None
     ]
 
 
+def test_a_zip_with_an_empty_name__is_read_past_it(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        nameless = zipfile.ZipInfo("a")
+        nameless.filename = "\0"  # a reader ends a name there
+        archive.writestr(nameless, b"")
+        archive.writestr("b.png", drawn(3))
+    told = out.getvalue()
+    assert zipfile.ZipFile(io.BytesIO(told)).namelist()[0] == ""
+    (tmp_path / "a.zip").write_bytes(told)
+
+    assert found(tmp_path / "a.zip") == [["b.png", 3]]
+
+
 def test_a_parquet_of_datasets__gives_its_pictures_and_captions(tmp_path: Path) -> None:
     cells = [{"bytes": drawn(n), "path": f"{n}.png"} for n in (1, 2)]
     table = pa.table({"image": [*cells, None], "caption": ["one", "", "three"]})
