@@ -21,7 +21,7 @@ _IN_SAELENS = (
 )
 _ELSEWHERE = "open the package in SAE\nDesktop, or read the tensors in `dictionary`."
 _SEVERAL = f"Its features write several sites, which SAELens has no format for: {_ELSEWHERE}"
-_TWICE = f"It reads each row twice, which SAELens has no format for: {_ELSEWHERE}"
+_TWICE = f"It looks at each row a second time, which SAELens has no format for: {_ELSEWHERE}"
 
 
 def card_text(card: PackageCard) -> str:

@@ -224,9 +224,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
         Literal["auto", "random", "data"],
         said(
             "First directions",
-            "Random, or rows of the data. Automatic takes rows of the data for a transcoder. With "
-            "them other dictionaries left 1 to 2% less of a small model’s variance unexplained, "
-            "but in a made world more of their features died.",
+            "Random, or rows of the data, which Automatic takes for a transcoder. Of what a "
+            "dictionary of one site leaves unexplained in a small model, rows took 1 to 2%, but in "
+            "a made world more of its features died.",
             START,
         ),
     ] = "auto"
