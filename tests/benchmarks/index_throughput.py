@@ -7,9 +7,10 @@
 The demonstration's dictionary (all its features) over the built-in model's own text, in one
 run: the same windows of tokens for both, rounds alternating. Ours is timed from text to index
 (harvest and index as commands, processes started and models loaded included), for the index as
-a command, and for the index in a process that has made one before, as the window's engine has;
-the last also without map, clusters and neurons, which SAEDashboard does not make. SAEDashboard
-is timed from tokens in memory, everything loaded. `--multiples`: the processor's time of every
+a command, and for the index in a process that has made one before, as the window's engine has.
+Each also without names, map, clusters and neurons, which SAEDashboard does not make. SAEDashboard
+is timed from tokens in memory, everything loaded. Commands are told in the processor's seconds,
+too, which a busy machine lengthens less. `--multiples`: the processor's time of every
 stage of a second index in a process, in one thread, as a multiple of the encoder's bare product
 over the same rows, which is timed before and after it. PEER is an interpreter with sae-dashboard
 (`pip install sae-dashboard`; it wants an older transformers than the program itself).
@@ -26,6 +27,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +38,7 @@ from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
 
 NAME, FEATURES = "builtin-L3", 2048
+PROCESSOR = "by processor time, "
 SITE = "blocks.3.hook_resid_post"
 
 _PEAK = """
@@ -52,7 +56,7 @@ import sys, time
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.features.building.index import build_index
 from sae_desktop.jobs import SilentContext
-for less in ({}, {}, {"map": False, "neuron_rows": 0}):
+for less in ({}, {}, {"names": False, "map": False, "neuron_rows": 0}):
     began = time.perf_counter()
     build_index(IndexConfig(project=sys.argv[1], dictionary=sys.argv[2], name="i",
                 activations="acts", **less), SilentContext())
@@ -100,24 +104,39 @@ def make_project(folder: Path) -> Project:
     return project
 
 
-def run(*arguments: str) -> float:
-    began = time.perf_counter()
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of a command: by the clock, and of a processor."""
+
+    wall: float
+    processor: float
+
+
+def run(*arguments: str) -> Spent:
+    began, before = time.perf_counter(), os.times()
     subprocess.run(
         [sys.executable, "-m", "sae_desktop", *arguments], check=True, stdout=subprocess.DEVNULL
     )
-    return time.perf_counter() - began
+    after = os.times()
+    processor = sum(
+        getattr(after, name) - getattr(before, name)
+        for name in ("children_user", "children_system")
+    )
+    return Spent(time.perf_counter() - began, processor)
 
 
-def ours(project: Project, tokens: int) -> tuple[float, float]:
-    """Return the seconds of harvest and of index, each a process of its own."""
-    for folder in (project.store_path("acts"), project.index_path("i").with_suffix(".firings")):
-        shutil.rmtree(folder, ignore_errors=True)
+def ours(project: Project, tokens: int) -> tuple[Spent, Spent, Spent]:
+    """Return what harvest, index and an index with less take, each a process of its own."""
+    shutil.rmtree(project.store_path("acts"), ignore_errors=True)
+    shutil.rmtree(project.path / "features", ignore_errors=True)
     path = str(project.path)
     harvest = run(
         "harvest", path, "--name", "acts", "--tokens", str(tokens), "--site", SITE,
         "--context-size", "128", "--packing", "packed",
     )  # fmt: skip
-    return harvest, run("index", path, "--dictionary", NAME, "--name", "i", "--activations", "acts")
+    index = ("index", path, "--dictionary", NAME, "--activations", "acts", "--name")
+    less = ("--no-names", "--no-map", "--neuron-rows", "0")
+    return harvest, run(*index, "i"), run(*index, "less", *less)
 
 
 def ours_again(project: Project) -> tuple[float, float]:
@@ -149,17 +168,26 @@ def peer(python: str, project: Project, tokens: Path, features: int) -> dict[str
 
 def compare(folder: Path, args: argparse.Namespace) -> None:
     project = make_project(folder)
-    indexing, whole, again, less, theirs = [], [], [], [], []
+    speeds: dict[str, list[float]] = defaultdict(list)
+    theirs, theirs_processor = [], []
     for number in range(args.rounds):
-        harvest, index = ours(project, args.tokens)
-        indexing.append(FEATURES / index)
-        whole.append(FEATURES / (harvest + index))
-        again_s, less_s = ours_again(project)
-        again.append(FEATURES / again_s)
-        less.append(FEATURES / less_s)
+        harvest, index, less = ours(project, args.tokens)
+        again_s, less_again_s = ours_again(project)
+        for what, seconds in (
+            ("harvest and index, as commands", harvest.wall + index.wall),
+            ("index, as a command", index.wall),
+            ("index with less, as a command", less.wall),
+            ("index, warm", again_s),
+            ("index with less, warm", less_again_s),
+            (PROCESSOR + "index, as a command", index.processor),
+            (PROCESSOR + "index with less, as a command", less.processor),
+        ):
+            speeds[what].append(FEATURES / seconds)
         print(
-            f"round {number + 1}: harvest {harvest:.1f} s, index {index:.1f} s, again "
-            f"{again_s:.1f} s, with less {less_s:.1f} s",
+            f"round {number + 1}: harvest {harvest.wall:.1f} s, index {index.wall:.1f} s "
+            f"({index.processor:.1f} s of a processor), with less {less.wall:.1f} s "
+            f"({less.processor:.1f}), again {again_s:.1f} s, with less {less_again_s:.1f} s; load "
+            f"{os.getloadavg()[0]:.1f}",
             flush=True,
         )
         if args.peer_python:
@@ -168,24 +196,21 @@ def compare(folder: Path, args: argparse.Namespace) -> None:
             np.save(path, windows)
             found = peer(args.peer_python, project, path, args.peer_features)
             theirs.append(found["features"] / found["seconds"])
+            theirs_processor.append(found["features"] / found["processor_seconds"])
             print(
                 f"  SAEDashboard: {found['features']} features over {windows.size:,} tokens in "
                 f"{found['seconds']:.1f} s, {found['processor_seconds']:.1f} s of a processor, "
                 f"L0 {found['l0']:.1f}, peak {found['peak_mb']:.0f} MB",
                 flush=True,
             )
-    speeds = {
-        "harvest and index, as commands": whole,
-        "index, as a command": indexing,
-        "index, warm": again,
-        "index, warm, without map, clusters and neurons": less,
-    }
-    speed = statistics.median(theirs) if theirs else None
-    if speed is not None:
-        print(f"SAEDashboard: {speed:.2f} features/s")
-    for name, found in speeds.items():
-        ratio = f", {statistics.median(found) / speed:.1f} times (to reach 20)" if speed else ""
-        print(f"{name}: {statistics.median(found):.1f} features/s{ratio}")
+    for what, found in speeds.items():
+        peers = theirs_processor if what.startswith(PROCESSOR) else theirs
+        ratio = ""
+        if peers:
+            each = [mine / other for mine, other in zip(found, peers, strict=True)]
+            low, high = min(each), max(each)
+            ratio = f", {statistics.median(each):.1f} times, {low:.1f} to {high:.1f} (to reach 20)"
+        print(f"{what}: {statistics.median(found):.1f} features/s{ratio}")
 
 
 def multiples(folder: Path, tokens: int) -> None:
