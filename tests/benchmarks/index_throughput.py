@@ -203,14 +203,14 @@ def compare(folder: Path, args: argparse.Namespace) -> None:
                 f"L0 {found['l0']:.1f}, peak {found['peak_mb']:.0f} MB",
                 flush=True,
             )
-    for what, found in speeds.items():
+    for what, own in speeds.items():
         peers = theirs_processor if what.startswith(PROCESSOR) else theirs
         ratio = ""
         if peers:
-            each = [mine / other for mine, other in zip(found, peers, strict=True)]
+            each = [mine / other for mine, other in zip(own, peers, strict=True)]
             low, high = min(each), max(each)
             ratio = f", {statistics.median(each):.1f} times, {low:.1f} to {high:.1f} (to reach 20)"
-        print(f"{what}: {statistics.median(found):.1f} features/s{ratio}")
+        print(f"{what}: {statistics.median(own):.1f} features/s{ratio}")
 
 
 def multiples(folder: Path, tokens: int) -> None:

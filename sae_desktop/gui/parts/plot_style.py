@@ -97,8 +97,21 @@ def log_log_view(name: str, bottom: str, left: str) -> pg.PlotWidget:
     return view
 
 
+_LEAST_PIXELS = 15
+"""Of an upright axis for each of its figures: with less they would overlap."""
+
+
 class _TellingAxis(pg.AxisItem):
     """An axis whose name tells what it means where the glossary knows it."""
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        """Return the marks by level, on a low axis fewer of those that are always named."""
+        levels = [(space, list(marks)) for space, marks in super().tickValues(low, high, size)]
+        if self.orientation == "left" and levels:
+            space, marks = levels[0]
+            every = math.ceil(len(marks) * _LEAST_PIXELS / max(size, _LEAST_PIXELS))
+            levels[0] = (space, marks[::every])
+        return levels
 
     def setLabel(self, text: str | None = None, *more: Any, **style: Any) -> None:
         super().setLabel(text, *more, **style)
@@ -116,7 +129,6 @@ class CountAxis(_TellingAxis):
 class ValueAxis(_TellingAxis):
     """An axis of plain values; over a logarithm it names 1, 2 and 5 of a decade, as many as fit."""
 
-    _LEAST_PIXELS = 15
     _LEAST_PIXELS_ABREAST = 48
     _FEWEST = 3
 
@@ -130,8 +142,8 @@ class ValueAxis(_TellingAxis):
 
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
         if not self.logMode:
-            return [tuple(level) for level in super().tickValues(low, high, size)]
-        room = self._LEAST_PIXELS if self.orientation == "left" else self._LEAST_PIXELS_ABREAST
+            return super().tickValues(low, high, size)
+        room = _LEAST_PIXELS if self.orientation == "left" else self._LEAST_PIXELS_ABREAST
         decades = range(math.floor(low), math.ceil(high) + 1)
         best: list[float] = []
         for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):

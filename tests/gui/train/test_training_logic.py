@@ -294,3 +294,11 @@ def test_inventory__passes_over_folders_that_are_none_of_the_programs(project: P
     found = take_inventory(project)
     assert [item.name for item in found.dictionaries] == ["done"]
     assert found.broken == []
+
+
+def test_low_upright_axis__names_no_more_marks_than_there_is_room_for(qapp: QApplication) -> None:
+    axis = ValueAxis(orientation="left")
+    (_, tall), *_ = axis.tickValues(0, 80, 300)
+    (_, low), *_ = axis.tickValues(0, 80, 30)
+    assert tall == pytest.approx([0, 20, 40, 60, 80])
+    assert low == pytest.approx([0, 60])
