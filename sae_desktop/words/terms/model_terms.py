@@ -35,6 +35,17 @@ MODEL_TERMS = (
         ("Tokenizer",),
     ),
     Entry(
+        "Image token",
+        "A piece of a picture that the model reads as one, as it reads a token of text.",
+        "A picture is cut into squares of a few pixels, its patches; one patch, or four that are "
+        "merged, become an image token. Some models also cut a large picture into tiles, each of "
+        "which they read like a picture of its own, beside a small copy of the whole. A "
+        "photograph takes from 20 image tokens to some thousands.",
+        "a model’s card, where it reads pictures, and “sae-desktop pictures”",
+        ("Token", "Context"),
+        ("Image tokens", "Tile", "Tiles"),
+    ),
+    Entry(
         "Residual stream",
         "The row of numbers that a model carries along for each token, to which every layer "
         "adds its part.",
