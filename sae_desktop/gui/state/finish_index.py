@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sae_desktop.client.job import Job
 from sae_desktop.errors import UserError
-from sae_desktop.features.reading.unfinished import finishing
 from sae_desktop.gui.state.session import Session
 
 
@@ -12,6 +11,9 @@ def finish_index(session: Session, name: str) -> Job | None:
     """Start the job that makes the rest of an index; errors become toasts."""
     if session.project is None:
         return None
+    # h5py: the window is shown before it is there
+    from sae_desktop.features.reading.unfinished import finishing
+
     try:
         config = finishing(session.project.path, session.project.index_path(name))
     except UserError as error:

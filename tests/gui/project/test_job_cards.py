@@ -84,7 +84,7 @@ def test_imports_and_merges__are_among_the_jobs_that_write() -> None:
 def test_actions__of_cards_ask_the_kind_of_job_whether_they_write() -> None:
     assert {action for action in ACTIONS if writes(action)} == {
         "harvest", "train", "further", "resume_harvest", "extend", "resume_train", "evaluate",
-        "index", "delete", "same_model", "resume_set", "index_set", "rename_set",
+        "index", "finish_index", "delete", "same_model", "resume_set", "index_set", "rename_set",
     }  # fmt: skip
 
 
