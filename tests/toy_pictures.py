@@ -69,6 +69,16 @@ PROCESSORS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 FAMILIES = tuple(MARKS)
 ENCODERS = tuple(name for name in PROCESSORS if name not in MARKS)
+OWN_LAYERS = {
+    "clip_vision_model": "clip_vision_model",
+    "siglip_vision_model": "siglip_vision_model",
+    "vit": "vit",
+    "dinov2": "dinov2",
+    "dinov2_with_registers": "dinov2_with_registers",
+    "qwen2_vl": "qwen2_vl_text",
+    "qwen2_5_vl": "qwen2_5_vl_text",
+}
+"""Toy model → what the table of layers calls it, of those that have a row of their own there."""
 
 
 def marked_tokenizer(family: str) -> Any:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from test_picture_rows import documents, rows_at, toy
 from torch import Tensor, nn
-from toy_pictures import LAYERS
+from toy_pictures import LAYERS, OWN_LAYERS
 
 from sae_desktop.language_model.sites.resolve import Site
 
@@ -57,7 +57,7 @@ HANDS = {
 }
 
 
-@pytest.mark.parametrize("kind", HANDS)
+@pytest.mark.parametrize("kind", OWN_LAYERS)
 def test_sites__are_what_the_layers_own_modules_read_and_write(kind: str) -> None:
     hand, layer = HANDS[kind], LAYERS - 1
     lm, reader = toy(kind)

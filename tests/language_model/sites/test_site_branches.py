@@ -22,6 +22,7 @@ from site_families import (
 )
 from torch import Tensor, nn
 from toy_models import ENCODER_SIZES, SIZES, toy_config, toy_network
+from toy_pictures import OWN_LAYERS
 
 from sae_desktop.language_model.sites.capture import capture, capture_sites
 from sae_desktop.language_model.sites.layer_parts import PARTS
@@ -207,5 +208,5 @@ def test_gemma_4_with_experts__has_no_single_input_of_its_mlp() -> None:
 
 def test_every_architecture_of_the_table__is_among_the_variants() -> None:
     tested = {toy_config(name).model_type for name in SIZES | ENCODER_SIZES}
-    assert set(PARTS) == tested
+    assert set(PARTS) == tested | set(OWN_LAYERS.values())
     assert {each.model_type for each in VARIANTS} == tested | {"gemma3"}
