@@ -69,6 +69,6 @@ def measured_on(config: BenchmarkConfig, store: msgspec.Struct, rows: int) -> by
     )  # fmt: skip
     texts = []
     for file in map(Path, config.labelled):
-        with explained(file):
-            texts.append(hashlib.sha256(file.read_bytes()).hexdigest())
+        with explained(file), file.open("rb") as opened:
+            texts.append(hashlib.file_digest(opened, "sha256").hexdigest())
     return msgspec.json.encode((alone, store, rows, texts))

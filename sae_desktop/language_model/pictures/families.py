@@ -91,15 +91,3 @@ def loose_tokens(config: Any) -> int:
     """Return how many tokens an encoder puts before those of the patches."""
     encoder = encoder_of(config)
     return (encoder.loose if encoder else 0) + int(getattr(config, "num_register_tokens", 0) or 0)
-
-
-def largest_picture_tokens(config: Any) -> int:
-    """Return the tokens an encoder makes of a picture of the size it was made for; 0: any other."""
-    if encoder_of(config) is None:
-        return 0
-    side, patch = _side(config.image_size), _side(config.patch_size)
-    return (side // patch) ** 2 + loose_tokens(config)
-
-
-def _side(size: Any) -> int:
-    return int(size[0] if isinstance(size, list | tuple) else size)
