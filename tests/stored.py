@@ -81,7 +81,9 @@ def batch_of(
     documents = np.zeros(1, dtype=DOCUMENT_DTYPE)
     documents["source"] = b"test"
     return StoreBatch(
-        activations={site: _encoded(values.astype(info.dtype)) for site, values in rows.items()},
+        activations={
+            site: encoded_rows(values.astype(info.dtype)) for site, values in rows.items()
+        },
         tokens=np.array(tokens or range(count), dtype="<i4"),
         positions=np.arange(count, dtype="<i4"),
         windows=np.array([(0, count, 0, 0, -1)], dtype=WINDOW_DTYPE),
@@ -90,7 +92,8 @@ def batch_of(
     )
 
 
-def _encoded(values: np.ndarray) -> EncodedRows:
+def encoded_rows(values: np.ndarray) -> EncodedRows:
+    """Return rows of a site as a store takes them, with what is measured on them."""
     x_RD = values.astype(np.float32)
     norms = np.linalg.norm(x_RD, axis=1)
     sums = RowSums(norms, norms[:1], x_RD.sum(axis=0), np.square(x_RD).sum(axis=0), 0.0)

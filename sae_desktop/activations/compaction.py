@@ -17,6 +17,7 @@ from sae_desktop.activations.layout import (
     counters,
     damaged_store,
     read_committed,
+    schema_of,
     segment_specs,
 )
 from sae_desktop.errors import UserError
@@ -58,7 +59,7 @@ def compact(path: Path) -> int:
             return 0
         attributes = {name: value for name, value in file.attrs.items() if name not in _HEADER}
         with replacing(path) as part:
-            create_contiguous(part, KIND, SCHEMA_VERSION, specs, attributes)
+            create_contiguous(part, KIND, schema_of(info), specs, attributes)
             with RowWriter(part) as out:
                 for spec in specs:
                     if spec.name in arrays:

@@ -3,6 +3,7 @@
 By row: `/activations/<site>` (rows × width), for int8 also `/scales/<site>`, `/norms/<site>`
 (‖x‖₂), `/tokens` and `/positions`. By window `/windows`, by document `/documents` and the bytes
 of `/metadata` (JSON objects); of packed windows also `/spans`, which document each row is of.
+What there is of pictures, in stores that have some, is told in `picture_layout`.
 `/checksums/<dataset>` is the CRC-32 of each block of BLOCK_ROWS rows.
 
 What changes with every commit is in `/state`, two records that are written in turn. The last
@@ -25,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.activations.config import StoreDtype
+from sae_desktop.activations.picture_layout import PICTURE_DTYPE, PICTURE_TABLES, ROW_DATASETS
 from sae_desktop.activations.statistics import record_length
 from sae_desktop.corpus.config import Order
 from sae_desktop.errors import UserError
@@ -35,9 +37,10 @@ from sae_desktop.storage.mapped import WHOLE, Accepted
 Array = npt.NDArray[Any]
 
 KIND = "activations"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """2: windows as they follow each other in the corpus. 3: shuffled ones, and such as repeat
-tokens. 4: counters with a checksum."""
+tokens. 4: counters with a checksum. 5: pictures; a store without them is still of 4."""
+_WITHOUT_PICTURES = 4
 BLOCK_ROWS = 4096
 
 WINDOW_DTYPE = np.dtype(
@@ -82,11 +85,9 @@ DOCUMENT_DTYPE = np.dtype(
 METADATA_BYTES = 16_384
 """Kept of one document's metadata at most."""
 
-TABLES = ("windows", "documents", "spans", "metadata")
-COMMITTED = ("rows", *TABLES, "slot")
-"""What the numbers of `/committed` are, in order."""
-_COUNTERS = ("number", "rows", *TABLES, "check")
-"""What the first numbers of a row of `/state/counters` are; the others are room."""
+_TABLES = ("windows", "documents", "spans", "metadata")
+_FIRST_COMMITTED = ("rows", *_TABLES, "slot")
+"""What the numbers of `/committed` are, in order, in a store without `/state/counters`."""
 _COUNTERS_ROOM = 1024
 """Numbers in a row: so far apart that no sector of a disk, of 512 or 4,096 bytes, holds parts of
 both rows."""
@@ -121,6 +122,10 @@ class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
     overlap: int = 0
     """Tokens that windows repeat."""
     keep_first: bool = False
+    pictures: bool = False
+    """Whether some rows may be of pictures."""
+    reader_digest: str = ""
+    """Tells apart how pictures are prepared for the model."""
     sites: list[str]
     widths: list[int]
     dtype: StoreDtype = "float16"
@@ -139,6 +144,22 @@ class Capacity:
     documents: int
     spans: int = 0
     metadata: int = 0
+    pictures: int = 0
+    picture_data: int = 0
+
+
+def schema_of(info: StoreInfo) -> int:
+    """Return which schema a segment has."""
+    return SCHEMA_VERSION if info.pictures else _WITHOUT_PICTURES
+
+
+def tables_of(info: StoreInfo) -> tuple[str, ...]:
+    """Return the tables of a segment beside its rows, in the order of their counters."""
+    return _tables(pictures=info.pictures)
+
+
+def _tables(*, pictures: bool) -> tuple[str, ...]:
+    return (*_TABLES, *PICTURE_TABLES) if pictures else _TABLES
 
 
 def segment_specs(info: StoreInfo, room: Capacity) -> list[DatasetSpec]:
@@ -155,11 +176,17 @@ def segment_specs(info: StoreInfo, room: Capacity) -> list[DatasetSpec]:
         state.append(DatasetSpec(f"state/statistics/{site}", (2, record_length(width)), "<f8"))
     by_row.append(DatasetSpec("tokens", (room.rows,), "<i4"))
     by_row.append(DatasetSpec("positions", (room.rows,), "<i4"))
+    pictures: list[DatasetSpec] = []
+    if info.pictures:
+        by_row += [DatasetSpec(name, (room.rows,), "<i4") for name in ROW_DATASETS]
+        pictures.append(DatasetSpec("pictures", (room.pictures,), PICTURE_DTYPE))
+        pictures.append(DatasetSpec("picture_data", (room.picture_data,), "u1"))
     checksums = [DatasetSpec(f"checksums/{spec.name}", (blocks,), "<u4") for spec in by_row]
-    running = len(by_row) + len(TABLES)
+    running = len(by_row) + len(tables_of(info))
     return [
-        DatasetSpec("committed", (len(COMMITTED),), "<i8"),
+        DatasetSpec("committed", (2 + len(tables_of(info)),), "<i8"),
         *by_row,
+        *pictures,
         DatasetSpec("windows", (room.windows,), window_dtype(info.overlap)),
         DatasetSpec("documents", (room.documents,), DOCUMENT_DTYPE),
         DatasetSpec("spans", (room.spans,), SPAN_DTYPE),
@@ -173,9 +200,10 @@ def segment_specs(info: StoreInfo, room: Capacity) -> list[DatasetSpec]:
 
 def counters(number: int, counts: Mapping[str, int]) -> Array:
     """Return the row of `/state/counters` of commit `number`."""
-    numbers = np.array([number, *(counts[name] for name in _COUNTERS[1:-1])], dtype="<i8")
+    names = ("rows", *_tables(pictures="pictures" in counts))
+    numbers = np.array([number, *(counts[name] for name in names)], dtype="<i8")
     row = np.zeros((1, _COUNTERS_ROOM), dtype="<i8")
-    row[0, : len(_COUNTERS)] = [*numbers, zlib.crc32(numbers.tobytes())]
+    row[0, : len(numbers) + 1] = [*numbers, zlib.crc32(numbers.tobytes())]
     return row
 
 
@@ -197,22 +225,24 @@ def read_committed(arrays: Mapping[str, Array]) -> Committed:
     The first schema had fewer numbers: what it does not count is 0.
     """
     if "state/counters" not in arrays:
-        counts = [int(n) for n in np.array(arrays["committed"])][: len(COMMITTED)]
-        found = dict.fromkeys(COMMITTED, 0) | dict(zip(COMMITTED, counts, strict=False))
+        counts = [int(n) for n in np.array(arrays["committed"])][: len(_FIRST_COMMITTED)]
+        named = dict(zip(_FIRST_COMMITTED, counts, strict=False))
+        found = dict.fromkeys(_FIRST_COMMITTED, 0) | named
         slot = found.pop("slot")
         if slot not in (0, 1):
             raise ValueError(f"it names the record {slot:,} of two")
         return Committed(found, slot, 0)
-    records = np.array(arrays["state/counters"][:, : len(_COUNTERS)])
-    whole = [Committed(_counts(row), slot, int(row[0]))
+    names = ("rows", *_tables(pictures="pictures" in arrays))
+    records = np.array(arrays["state/counters"][:, : len(names) + 2])
+    whole = [Committed(_counts(names, row), slot, int(row[0]))
              for slot, row in enumerate(records) if _is_whole(row)]  # fmt: skip
     if not whole:
         raise ValueError("neither record of what was committed is whole")
     return max(whole, key=lambda record: record.number)
 
 
-def _counts(row: Array) -> dict[str, int]:
-    return dict(zip(_COUNTERS[1:-1], (int(n) for n in row[1:-1]), strict=True))
+def _counts(names: Sequence[str], row: Array) -> dict[str, int]:
+    return dict(zip(names, (int(n) for n in row[1:-1]), strict=True))
 
 
 def _is_whole(row: Array) -> bool:
@@ -228,7 +258,7 @@ def row_datasets(info: StoreInfo) -> list[str]:
         if info.dtype == "int8":
             names.append(f"scales/{site}")
         names.append(f"norms/{site}")
-    return [*names, "tokens", "positions"]
+    return [*names, "tokens", "positions", *(ROW_DATASETS if info.pictures else ())]
 
 
 _MOST_OVERLAP = 2**20
@@ -263,6 +293,11 @@ def accepted_datasets(info: StoreInfo) -> dict[str, Accepted]:
         table[f"norms/{site}"] = Accepted(numbers, ("R",))
         record = (2, record_length(width))
         table[f"state/statistics/{site}"] = Accepted(np.dtype("<f8"), record, needed=False)
+    if info.pictures:
+        table |= {name: Accepted(np.dtype("<i4"), ("R",)) for name in ROW_DATASETS}
+        table["pictures"] = Accepted(PICTURE_DTYPE, ("P",))
+        table["picture_data"] = Accepted(np.dtype("u1"), ("picture_bytes",))
+        table["state/counters"] = Accepted(np.dtype("<i8"), (2, _COUNTERS_ROOM))
     for name in row_datasets(info):
         table[f"checksums/{name}"] = Accepted(sums, ("blocks",), needed=False)
     return table

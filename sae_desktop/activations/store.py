@@ -6,6 +6,7 @@ See `layout` for what a segment holds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from sae_desktop.activations.layout import (
     window_dtype,
 )
 from sae_desktop.activations.statistics import SiteStatistics
+from sae_desktop.activations.store_pictures import StorePictures
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.names import ModelMark
 from sae_desktop.storage.hdf5 import open_checked
@@ -131,6 +133,15 @@ class _Segment:
         except (msgspec.DecodeError, RecursionError):
             return {}  # of a damaged document there is nothing to show beside its text
 
+    def counts(self) -> dict[str, int]:
+        """Return how many rows, and entries of each table, are committed now."""
+        return self.committed().counts
+
+    def part(self, name: str, first: int, last: int) -> Array:
+        """Return the entries first…last−1 of a dataset by row or of a table."""
+        self._file.check_whole()
+        return np.asarray(self._tables[name][first:last])
+
     def rows_of(self, site: str, rows: slice | Array) -> Array:
         """Return rows as numbers: as stored, or float32 of bfloat16 and int8."""
         self._file.check_whole()
@@ -180,6 +191,11 @@ class ActivationStore:
     def rows(self) -> int:
         """Committed rows when the store was opened."""
         return int(self._starts[-1])
+
+    @cached_property
+    def pictures(self) -> StorePictures:
+        """The pictures of its rows; none where all are of text."""
+        return StorePictures(self._segments, self._starts)
 
     @property
     def site(self) -> str:

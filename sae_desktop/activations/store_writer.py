@@ -14,10 +14,8 @@ import numpy.typing as npt
 
 from sae_desktop.activations.layout import (
     BLOCK_ROWS,
-    COMMITTED,
     KIND,
     SCHEMA_VERSION,
-    TABLES,
     Capacity,
     StoreInfo,
     accepted_datasets,
@@ -25,8 +23,11 @@ from sae_desktop.activations.layout import (
     damaged_store,
     read_committed,
     row_datasets,
+    schema_of,
     segment_specs,
+    tables_of,
 )
+from sae_desktop.activations.picture_layout import PictureRows, picture_rows
 from sae_desktop.activations.statistics import RowSums, SiteStatistics
 from sae_desktop.storage.hdf5 import RowWriter, create_contiguous, open_checked
 from sae_desktop.storage.mapped import MappedFile, extents, read_struct
@@ -63,6 +64,8 @@ class StoreBatch:
     spans: Array
     """Of SPAN_DTYPE, for packed windows; `first_row` counted from the beginning of this batch."""
     metadata: bytes = b""
+    pictures: PictureRows | None = None
+    """None: all rows are of text."""
 
 
 class SegmentFullError(Exception):
@@ -101,14 +104,14 @@ class SegmentWriter:
         self.counts = committed.counts
         """Entries appended, of rows and of each table."""
         running = (int(n) for n in found["state/checksums"][slot])
-        names = [*row_datasets(self.info), *TABLES]
+        names = [*row_datasets(self.info), *tables_of(self.info)]
         self._checksums = dict(zip(names, running, strict=True))
 
     @classmethod
     def create(cls, path: Path, info: StoreInfo, room: Capacity) -> SegmentWriter:
         """Make a segment with its space reserved. Raises UserError where there is no room."""
         attributes = {"info": msgspec.json.encode(info).decode(), "block_rows": BLOCK_ROWS}
-        create_contiguous(path, KIND, SCHEMA_VERSION, segment_specs(info, room), attributes)
+        create_contiguous(path, KIND, schema_of(info), segment_specs(info, room), attributes)
         return cls(path)
 
     @property
@@ -139,6 +142,10 @@ class SegmentWriter:
             "spans": spans,
             "metadata": np.frombuffer(batch.metadata, dtype=np.uint8),
         }
+        rows = {"tokens": batch.tokens, "positions": batch.positions}
+        if self.info.pictures:
+            added_rows, added_tables = self._of_pictures(batch)
+            rows, tables = rows | added_rows, tables | added_tables
         for name, values in tables.items():
             if self.counts[name] + len(values) > self._out.capacity(name):
                 raise SegmentFullError(name)
@@ -148,13 +155,25 @@ class SegmentWriter:
                 self._write_rows(f"scales/{site}", encoded.scales)
             self._write_rows(f"norms/{site}", encoded.sums.norms)
             self.statistics[site].add(encoded.sums)
-        self._write_rows("tokens", batch.tokens)
-        self._write_rows("positions", batch.positions)
+        for name, values in rows.items():
+            self._write_rows(name, values)
         self.counts["rows"] += len(batch.tokens)
         for name, values in tables.items():
             data = self._out.write(name, self.counts[name], values)
             self._checksums[name] = zlib.crc32(data, self._checksums[name])
             self.counts[name] += len(values)
+
+    def _of_pictures(self, batch: StoreBatch) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Return what is kept of pictures, by row and by table, counted over the segment."""
+        none = np.full(len(batch.tokens), -1)
+        found = batch.pictures or picture_rows(none, none, ())
+        pictures = found.pictures.copy()
+        pictures["first_row"] += self.rows
+        pictures["data_first"] += self.counts["picture_data"]
+        shift = np.where(found.picture >= 0, self.counts["pictures"], 0)
+        rows = {"picture": (found.picture + shift).astype("<i4"), "picture_token": found.token}
+        data = np.frombuffer(found.data, dtype=np.uint8)
+        return rows, {"pictures": pictures, "picture_data": data}
 
     def _write_rows(self, name: str, values: Array) -> None:
         """Write rows and carry their block's checksum on; a full block's is written too."""
@@ -187,7 +206,7 @@ class SegmentWriter:
         self._number += 1
         if self._counters:
             self._out.write("state/counters", slot, counters(self._number, self.counts))
-        counts = [self.counts[name] for name in COMMITTED[:-1]]
+        counts = [self.counts[name] for name in ("rows", *tables_of(self.info))]
         self._out.write("committed", 0, np.array([*counts, slot], dtype="<i8"))
         self._out.sync()
         self._slot, self.committed_rows = slot, self.rows

@@ -13,12 +13,12 @@ from sae_desktop.activations.layout import (
     BLOCK_ROWS,
     KIND,
     SCHEMA_VERSION,
-    TABLES,
     StoreInfo,
     accepted_datasets,
     damaged_store,
     read_committed,
     row_datasets,
+    tables_of,
 )
 from sae_desktop.activations.store import segment_paths
 from sae_desktop.errors import UserError
@@ -71,7 +71,7 @@ def _blocks(path: Path, file: h5py.File, context: JobContext) -> Iterator[tuple[
         counts = committed.counts
         names = row_datasets(info)
         sums = (int(n) for n in arrays["state/checksums"][committed.slot])
-        running = dict(zip([*names, *TABLES], sums, strict=True))
+        running = dict(zip([*names, *tables_of(info)], sums, strict=True))
     except (ValueError, KeyError, IndexError) as error:
         raise damaged_store(path, error) from error
     rows = counts["rows"]
@@ -86,7 +86,7 @@ def _blocks(path: Path, file: h5py.File, context: JobContext) -> Iterator[tuple[
             expected = int(written[number]) if last - first == BLOCK_ROWS else running[name]
             words = f"{path.name}: {name}, rows {first:,} to {last - 1:,}"
             yield words, len(block), zlib.crc32(block) == expected
-    for name in TABLES:
+    for name in tables_of(info):
         table, crc = arrays[name][: counts[name]], 0
         size = table.nbytes
         step = max(1, _AT_ONCE // max(1, table.itemsize))

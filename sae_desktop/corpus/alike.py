@@ -147,6 +147,22 @@ def joined(*relations: Array) -> Array:
     return np.asarray(np.unique(found, return_inverse=True)[1].reshape(-1), np.int64)
 
 
+def with_in_common(groups_N: Array, text: Array, name: Array) -> Array:
+    """Return groups (N,) from 0: those given, and texts that have something in common as well.
+
+    text (n,) and name (n,): who has what, such as the digest of a picture.
+    """
+    count = len(groups_N)
+    has = np.unique(name, return_inverse=True)[1].reshape(-1)
+    own = np.unique(groups_N, return_inverse=True)[1].reshape(-1)
+    ends = [
+        np.stack([text.astype(np.int64), count + has], axis=1),
+        np.stack([np.arange(count), count + len(name) + own], axis=1),
+    ]
+    found = _components(np.concatenate(ends), 2 * count + len(name))[:count]
+    return np.asarray(np.unique(found, return_inverse=True)[1].reshape(-1), np.int64)
+
+
 class KnownTexts:
     """Texts that others are held against one by one, as a stream brings them.
 

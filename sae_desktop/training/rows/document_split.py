@@ -1,8 +1,8 @@
 """Whole documents held out from training, together with their near-duplicates.
 
 What is said twice must not be learned on one side and asked for on the other: parts of one text,
-and documents that are alike (`corpus/alike.py`), stay together. A text with more than half of the
-rows is never held out.
+documents with the same picture, and documents that are alike (`corpus/alike.py`), stay together. A
+text with more than half of the rows is never held out.
 
 R rows, D documents.
 """
@@ -34,13 +34,16 @@ _SEED = 0x5EED
 def text_of_rows(store: ActivationStore, rows: int) -> Array:
     """Return (R,) for the first `rows` rows which text each is of, from 0; −1 for none.
 
-    Parts of one text, and near-equal documents, are one text.
+    Parts of one text, documents with one picture, and near-equal documents, are one text.
     """
     documents = store.documents
     if not len(documents):
         return np.full(rows, -1)
     _, text_D = np.unique(documents["ordinal"], return_inverse=True)
     text_D = alike.joined(text_D, _of_one_text(documents))
+    if len(store.pictures):
+        table = store.pictures.table
+        text_D = alike.with_in_common(text_D, table["document"], table["digest"])
     spans = store.spans
     spans = spans[spans["first_row"] < rows]
     near_D = alike.joined(text_D, _near(store, spans, rows, len(documents)))
@@ -93,7 +96,10 @@ def _of_one_text(documents: Array) -> Array:
 
 
 def _near(store: ActivationStore, spans: Array, rows: int, documents: int) -> Array:
-    """Return (D,) numbers that are equal for documents that are alike."""
+    """Return (D,) numbers that are equal for documents whose texts are alike.
+
+    Tokens of pictures are of no text: all have one id.
+    """
     spans = spans[np.lexsort((spans["offset"], spans["document"]))]
     most = alike.sketch_size(documents)
     pieces, first, begin = [], 0, 0
@@ -105,8 +111,12 @@ def _near(store: ActivationStore, spans: Array, rows: int, documents: int) -> Ar
         part = spans[first:last]
         end = documents if last >= len(spans) else int(part["document"][-1]) + 1
         lengths = np.minimum(part["length"], rows - part["first_row"])
-        tokens = np.asarray(store.tokens[_places(part["first_row"], lengths)])
+        places = _places(part["first_row"], lengths)
         document = np.repeat(part["document"], lengths) - begin
+        if len(store.pictures):
+            of_text = store.pictures.of_rows(0, rows)[places] < 0
+            places, document = places[of_text], document[of_text]
+        tokens = np.asarray(store.tokens[places])
         pieces.append(alike.sketches_of_documents(tokens, document, end - begin, most))
         first, begin = last, end
     return alike.groups(alike.joined_sketches(pieces))

@@ -133,6 +133,27 @@ def check_aligned(store: ActivationStore, other: ActivationStore) -> None:
             f"{_because_of_tokenizers(store, other)}.",
             next_step=way_out,
         )
+    _require_same_pictures(store, other, pair, way_out)
+
+
+def _require_same_pictures(
+    store: ActivationStore, other: ActivationStore, pair: str, way_out: str
+) -> None:
+    """Raise UserError unless rows of pictures are of the same places: their ids do not tell."""
+    if not len(store.pictures) and not len(other.pictures):
+        return
+    digests = [one.pictures.table["digest"] for one in (store, other)]
+    _, which = np.unique(np.concatenate(digests), return_inverse=True)
+    # The last one, to which −1 leads, is of text.
+    ours = np.append(which[: len(digests[0])], -1)[store.pictures.of_rows()]
+    theirs = np.append(which[len(digests[0]) :], -1)[other.pictures.of_rows()]
+    differing = ours != theirs
+    differing |= store.pictures.tokens_of_rows() != other.pictures.tokens_of_rows()
+    if differing.any():
+        raise UserError(
+            f"The stores {pair} hold different pictures from row {int(differing.argmax()):,} on.",
+            next_step=way_out,
+        )
 
 
 def _because_of_tokenizers(store: ActivationStore, other: ActivationStore) -> str:
