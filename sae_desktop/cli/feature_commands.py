@@ -18,6 +18,7 @@ from sae_desktop.cli.options import (
     DictionaryOption,
     IndexOption,
     JsonOption,
+    PictureOption,
     ProjectArgument,
     SeedOption,
     StoreOption,
@@ -41,6 +42,7 @@ from sae_desktop.features.reading.text_lists import read_texts
 from sae_desktop.features.reading.unfinished import finishing
 from sae_desktop.project import Project, existing
 
+_NO_FILES: list[Path] = []
 _INDEX_CHOICES = tuple(Choice(field) for field in settings_of(IndexConfig))
 
 
@@ -107,6 +109,7 @@ def probe(
     text_file: Annotated[
         Path | None, typer.Option("--text-file", help="File with the text to read.")
     ] = None,
+    picture: PictureOption = _NO_FILES,
     chat: Annotated[
         bool,
         typer.Option(
@@ -146,12 +149,13 @@ def probe(
     device: DeviceOption = default(ProbeConfig, "device"),
     as_json: JsonOption = False,
 ) -> None:
-    """Show which features fire on a text and how they affect its next token."""
+    """Show which features fire on a text, or on pictures and the text after them."""
     text = text if text_file is None else _file_text(text_file)
     config = ProbeConfig(
         project=str(project),
         index=index,
         text="" if chat else text,
+        pictures=[str(path) for path in picture],
         chat=parse_chat(text) if chat else [],
         per_token=per_token,
         rank=rank,
@@ -167,9 +171,18 @@ def find_features(
     project: ProjectArgument,
     index: IndexOption,
     on: Annotated[
-        Path, typer.Option("--on", help="Texts A: one per line or paragraph, or a .jsonl file.")
-    ],
-    off: Annotated[Path, typer.Option("--off", help="Texts B, in the same form.")],
+        Path | None,
+        typer.Option("--on", help="Texts A: one per line or paragraph, or a .jsonl file."),
+    ] = None,
+    off: Annotated[Path | None, typer.Option("--off", help="Texts B, in the same form.")] = None,
+    on_picture: Annotated[
+        list[Path],
+        typer.Option("--on-picture", help="A picture that is of A, too; may be repeated."),
+    ] = _NO_FILES,
+    off_picture: Annotated[
+        list[Path],
+        typer.Option("--off-picture", help="A picture that is of B, too; may be repeated."),
+    ] = _NO_FILES,
     threshold: Annotated[
         float,
         typer.Option(
@@ -192,12 +205,14 @@ def find_features(
     device: DeviceOption = default(FindFeaturesConfig, "device"),
     as_json: JsonOption = False,
 ) -> None:
-    """Find the features active on all texts of one file and on none of another."""
+    """Find the features active on all texts and pictures of A and on none of B."""
     config = FindFeaturesConfig(
         project=str(project),
         index=index,
         on=_texts(on),
         off=_texts(off),
+        on_pictures=[str(path) for path in on_picture],
+        off_pictures=[str(path) for path in off_picture],
         threshold=threshold,
         missed=missed,
         classify=classify,
@@ -207,7 +222,9 @@ def find_features(
     run_job_command(config, render.found_features, as_json=as_json)
 
 
-def _texts(path: Path) -> list[str]:
+def _texts(path: Path | None) -> list[str]:
+    if path is None:
+        return []
     try:
         require_kind(path, "corpus")
         return read_texts(path, told)

@@ -55,6 +55,10 @@ JsonOption = Annotated[
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")]
 IndexOption = Annotated[str, typer.Option("--index", help="Name of the index.")]
+PictureOption = Annotated[
+    list[Path],
+    typer.Option("--picture", help="A picture that stands before the text; may be repeated."),
+]
 DictionaryOption = Annotated[str, typer.Option("--dictionary", help="Name of the dictionary.")]
 StoreOption = Annotated[
     str, typer.Option("--activations", help="Store to read; default: the one it was trained on.")

@@ -124,6 +124,10 @@ def probe(result: ProbeResult) -> str:
     ]
     told = "activation, attribution" if effects else "activation"
     text = table(("position", "token", f"features ({told})"), rows, left={1, 2})
+    for number, picture in enumerate(result.pictures, start=1):
+        size = f"{picture.layout.width:,} × {picture.layout.height:,} pixels"
+        parts = [size, f"{picture.layout.tokens:,} tokens", *picture.notes]
+        text += f"\npicture {number}: {picture.name}, {', '.join(parts)}"
     if result.difference is None:
         return text
     found = result.difference

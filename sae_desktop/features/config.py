@@ -11,6 +11,7 @@ import msgspec
 from sae_desktop.described import said
 from sae_desktop.features.stages import StageTime
 from sae_desktop.limits import Count, CountOrNone, Limits, Seed, Share
+from sae_desktop.pictures.places import PictureLayout
 
 BucketScheme = Literal["linear", "quantile"]
 Ranking = Literal["activation", "share", "attribution"]
@@ -226,6 +227,10 @@ class ProbeConfig(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
     """Read in place of the text, through the model's chat template."""
     ids: list[int] = []
     """Tokens read in place of a text, such as those of a document of the index."""
+    pictures: list[str] = []
+    """Files of pictures that stand before the text, in this order."""
+    views: bool = False
+    """Whether small copies of the pictures come with the answer."""
     per_token: CountOrNone = 16
     """Highest-ranking features kept for a token; 0 keeps all that are active."""
     features: list[int] = []
@@ -255,6 +260,19 @@ class LogitDifference(msgspec.Struct, frozen=True, kw_only=True):
     value: float
 
 
+class ProbedPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture as it was read, and which tokens the model makes of it."""
+
+    name: str
+    digest: str
+    """SHA-256 of its file."""
+    layout: PictureLayout
+    notes: list[str] = []
+    """What was done to it beyond reading, such as “turned upright”."""
+    view: bytes = b""
+    """A copy of at most VIEW_SIDE pixels a side, WebP; empty unless it was asked for."""
+
+
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
     """T tokens and the n activations reported of them, token by token, best rank first."""
 
@@ -267,6 +285,11 @@ class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
     """(n,), ‖W_dec‖-weighted, to six digits."""
     attributions: list[float] = []
     """(n,), to the logit difference; empty without one."""
+    pictures: list[ProbedPicture] = []
+    picture: list[int] = []
+    """(T,): the picture a token is of; −1 of text. Empty where there are none."""
+    picture_token: list[int] = []
+    """(T,): which token of that picture it is; −1 of text."""
     difference: LogitDifference | None = None
     file: str = ""
     """A NumPy .npz file that holds the four arrays in place of the lists."""

@@ -57,6 +57,16 @@ class PictureLayout(msgspec.Struct, frozen=True):
             parts.append(np.stack([tiles, rows.ravel(), columns.ravel()], axis=1))
         return np.concatenate(parts)
 
+    def names(self) -> list[str]:
+        """Return what a person calls each token: its row and column, from 1 at the top left."""
+        several = len(self.tiles) > 1
+        found = []
+        for tile, row, column in self.places().tolist():
+            of = f"tile {tile + 1}, " if several else ""
+            is_loose = tile < 0
+            found.append("whole picture" if is_loose else f"{of}row {row + 1}, column {column + 1}")
+        return found
+
     def boxes(self) -> NDArray[np.float64]:
         """Return (left, top, right, bottom) of every token in pixels, shape (tokens, 4).
 

@@ -7,6 +7,7 @@ vocabulary.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.features.asking.opened import OpenedIndex
+from sae_desktop.features.asking.picture_documents import PictureDocument
 from sae_desktop.features.asking.places import Place, Places
 from sae_desktop.features.config import Against, LogitDifference
 from sae_desktop.language_model.load import require_causal
@@ -47,6 +49,34 @@ def logit_gradient(
     token, against the mean of all logits, or against the token with this id. Raises
     UserError as `check_attributable`.
     """
+    whole = torch.tensor([opened.bos + ids], device=opened.lm.device)
+    own = list(range(len(opened.bos), whole.shape[1]))
+    return _gradient(
+        opened, {"input_ids": whole}, own, whole.shape[1] - 1, position, following, against
+    )
+
+
+def document_gradient(
+    opened: OpenedIndex, document: PictureDocument, position: int, against: Against | int
+) -> tuple[Tensor, LogitDifference]:
+    """As `logit_gradient`, of pictures and text, for what follows their token `position`."""
+    following = None
+    if position + 1 < len(document.own) and document.picture[position + 1] < 0:
+        following = document.ids[position + 1]
+    rows = document.own.tolist()
+    return _gradient(opened, document.inputs, rows, rows[position], position, following, against)
+
+
+def _gradient(
+    opened: OpenedIndex,
+    inputs: Mapping[str, Tensor],
+    own: list[int],
+    row: int,
+    position: int,
+    following: int | None,
+    against: Against | int,
+) -> tuple[Tensor, LogitDifference]:
+    """Return the gradient at the rows `own` (T,) of what is predicted after a row."""
     written = sorted(check_attributable(opened), key=lambda place: place.order)
     lm = opened.lm
     leaves: dict[Place, Tensor] = {}
@@ -57,12 +87,13 @@ def logit_gradient(
         return x_BSD + leaves[place]
 
     last_only = "logits_to_keep" in inspect.signature(lm.model.forward).parameters
-    options = {"logits_to_keep": 1} if last_only else {}
-    input_ids = torch.tensor([opened.bos + ids], device=lm.device)
+    kept = inputs["input_ids"].shape[1] - row
+    options = {"logits_to_keep": kept} if last_only else {}
     with torch.enable_grad(), ExitStack() as stack:
         for place in written:
             stack.enter_context(intervention(lm, place.site, partial(hold, place)))
-        logits_V = lm.model(input_ids=input_ids, use_cache=False, **options).logits[0, -1].float()
+        logits_SV = lm.model(**inputs, use_cache=False, **options).logits[0]
+        logits_V = logits_SV[-kept].float()
         order = logits_V.detach().topk(min(2, len(logits_V))).indices.tolist()
         target = order[0] if following is None else following
         other = next((token for token in order if token != target), target)
@@ -70,9 +101,9 @@ def logit_gradient(
         less = logits_V.mean() if against == "mean" else logits_V[other]
         difference = logits_V[target] - less
         found = torch.autograd.grad(difference, [leaves[place] for place in written])
-    gradient_TO = torch.zeros(len(ids), opened.dictionary.out_width)
+    gradient_TO = torch.zeros(len(own), opened.dictionary.out_width)
     for place, gradient_BSD in zip(written, found, strict=True):
-        gradient_TO[:, place.columns] = gradient_BSD[0, len(opened.bos) :].float().cpu()
+        gradient_TO[:, place.columns] = gradient_BSD[0, own].float().cpu()
     names = lm.token_bytes()
     return gradient_TO, LogitDifference(
         position=position,

@@ -112,17 +112,19 @@ def values_at(places: Places, input_ids: Tensor, attention_mask: Tensor | None) 
 
     `input_ids` (B, S) and the mask as `visit_sites` takes them. Every model reads the same tokens.
     """
-    pieces: list[Tensor | None] = [None] * len(places)
+    found: dict[tuple[int, Site], Tensor] = {}
     for lm in models_of(places):
-        own = [number for number, place in enumerate(places) if place.lm is lm]
-        sites = list(dict.fromkeys(places[number].site for number in own))
-        found = capture_sites(lm, input_ids, attention_mask, sites)
-        for number in own:
-            pieces[number] = found[places[number].site]
-    whole = [piece for piece in pieces if piece is not None]
-    if len(whole) == 1:
-        return whole[0]
-    return torch.cat([piece.to(whole[0].device) for piece in whole], dim=-1)
+        sites = list(dict.fromkeys(place.site for place in places if place.lm is lm))
+        values = capture_sites(lm, input_ids, attention_mask, sites)
+        found |= {(id(lm), site): value for site, value in values.items()}
+    return side_by_side([found[id(place.lm), place.site] for place in places])
+
+
+def side_by_side(values: Sequence[Tensor]) -> Tensor:
+    """Return the values (…, D) at several places as one, (…, I), on the device of the first."""
+    if len(values) == 1:
+        return values[0]
+    return torch.cat([value.to(values[0].device) for value in values], dim=-1)
 
 
 def models_of(places: Places) -> list[LanguageModel]:

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from sae_desktop.errors import UserError
-from sae_desktop.features.asking.attribution import attributions, check_attributable, logit_gradient
+from sae_desktop.features.asking.attribution import (
+    attributions,
+    check_attributable,
+    document_gradient,
+    logit_gradient,
+)
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
+from sae_desktop.features.asking.picture_documents import PictureDocument, read_document
 from sae_desktop.features.asking.places import Places, values_at
-from sae_desktop.features.config import ChatTurn, LogitDifference, ProbeConfig, ProbeResult
+from sae_desktop.features.config import (
+    ChatTurn,
+    LogitDifference,
+    ProbeConfig,
+    ProbedPicture,
+    ProbeResult,
+)
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.text.chat_template import TemplateRefusedError, render_chat
 from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.language_model.text.tokenizer import without_repeated
+from sae_desktop.pictures.thumbnails import VIEW_SIDE, thumbnail
 from sae_desktop.storage.faults import explained
 
 Array = npt.NDArray[Any]
@@ -40,23 +54,25 @@ def probe(config: ProbeConfig, context: JobContext) -> ProbeResult:
     """Return the text's tokens and, token by token, the features active on them.
 
     A position counts the reported tokens from 0; the beginning-of-sequence token is not among
-    them. Of a token's features those of the best rank come, `per_token` of them, and those of
-    `config.features` that fire. A text longer than the model reads at once is cut into windows;
-    features of other windows than that of `attribute_at`, and of later tokens, have the
-    attribution 0. Raises UserError for a text without a token, or one of more than MOST_TOKENS,
-    for a model without a chat template that is to read a chat, and where there is no attribution.
+    them, and those of pictures stand where the model has them. Of a token's features those of the
+    best rank come, `per_token` of them, and those of `config.features` that fire. A text longer
+    than the model reads at once is cut into windows; features of other windows than that of
+    `attribute_at`, and of later tokens, have the attribution 0. Pictures and their text are one
+    window, never cut. Raises UserError for a text without a token, or one of more than MOST_TOKENS,
+    for a model without a chat template that is to read a chat, for pictures that it cannot read,
+    and where there is no attribution.
     """
     opened = open_index(config.project, config.index, config.device)
     for feature in config.features:
         opened.index.check_feature(feature)
-    ids = _ids(opened, config)
-    gradient = _gradient(opened, ids, config)
+    read = _of_pictures(opened, config) if config.pictures else _of_text(opened, config)
+    gradient, count = read.gradient, len(read.tokens)
     ranker = _Ranker(opened, config)
     parts: list[_Part] = []
     step = max(1, min(_ROWS, _CELLS // opened.dictionary.features))
-    for first, acts_TD in activations_of_ids(opened, ids):
+    for first, acts_TD in read.windows:
         context.check_cancelled()
-        context.progress(first, len(ids), "tokens")
+        context.progress(first, count, "tokens")
         for row in range(0, len(acts_TD), step):
             x_TD = acts_TD[row : row + step]
             features_TF = opened.dictionary.encode(x_TD)
@@ -66,10 +82,69 @@ def probe(config: ProbeConfig, context: JobContext) -> ProbeResult:
                 slope_TD = gradient.rows(at, rows)
                 effects_TF = attributions(features_TF, slope_TD, opened.dictionary, x_TD)
             parts.append(ranker.kept(features_TF, effects_TF))
-    context.progress(len(ids), len(ids), "tokens")
-    names = opened.lm.token_bytes()
+    context.progress(count, count, "tokens")
     difference = None if gradient is None else gradient.difference
-    return _result([token_text(names[i]) for i in ids], parts, difference, config.spill)
+    result = _result(read.tokens, parts, difference, config.spill)
+    return result if read.document is None else _with_pictures(result, read.document, config)
+
+
+class _Read(NamedTuple):
+    """What is probed."""
+
+    tokens: list[str]
+    """Names of all, T of them."""
+    windows: Iterable[tuple[int, Tensor]]
+    """(first token, values that the dictionary reads (n, I)) of one stretch after another."""
+    gradient: _Gradient | None
+    document: PictureDocument | None = None
+
+
+def _of_text(opened: OpenedIndex, config: ProbeConfig) -> _Read:
+    ids = _ids(opened, config)
+    names = opened.lm.token_bytes()
+    gradient = _gradient(opened, ids, config)
+    return _Read([token_text(names[i]) for i in ids], activations_of_ids(opened, ids), gradient)
+
+
+def _of_pictures(opened: OpenedIndex, config: ProbeConfig) -> _Read:
+    if config.chat or config.ids:
+        raise UserError(
+            "Pictures are read before a plain text, not before a chat or given tokens.",
+            kept="Nothing was read.",
+            next_step="Read the text as it stands, or remove the pictures.",
+        )
+    document = read_document(opened, config.pictures, config.text)
+    tokens = document.names()
+    gradient = None
+    if _is_attributed(config):
+        check_attributable(opened)
+        at = _attributed_at(config, len(tokens))
+        gradient = _Gradient(0, *document_gradient(opened, document, at, config.against))
+    windows = ((0, document.rows(opened.reads)) for _ in range(1))
+    return _Read(tokens, windows, gradient, document)
+
+
+def _with_pictures(
+    result: ProbeResult, document: PictureDocument, config: ProbeConfig
+) -> ProbeResult:
+    told = [
+        ProbedPicture(
+            name=Path(name).name,
+            digest=one.digest,
+            layout=layout,
+            notes=list(one.notes),
+            view=thumbnail(one.image, VIEW_SIDE) if config.views else b"",
+        )
+        for name, one, layout in zip(
+            config.pictures, document.pictures, document.layouts, strict=True
+        )
+    ]
+    return msgspec.structs.replace(
+        result,
+        pictures=told,
+        picture=document.picture.tolist(),
+        picture_token=document.token.tolist(),
+    )
 
 
 def activations_of_ids(
@@ -160,19 +235,28 @@ class _Gradient(NamedTuple):
 
 
 def _gradient(opened: OpenedIndex, ids: list[int], config: ProbeConfig) -> _Gradient | None:
-    if config.attribute_at is None and config.rank != "attribution":
+    if not _is_attributed(config):
         return None
     check_attributable(opened)
-    at = len(ids) - 1 if config.attribute_at in (None, -1) else int(config.attribute_at or 0)
-    if not 0 <= at < len(ids):
-        raise UserError(
-            f"There is no token {at} in a text of {len(ids):,}.",
-            next_step="Choose one of its tokens.",
-        )
+    at = _attributed_at(config, len(ids))
     first = at - at % _room(opened)
     following = ids[at + 1] if at + 1 < len(ids) else None
     values, difference = logit_gradient(opened, ids[first : at + 1], at, following, config.against)
     return _Gradient(first, values, difference)
+
+
+def _is_attributed(config: ProbeConfig) -> bool:
+    return config.attribute_at is not None or config.rank == "attribution"
+
+
+def _attributed_at(config: ProbeConfig, count: int) -> int:
+    at = count - 1 if config.attribute_at in (None, -1) else int(config.attribute_at or 0)
+    if not 0 <= at < count:
+        raise UserError(
+            f"There is no token {at} in a text of {count:,}.",
+            next_step="Choose one of its tokens.",
+        )
+    return at
 
 
 # ---------------------------------------------------------------- what is kept

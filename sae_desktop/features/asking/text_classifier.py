@@ -39,6 +39,8 @@ class PooledText(NamedTuple):
     """int32, the id of the token on which it is."""
     mean: Array
     """(D,) float32, of the raw activations."""
+    called: Sequence[str] = ()
+    """Of a picture, what its tokens are called, which `tokens` then number in their order."""
 
 
 def compared(

@@ -18,6 +18,9 @@ class FindFeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="find_fe
     """A: texts on which a feature is active."""
     off: list[str]
     """B: texts on which it is not."""
+    on_pictures: list[str] = []
+    """Files of pictures that are of A, too, after its texts."""
+    off_pictures: list[str] = []
     threshold: ShareBelow1 = THRESHOLD
     """Active: the largest activation on the text is above this share of the feature's maximum."""
     missed: CountOrNone = 0
@@ -36,10 +39,10 @@ class FoundFeature(msgspec.Struct, frozen=True, kw_only=True):
     margin: float
     """How much weaker it is on B than on A, in shares of its maximum: see `find_features`."""
     on: list[float]
-    """Its largest activation on each text of A."""
+    """Its largest activation on each text of A, and then on each of its pictures."""
     off: list[float]
     tokens: list[str]
-    """Where it is largest in each text of A; empty: nowhere."""
+    """Where it is largest in each of A, of a picture the row and column; empty: nowhere."""
 
 
 class ClassifierScore(msgspec.Struct, frozen=True, kw_only=True):

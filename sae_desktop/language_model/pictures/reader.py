@@ -48,6 +48,9 @@ class PictureBatch:
     """(B, S): the number of the picture a row is of; −1 of text and of padding."""
     token: NDArray[np.int32]
     """(B, S): which token of that picture it is; −1 where it is of none."""
+    special: NDArray[np.bool_]
+    """(B, S): tokens that stand around every text, such as the beginning-of-sequence token; not
+    padding."""
 
 
 class PictureReader:
@@ -194,7 +197,8 @@ class PictureReader:
         length = counts.pop()
         picture = np.repeat(np.arange(len(layouts), dtype=np.int32)[:, None], length, axis=1)
         token = np.tile(np.arange(length, dtype=np.int32), (len(layouts), 1))
-        return PictureBatch(inputs, layouts, [length] * len(layouts), picture, token)
+        special = np.zeros_like(picture, dtype=np.bool_)
+        return PictureBatch(inputs, layouts, [length] * len(layouts), picture, token, special)
 
     def _of_both(
         self,
@@ -215,13 +219,15 @@ class PictureReader:
             )
         left = iter(layouts)
         found = [self._ids(family, text, document, left, mark, number) for document in documents]
-        length = max((len(ids) for ids, _ in found), default=0)
+        length = max((len(ids) for ids, _, _ in found), default=0)
         shape = (len(found), length)
         ids_BS = torch.full(shape, _padding(text, number), dtype=torch.long)
         mask_BS = torch.zeros(shape, dtype=torch.long)
         picture, token = np.full((2, *shape), -1, dtype=np.int32)
+        special = np.zeros(shape, dtype=np.bool_)
         first = 0
-        for row, (ids, own) in enumerate(found):
+        for row, (ids, own, around) in enumerate(found):
+            special[row, around] = True
             ids_BS[row, : len(ids)] = torch.tensor(ids, dtype=torch.long)
             mask_BS[row, : len(ids)] = 1
             at = np.flatnonzero(np.array(ids) == number)
@@ -236,7 +242,8 @@ class PictureReader:
             whole["token_type_ids"] = torch.zeros_like(ids_BS)
         elif family.block:
             whole[family.block] = of_pictures
-        return PictureBatch(whole, layouts, [len(ids) for ids, _ in found], picture, token)
+        lengths = [len(ids) for ids, _, _ in found]
+        return PictureBatch(whole, layouts, lengths, picture, token, special)
 
     def _ids(
         self,
@@ -246,8 +253,8 @@ class PictureReader:
         layouts: Any,
         mark: str,
         number: int,
-    ) -> tuple[list[int], list[PictureLayout]]:
-        """Return a document's token ids, and the layouts of its pictures."""
+    ) -> tuple[list[int], list[PictureLayout], list[int]]:
+        """Return a document's ids, the layouts of its pictures, and which ids are special."""
         own: list[PictureLayout] = []
         parts = []
         for part in document:
@@ -265,15 +272,21 @@ class PictureReader:
                     words += part
                 else:
                     first += part
-            ids = [*text.encode(first), *start, *text.encode(f"{words}\n"), *end]
+            before = text.encode(first)
+            ids = [*before, *start, *text.encode(f"{words}\n"), *end]
         else:
+            before = []
             ids = [*start, *text.encode("".join(parts)), *end]
         if ids.count(number) != sum(one.tokens for one in own):
             raise UserError(
                 f"The tokenizer of “{self.name}” does not read “{mark}” as one token.",
                 next_step="Copy or download the model again with all of its files.",
             )
-        return ids, own
+        around = [
+            *range(len(before), len(before) + len(start)),
+            *range(len(ids) - len(end), len(ids)),
+        ]
+        return ids, own, around
 
     def _split_rows(self, layout: PictureLayout) -> tuple[int, int]:
         """Return how many rows and columns of tiles stand before the whole picture."""

@@ -148,8 +148,8 @@ def test_score__says_what_stands_beside_it(project: Project) -> None:
 @pytest.mark.parametrize(
     ("on", "off", "changes", "said"),
     [
-        ([], OFF, {}, "no text in A"),
-        (ON, [" ", ""], {}, "no text in B"),
+        ([], OFF, {}, "neither a text nor a picture in A"),
+        (ON, [" ", ""], {}, "neither a text nor a picture in B"),
         (ON, [*OFF, f" {ON[0]} "], {}, "in both A and B"),
         (ON, OFF, {"missed": 3}, "cannot lack"),
         (ON, OFF, {"threshold": 1.5}, "not a share of the maximum"),
