@@ -1,6 +1,6 @@
 """Make the sets of transcoders that circuits are traced with, by the jobs a person would run.
 
-    python packaging/circuits_set.py demonstration [--work FOLDER] [--out PROJECT]
+    python packaging/circuits_set.py demonstration --work FOLDER
     python packaging/circuits_set.py smollm2 --work FOLDER [--name smollm2] [--layers 30]
         [--features 2048] [--k 32] [--rows 400000] [--batch 512] [--lr 0.0015]
         [--indexed 100000] [--corpus FOLDER]
@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from demonstration import SHIPPED, PrintingContext
+from demonstration_archive import pack, unpacked
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.dictionary.set_info import SetOrigin, read_set_info
@@ -138,7 +139,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("what", choices=("demonstration", "smollm2"))
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument("--name", default="smollm2")
     parser.add_argument("--layers", type=int, default=30)
     parser.add_argument("--features", type=int, default=2048)
@@ -151,7 +151,8 @@ def main() -> None:
     given = parser.parse_args()
     began = time.perf_counter()
     if given.what == "demonstration":
-        demonstration(given.work, given.out)
+        demonstration(given.work, unpacked(SHIPPED))
+        pack(SHIPPED)
     else:
         smollm2(given)
     print(f"{time.perf_counter() - began:,.0f} s")

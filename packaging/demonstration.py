@@ -1,7 +1,6 @@
 """Make the demonstration project that ships, by the jobs a person would run.
 
-    python packaging/demonstration.py [--work FOLDER] [--out resources/demonstration.saeproj]
-                                      [--retrain | --names | --safety]
+    python packaging/demonstration.py [--work FOLDER] [--retrain | --names | --safety]
 
 Two dictionaries of one site of the built-in model, evaluated, indexed over the same text, matched,
 measured for what their features do to the output, and asked which concepts they have; a small
@@ -14,7 +13,9 @@ numbers, and every label would have to be read anew (`--retrain`). `--names` nam
 what ships anew, from the firings of the same text, and changes nothing else; `--safety` scans and
 calibrates anew.
 
-What is left out for its size is said in the project's own words (`ABOUT`).
+What ships is worked on in `build/shipped.saeproj` and packed into one archive by
+`demonstration_archive.py`. What is left out for its size is said in the project's own words
+(`ABOUT`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from demonstration_archive import pack, unpacked
 from demonstration_notes import write_notes, write_preset
 from demonstration_safety import write_safety
 
@@ -77,7 +79,8 @@ ABOUT = (
 )
 CONCEPTS = "programming"
 """The list that occurs often enough in this text to be judged."""
-SHIPPED = Path(__file__).parents[1] / "resources" / "demonstration.saeproj"
+SHIPPED = Path("build/shipped.saeproj")
+"""What ships, unpacked."""
 
 
 class PrintingContext(SilentContext):
@@ -107,7 +110,8 @@ def build(work: Path, *, retrain: bool) -> Project:
     project = Project.open_or_create(work, title="Demonstration", about=ABOUT)
     path, context = str(project.path), PrintingContext()
     if not retrain and not project.dictionary_path(NAME).exists():
-        shutil.copytree(SHIPPED / "dictionaries" / NAME, project.dictionary_path(NAME))
+        shipped = unpacked(SHIPPED) / "dictionaries" / NAME
+        shutil.copytree(shipped, project.dictionary_path(NAME))
     with project.lock():
         # In the order of files, as the dictionary that ships was trained; the sample in a mixed
         # one, so that it is one of the whole.
@@ -153,11 +157,6 @@ def ship(project: Project, out: Path) -> None:
     left_out = shutil.ignore_patterns("*.firings", "checkpoint", ".*", "*-wal", "*-shm")
     shutil.copytree(project.path, out, ignore=left_out)
     shutil.rmtree(Project.open(out).store_path(NAME))
-    for path in sorted(out.rglob("*")):
-        if path.is_file():
-            print(f"{path.stat().st_size / 1e6:8.2f} MB  {path.relative_to(out)}")
-    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    print(f"{size / 1e6:8.2f} MB  in all")
 
 
 def name_again(work: Path, out: Path) -> None:
@@ -203,7 +202,6 @@ def score(out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("build/demonstration.saeproj"))
-    parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument("--retrain", action="store_true", help="train the larger one again")
     parser.add_argument(
         "--names", action="store_true", help="name the features that ship again, and score them"
@@ -213,18 +211,19 @@ def main() -> None:
     )
     options = parser.parse_args()
     if options.safety:
-        write_safety(options.out, SMALL, NAME, PrintingContext())
-        return
-    if options.names:
-        name_again(options.work, options.out)
-        score(options.out)
-        return
-    project = build(options.work, retrain=options.retrain)
-    write_notes(project, NAME)
-    write_preset(project, NAME)
-    ship(project, options.out)
-    score(options.out)
-    write_safety(options.out, SMALL, NAME, PrintingContext())
+        unpacked(SHIPPED)
+    elif options.names:
+        name_again(options.work, unpacked(SHIPPED))
+        score(SHIPPED)
+    else:
+        project = build(options.work, retrain=options.retrain)
+        write_notes(project, NAME)
+        write_preset(project, NAME)
+        ship(project, SHIPPED)
+        score(SHIPPED)
+    if not options.names:
+        write_safety(SHIPPED, SMALL, NAME, PrintingContext())
+    pack(SHIPPED)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from demonstration_archive import unpacked
 from model_organisms import HARMLESS, PLANTED, TOLD, Told, make_organism
 from organisms_gated import CALIBRATION_TEXTS, Organism, gated
 from organisms_removal import OF_KIND, behaviour, removals
@@ -34,7 +35,6 @@ from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.language_model.sites.resolve import parse_site
 from sae_desktop.project import Project
-from sae_desktop.resources import resource_path
 from sae_desktop.safety.change.alerts import alert_of, calibrate, run_of
 from sae_desktop.safety.change.change_file import Change, read_change
 from sae_desktop.safety.change.config import CompareCheckpointsConfig, WatchConfig
@@ -74,7 +74,7 @@ def project_in(work: Path) -> Project:
     project = Project.open_or_create(work / "watch.saeproj")
     folder = project.dictionary_path(DICTIONARY)
     if not folder.exists():
-        shipped = resource_path("demonstration.saeproj") / "dictionaries" / DICTIONARY
+        shipped = unpacked(work / "shipped.saeproj") / "dictionaries" / DICTIONARY
         folder.parent.mkdir(exist_ok=True)
         shutil.copytree(shipped, folder)
     return project

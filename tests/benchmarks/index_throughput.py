@@ -34,6 +34,7 @@ from pathlib import Path
 import numpy as np
 
 from sae_desktop.activations.store import ActivationStore
+from sae_desktop.gui.parts.demonstration import demonstration_copy
 from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
 
@@ -99,8 +100,8 @@ FROM_FIRINGS = (
 
 def make_project(folder: Path) -> Project:
     project = Project.open_or_create(folder / "p.saeproj")
-    shipped = resource_path(f"demonstration.saeproj/dictionaries/{NAME}")
-    shutil.copytree(shipped, project.dictionary_path(NAME))
+    shipped = Project.open(demonstration_copy(folder))
+    shutil.copytree(shipped.dictionary_path(NAME), project.dictionary_path(NAME))
     return project
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from shipped import demonstration
 from steering_at_once import drawn, steered_at_once, summary
 
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project
-from sae_desktop.resources import resource_path
 from sae_desktop.steering.effect_config import CONTINUED
 
 NAME = "builtin-L3"
@@ -25,7 +25,7 @@ def turns_most(index: FeatureIndex) -> int:
 
 @pytest.fixture(scope="module")
 def shipped() -> Project:
-    return Project.open(resource_path("demonstration.saeproj"))
+    return demonstration()
 
 
 def test_feature__turns_the_example_at_once_and_a_random_direction_does_not(

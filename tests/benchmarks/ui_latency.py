@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -155,15 +154,14 @@ def opened_window(project: Path, place: str) -> tuple[Any, Any]:
 def request_gaps(folder: Path, requests: int) -> None:
     """Print the frame gaps while a model is asked to name features, at the queue's side."""
     from sae_desktop.gui.forms.queue_view import QueueView
+    from sae_desktop.gui.parts.demonstration import demonstration_copy
     from sae_desktop.labels.explaining.config import ExplainFeaturesConfig
     from sae_desktop.labels.models.choice import ModelChoice
     from sae_desktop.labels.queue.limits import QueueLimits
     from sae_desktop.labels.selection import Selection
-    from sae_desktop.resources import resource_path
     from sae_desktop.words.queue_text import summary_text
 
-    project = folder / "requests.saeproj"
-    shutil.copytree(resource_path("demonstration.saeproj"), project)
+    project = demonstration_copy(folder)
     server = subprocess.Popen(
         [sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from cli_process import sae_desktop
-
-from sae_desktop.resources import resource_path
+from shipped import demonstration
 
 
 def test_clusters__are_told_with_what_their_features_share() -> None:
-    project = str(resource_path("demonstration.saeproj"))
+    project = str(demonstration().path)
     done = sae_desktop("clusters", project, "--index", "builtin-L3")
     assert done.status == 0, done.stderr
     assert "what its features share" in done.stdout

@@ -6,19 +6,18 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from shipped import demonstration
 
 from sae_desktop.features.reading.noted import stale_scores
 from sae_desktop.features.reading.reader import FeatureIndex
-from sae_desktop.project import Project
 from sae_desktop.project_notes import Notes
-from sae_desktop.resources import resource_path
 
 MOST_BYTES = 350_000
 
 
 @pytest.mark.parametrize("name", ["builtin-L3", "builtin-L3-512"])
 def test_scores__are_of_the_labels_that_ship_and_beat_their_rivals(name: str) -> None:
-    project = Project.open(resource_path("demonstration.saeproj"))
+    project = demonstration()
     index = FeatureIndex(project.index_path(name))
     scores = index.scores
     assert scores is not None
@@ -36,5 +35,5 @@ def test_scores__are_of_the_labels_that_ship_and_beat_their_rivals(name: str) ->
 
 
 def test_scores__stay_small() -> None:
-    folder = Project.open(resource_path("demonstration.saeproj")).path / "features"
+    folder = demonstration().path / "features"
     assert sum(path.stat().st_size for path in folder.glob("*.scores")) <= MOST_BYTES

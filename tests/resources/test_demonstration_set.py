@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
+from shipped import demonstration
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
@@ -16,7 +17,6 @@ from sae_desktop.features.reading.names_file import read_names
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
-from sae_desktop.resources import resource_path
 from sae_desktop.training.measuring.metrics import measure_fit
 from sae_desktop.training.set_config import SET_RESULT, TrainSetResult
 
@@ -25,7 +25,7 @@ NAME, LAYERS = "circuits", 6
 
 @pytest.fixture(scope="module")
 def shipped() -> Project:
-    return Project.open(resource_path("demonstration.saeproj"))
+    return demonstration()
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from sae_desktop.gui.parts.demonstration import demonstration_copy
+from sae_desktop.project import Project
 from sae_desktop.project_labels import (
     AGREED,
     IMPORTED,
@@ -20,7 +21,6 @@ from sae_desktop.project_labels import (
     label_text,
 )
 from sae_desktop.project_notes import FeatureNote, Notes
-from sae_desktop.resources import resource_path
 
 _SECOND_SCHEMA = """
 CREATE TABLE dictionaries (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -98,8 +98,7 @@ def test_second_schema__opened_by_two_at_once_is_carried_over_once(tmp_path: Pat
 def test_demonstration__as_an_earlier_release_wrote_it_opens_with_its_labels(
     tmp_path: Path,
 ) -> None:
-    path = tmp_path / "notes.sqlite"
-    shutil.copy(resource_path("demonstration.saeproj") / "notes.sqlite", path)
+    path = Project.open(demonstration_copy(tmp_path)).notes_path
     with sqlite3.connect(path) as database:
         (name,), *_ = database.execute("SELECT name FROM dictionaries").fetchall()
         written = {k & (2**32 - 1): text for k, text in database.execute(

@@ -1,4 +1,4 @@
-"""The demonstration project that ships, copied to where it may be written. Free of Qt."""
+"""The demonstration project that ships, unpacked to where it may be written. Free of Qt."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from pathlib import Path
 
 import platformdirs
 
+from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
+from sae_desktop.storage.archives import unpack
 from sae_desktop.storage.faults import explained
 
 SHIPPED = "demonstration.saeproj"
+PACKED = "demonstration.zip"
+"""What ships: a folder of that project, packed."""
 PROMPT = "This is"
 CIRCUIT_PROMPT = "The capital of France is the city of"
 """What is traced first in Circuits."""
@@ -42,12 +46,12 @@ def demonstration_copy(folder: Path | None = None) -> Path:
     copy = demonstration_path() if folder is None else folder.resolve() / SHIPPED
     if (copy / "project.toml").is_file():
         return copy
-    shipped = resource_path(SHIPPED)
+    packed = resource_path(PACKED)
     part = copy.with_name(copy.name + ".part")
     with explained(copy):
         shutil.rmtree(part, ignore_errors=True)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(shipped, part, copy_function=shutil.copyfile)
+        part.mkdir(parents=True)
+        unpack(packed, part, SilentContext())
         # The newest index is the one that opens.
         os.utime(Project.open(part).index_path(FIRST_INDEX))
         part.rename(copy)

@@ -8,11 +8,11 @@ from pathlib import Path
 import h5py
 import pytest
 from sample_index import write_sample_index
+from shipped import demonstration
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.reading.references import check_references
-from sae_desktop.resources import resource_path
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_references__of_what_this_program_writes_are_right(whole: Path) -> None:
     check_references(FeatureIndex(whole))
-    for path in resource_path("demonstration.saeproj").glob("features/*.h5"):
+    for path in demonstration().path.glob("features/*.h5"):
         check_references(FeatureIndex(path))
 
 

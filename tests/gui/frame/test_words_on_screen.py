@@ -5,7 +5,6 @@ The window is the real one, on the project that ships, with every workspace, pla
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -16,17 +15,16 @@ from PySide6.QtCore import QEvent, QPoint
 from PySide6.QtGui import QHelpEvent
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QTabBar, QToolTip, QWidget
 from pytestqt.qtbot import QtBot
+from shipped import demonstration
 from words_on_screen import OnScreen, words_on_screen
 
 from sae_desktop.gui.forms.job_forms import EvaluateForm, IndexForm
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.menus import WORKSPACES
-from sae_desktop.gui.parts.demonstration import SHIPPED
+from sae_desktop.gui.parts.demonstration import demonstration_copy
 from sae_desktop.gui.parts.tab_order import tab_order
 from sae_desktop.gui.parts.terms import terms_at
 from sae_desktop.language_model.config import DescribeModelConfig
-from sae_desktop.project import Project
-from sae_desktop.resources import resource_path
 from sae_desktop.training.architecture_info import (
     ArchitecturesDescription,
     DescribeArchitecturesConfig,
@@ -34,7 +32,7 @@ from sae_desktop.training.architecture_info import (
 from sae_desktop.words.first_steps import STEPS
 from sae_desktop.words.glossary import hover, terms_in
 
-OF_SHIPPED = Project.open(resource_path(SHIPPED))
+OF_SHIPPED = demonstration()
 OWN_NAMES = {
     "SAE Desktop", *(step.title for step in STEPS), *OF_SHIPPED.monitors(), *OF_SHIPPED.scans(),
 }  # fmt: skip
@@ -51,9 +49,7 @@ SEEN = (
 @pytest.fixture
 def shown(window: MainWindow, client: FakeClient, tmp_path: Path, qtbot: QtBot) -> MainWindow:
     """The window on a copy of what ships, with everything built and every panel there."""
-    copy = tmp_path / SHIPPED
-    shutil.copytree(resource_path(SHIPPED), copy)
-    window.session.open_project(copy)
+    window.session.open_project(demonstration_copy(tmp_path))
     for name, _, _ in WORKSPACES:
         window.show_workspace(name)
         qtbot.wait(50)
