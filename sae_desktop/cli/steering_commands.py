@@ -18,6 +18,7 @@ from sae_desktop.cli.options import (
     DeviceOption,
     IndexOption,
     JsonOption,
+    PictureOption,
     ProjectArgument,
     finite,
 )
@@ -52,12 +53,14 @@ T = TypeVar("T")
 _NO_NUMBERS: list[float] = []
 _NO_PLACES: list[int] = []
 _NO_TEXTS: list[str] = []
+_NO_FILES: list[Path] = []
 
 
 def steer(
     project: ProjectArgument,
     index: IndexOption,
     prompt: Annotated[str, typer.Option("--prompt", help="Text to continue.")] = "",
+    picture: PictureOption = _NO_FILES,
     feature: Annotated[
         list[str],
         typer.Option(
@@ -148,10 +151,12 @@ def steer(
     """Continue a prompt with and without features turned up or down, side by side."""
     if strength and len(strength) != len(feature):
         raise typer.BadParameter("give one for each --feature", param_hint="--strength")
-    if preset and (feature or prompt):
+    if preset and (feature or prompt or picture):
         raise typer.BadParameter("has its own features and prompt", param_hint="--preset")
-    if not preset and not (feature and prompt):
-        raise typer.BadParameter("give --prompt and --feature, or a --preset")
+    if not preset and not (feature and (prompt or picture)):
+        raise typer.BadParameter("give --feature with --prompt or --picture, or a --preset")
+    if picture and (export is not None or save_preset_as):
+        raise typer.BadParameter("a preset or export has a text alone", param_hint="--picture")
     if watch and not sweep:
         raise typer.BadParameter(
             "needs a --sweep to follow the probability over", param_hint="--watch"
@@ -173,7 +178,7 @@ def steer(
     )  # fmt: skip
     asked = SteerConfig(
         project=str(project), index=index, prompt=prompt, variants=variants, sampling=sampling,
-        chat=chat, monitors=monitor, device=device,
+        chat=chat, monitors=monitor, pictures=[str(path) for path in picture], device=device,
     )  # fmt: skip
     if preset:
         asked = _of_preset(asked, preset)
@@ -223,7 +228,8 @@ def _swept(config: SteerConfig, strengths: str, watched: list[str]) -> SweepStre
     return SweepStrengthsConfig(
         project=config.project, index=config.index, prompt=config.prompt,
         variant=_steered(config), strengths=_strengths(strengths), watched=watched,
-        sampling=config.sampling, chat=config.chat, device=config.device,
+        sampling=config.sampling, chat=config.chat, pictures=config.pictures,
+        device=config.device,
     )  # fmt: skip
 
 

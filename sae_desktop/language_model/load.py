@@ -30,7 +30,7 @@ from sae_desktop.language_model.network import (
     trusted_code,
     vocabulary_rows,
 )
-from sae_desktop.language_model.pictures.families import encoder_of
+from sae_desktop.language_model.pictures.families import encoder_of, family_of
 from sae_desktop.language_model.quantise import (
     check_quantisable,
     own_quantisation,
@@ -145,6 +145,13 @@ class LanguageModel(TextReader, Network):
 
 def require_causal(lm: LanguageModel, what: str) -> None:
     """Return if `lm` predicts the next token, which `what` needs. Raises UserError."""
+    if not lm.causal and family_of(lm.model.config) is not None:
+        raise UserError(
+            f"{what} needs a model that reads its prompt from left to right, but “{lm.name}” reads "
+            "all of it in both directions.",
+            next_step="Try pictures and texts with it in Explore, or choose a model such as "
+            "SmolVLM, LLaVA or Qwen2-VL.",
+        )
     if not lm.causal:
         raise UserError(
             f"{what} needs a model that predicts the next token, but “{lm.name}” is an encoder.",

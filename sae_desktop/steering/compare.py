@@ -15,6 +15,7 @@ from sae_desktop.steering.config import OutputToken, WatchedText
 from sae_desktop.steering.generate import PaddedTokens, Transforms, forward
 from sae_desktop.steering.interventions import Positions
 from sae_desktop.steering.passes import Steering
+from sae_desktop.steering.prompt_pictures import PromptPictures
 from sae_desktop.steering.watching import Watching
 
 
@@ -32,6 +33,7 @@ class Compared:
 def compare(
     lm: LanguageModel,
     prompts: Sequence[Sequence[int]],
+    pictures: PromptPictures | None,
     outputs: Sequence[Sequence[int]],
     steering: Steering,
     positions: Positions,
@@ -41,9 +43,11 @@ def compare(
     """Read each row's prompt and continuation twice, steered and plain.
 
     Both read the same tokens, so that the difference is what steering does at each of them.
-    `looks` take the values of their sites as the plain model has them.
+    `pictures`: those in the prompts. `looks` take the values of their sites as the plain model has
+    them.
     """
-    batch = PaddedTokens.whole([[*p, *o] for p, o in zip(prompts, outputs, strict=True)])
+    texts = [[*p, *o] for p, o in zip(prompts, outputs, strict=True)]
+    batch = PaddedTokens.whole(texts, pictures=pictures)
     # Rows of this batch are padded otherwise than those of the generation.
     own = positions.padded(batch.pads)
     steered, _ = forward(lm, batch, steering.transforms(own), own)

@@ -72,7 +72,7 @@ class Intervention(msgspec.Struct, frozen=True, kw_only=True):
     strength: float = 1.0
     unit: Unit = "maximum"
     where: Where = "all"
-    """Tokens of the prompt, of the output, or both."""
+    """Tokens of the prompt, of the output, or both; or those of pictures, or of words."""
     start: int = 0
     """First token of the prompt to affect, counting from 0."""
     tokens: list[int] = []
@@ -155,6 +155,7 @@ class SteerConfig(msgspec.Struct, frozen=True, kw_only=True, tag="steer"):
     project: str
     index: str
     prompt: str
+    """May be empty after pictures."""
     variants: list[Variant]
     sampling: Sampling = Sampling()
     chat: Annotated[
@@ -165,6 +166,8 @@ class SteerConfig(msgspec.Struct, frozen=True, kw_only=True, tag="steer"):
     """Read every continuation with the plain model, too: its probabilities beside the steered."""
     monitors: list[str] = []
     """Of the project: they read along, as the model is steered, and change nothing."""
+    pictures: list[str] = []
+    """Files of pictures that stand before the prompt of every variant, in this order."""
     device: str = "auto"
 
 
@@ -181,6 +184,8 @@ class SweepStrengthsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="sweep
     """Texts whose first token's probability after the prompt is followed."""
     sampling: Sampling = Sampling()
     chat: bool = False
+    pictures: list[str] = []
+    """As those of SteerConfig."""
     device: str = "auto"
 
 

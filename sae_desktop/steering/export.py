@@ -31,8 +31,8 @@ from sae_desktop.steering.export_config import (
 )
 from sae_desktop.steering.generate import PaddedTokens, forward
 from sae_desktop.steering.interventions import Change, Positions
-from sae_desktop.steering.job import prompt_ids
 from sae_desktop.steering.prepare import Plan, Preparer, Target, written_in_order
+from sae_desktop.steering.prompts import prompt_ids
 from sae_desktop.steering.script_places import numbers_text, told_place
 from sae_desktop.storage.atomic import write_bytes
 
@@ -175,6 +175,11 @@ def _script(
         raise UserError(
             f"The features read {1 + len(opened.others)} models, and a script loads one.",
             next_step="Use “add”, which does not need activations.",
+        )
+    if any(change.where == "pictures" for changes in plan.values() for change in changes):
+        raise UserError(
+            "A script reads a text and no pictures, so nothing can work on their tokens.",
+            next_step="Let the features work on other tokens.",
         )
     lm = opened.lm
     written = [place.site for place in written_in_order(opened)]

@@ -7,7 +7,8 @@ from typing import Literal
 import msgspec
 
 Pool = Literal["token", "max", "mean"]
-Where = Literal["all", "prompt", "output"]
+Where = Literal["all", "prompt", "output", "pictures", "words"]
+"""pictures: the tokens of the pictures in the prompt; words: all others, those written too."""
 
 
 class Readout(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from sae_desktop.language_model.sites.intervene import intervention
 from sae_desktop.language_model.sites.resolve import Site
 from sae_desktop.steering.config import Sampling
 from sae_desktop.steering.interventions import Positions
+from sae_desktop.steering.prompt_pictures import PromptPictures, turns_by_place
 
 Transforms = Mapping[Site, Callable[[Tensor], Tensor]]
 
@@ -51,20 +52,41 @@ class PaddedTokens:
     ids_BS: Tensor
     mask_BS: Tensor
     """1 for a token, 0 for padding."""
+    pictures: PromptPictures | None = None
+    """Those that some of the tokens stand for."""
 
     @classmethod
-    def of(cls, prompts: Sequence[Sequence[int]], pad: int = 0) -> PaddedTokens:
+    def of(
+        cls,
+        prompts: Sequence[Sequence[int]],
+        pad: int = 0,
+        pictures: PromptPictures | None = None,
+    ) -> PaddedTokens:
         width = max(map(len, prompts))
         ids = [[pad] * (width - len(p)) + list(p) for p in prompts]
         mask = [[0] * (width - len(p)) + [1] * len(p) for p in prompts]
-        return cls(torch.tensor(ids), torch.tensor(mask))
+        return cls(torch.tensor(ids), torch.tensor(mask), pictures)
 
     @classmethod
-    def whole(cls, texts: Sequence[Sequence[int]], pad: int = 0) -> PaddedTokens:
+    def whole(
+        cls,
+        texts: Sequence[Sequence[int]],
+        pad: int = 0,
+        pictures: PromptPictures | None = None,
+    ) -> PaddedTokens:
         """Return texts that nothing is added to: what follows a token is nothing to it."""
         width = max(map(len, texts))
         ids = torch.tensor([list(t) + [pad] * (width - len(t)) for t in texts])
-        return cls(ids, torch.ones_like(ids))
+        return cls(ids, torch.ones_like(ids), pictures)
+
+    def with_next(self, ids_B: Tensor) -> PaddedTokens:
+        """Return the same with a token more in each row."""
+        ones = torch.ones(len(ids_B), 1, dtype=self.mask_BS.dtype)
+        return PaddedTokens(
+            torch.cat([self.ids_BS, ids_B[:, None]], dim=1),
+            torch.cat([self.mask_BS, ones], dim=1),
+            self.pictures,
+        )
 
     @property
     def pads(self) -> list[int]:
@@ -102,9 +124,13 @@ def forward(
     """
     takes = inspect.signature(lm.model.forward).parameters
     inputs = batch.inputs(lm.device, takes)
+    if turns_by_place(lm):
+        inputs["position_ids"] = _positions(lm, batch)
     for name in ("input_ids", "position_ids"):
         if name in inputs:
-            inputs[name] = inputs[name][:, done:]
+            inputs[name] = inputs[name][..., done:]
+    if batch.pictures is not None and done == 0:
+        inputs |= batch.pictures.inputs(lm, batch.mask_BS)
     kept = cache_name(lm)
     use_cache = use_cache and kept is not None
     options: dict[str, object] = {"use_cache": use_cache} if "use_cache" in takes else {}
@@ -122,6 +148,15 @@ def forward(
             stack.enter_context(intervention(lm, site, transform))
         out = lm.model(**inputs, **options)
     return out.logits, getattr(out, kept, None) if use_cache and kept is not None else None
+
+
+def _positions(lm: LanguageModel, batch: PaddedTokens) -> Tensor:
+    """Return the positions of all columns, (B, S), or with pictures (3, B, S)."""
+    if batch.pictures is not None:
+        found = batch.pictures.position_ids(lm, batch.ids_BS, batch.mask_BS)
+        if found is not None:
+            return found
+    return (batch.mask_BS.cumsum(1) - 1).clamp_min(0).to(lm.device)
 
 
 def cache_name(lm: LanguageModel) -> str | None:
@@ -164,17 +199,19 @@ def continuations(
     *,
     use_cache: bool = True,
     stopped: Callable[[], Sequence[bool]] | None = None,
+    pictures: PromptPictures | None = None,
 ) -> Iterator[Step]:
     """Yield token after token of all rows, until each has ended or the number is reached.
 
     `transforms` change the values of their sites in the batch (B, S, D). All rows draw from the
     same random numbers, so where their probabilities agree so do their tokens. The model's lock
     is held during forward passes only. `stopped` is asked after each pass which rows end there.
-    Raises UserError for an encoder.
+    `pictures`: those in the prompts. Raises UserError for an encoder.
     """
     require_causal(lm, "Steering")
     generator = torch.Generator().manual_seed(sampling.seed)
-    batch = PaddedTokens.of(prompts)
+    batch = PaddedTokens.of(prompts, pictures=pictures)
+    barred = [] if pictures is None else pictures.barred
     cache: object = None
     done = 0
     ended = [False] * len(prompts)
@@ -186,7 +223,10 @@ def continuations(
         )  # fmt: skip
         done = batch.ids_BS.shape[1] if cache is not None else 0
         logits_BV = logits[:, -1].float().cpu()
-        chosen_B = choose(penalised(logits_BV, batch, sampling), sampling, generator)
+        weighed_BV = penalised(logits_BV, batch, sampling)
+        if barred:
+            weighed_BV = weighed_BV.index_fill(1, torch.tensor(barred), -torch.inf)
+        chosen_B = choose(weighed_BV, sampling, generator)
         if stopped is not None:
             ended = [over or now for over, now in zip(ended, stopped(), strict=True)]
         ids = [None if over else int(i) for i, over in zip(chosen_B.tolist(), ended, strict=True)]
@@ -194,11 +234,7 @@ def continuations(
         ended = [token is None or token in lm.eos_ids for token in ids]
         if all(ended):
             return
-        ones = torch.ones(len(ids), 1, dtype=batch.mask_BS.dtype)
-        batch = PaddedTokens(
-            torch.cat([batch.ids_BS, chosen_B[:, None]], dim=1),
-            torch.cat([batch.mask_BS, ones], dim=1),
-        )
+        batch = batch.with_next(chosen_B)
 
 
 def penalised(logits_BV: Tensor, batch: PaddedTokens, sampling: Sampling) -> Tensor:

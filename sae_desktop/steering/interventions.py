@@ -56,19 +56,27 @@ class Positions:
     text, and a model whose sink is moved falls apart whatever the feature.
     """
 
-    def __init__(self, pads: Sequence[int], specials: int, prompts: Sequence[int]) -> None:
+    def __init__(
+        self,
+        pads: Sequence[int],
+        specials: int,
+        prompts: Sequence[int],
+        pictures: Sequence[Tensor] = (),
+    ) -> None:
         """`pads` and `prompts` (B,): columns before each row's first token, tokens of its prompt.
 
-        `specials`: tokens before the prompt, the same in each row.
+        `specials`: tokens before the prompt, the same in each row. `pictures`: of each row which
+        tokens of its prompt are of pictures, bool; none: no row has any.
         """
         self._specials = specials
+        self._pictures = pictures
         self._first = torch.tensor(pads) + specials
         self._prompts = torch.tensor(prompts)
         self._begin = 0
 
     def padded(self, pads: Sequence[int]) -> Positions:
         """Return the positions of the same rows with other padding before them."""
-        return Positions(pads, self._specials, self._prompts.tolist())
+        return Positions(pads, self._specials, self._prompts.tolist(), self._pictures)
 
     def begin(self, column: int) -> None:
         """Say which column of the whole sequence the next forward pass begins with."""
@@ -93,12 +101,24 @@ class Positions:
     def tokens(self, where: Where, row: int, count: int, start: int = 0) -> Tensor:
         """Return (S,) bool: the tokens of the pass that are of the prompt, the output, or both.
 
-        Neither padding nor the special tokens before the prompt are among them.
+        Or those that are of pictures, or of words. Neither padding nor the special tokens before
+        the prompt are among them.
         """
         token, prompt = self._numbers(row, count), int(self._prompts[row])
+        if where in ("pictures", "words"):
+            wanted = self._of_pictures(row, token) == (where == "pictures")
+            return wanted & (token >= max(0, start))
         low = 0 if where != "output" else prompt
         high = FOREVER if where != "prompt" else prompt
         return (token >= max(low, start)) & (token < high)
+
+    def _of_pictures(self, row: int, token: Tensor) -> Tensor:
+        found = torch.zeros(len(token), dtype=torch.bool)
+        if self._pictures:
+            known = self._pictures[row]
+            inside = (token >= 0) & (token < len(known))
+            found[inside] = known[token[inside]]
+        return found
 
     def _numbers(self, row: int, count: int) -> Tensor:
         """Return (S,) which token of its text each column of the pass is, from 0."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import torch
@@ -13,7 +12,6 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.jobs import JobContext, SilentContext
 from sae_desktop.language_model.load import LanguageModel, require_causal
-from sae_desktop.language_model.text.chat_template import TemplateRefusedError, render_chat
 from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.steering.breaking import CRITERION, breaking, repetition
@@ -38,6 +36,7 @@ from sae_desktop.steering.interventions import Positions
 from sae_desktop.steering.own_share import OwnShares
 from sae_desktop.steering.passes import Steering
 from sae_desktop.steering.prepare import Preparer
+from sae_desktop.steering.prompts import pictures_of, read_prompt, refuse_without_pictures
 from sae_desktop.steering.token_stream import TokenStream
 from sae_desktop.steering.watching import Watching
 
@@ -78,7 +77,7 @@ def sweep_strengths(config: SweepStrengthsConfig, context: JobContext) -> SweepS
         part = SteerConfig(
             project=config.project, index=config.index, prompt=config.prompt,
             variants=variants[first : first + MOST_VARIANTS], sampling=config.sampling,
-            chat=config.chat, device=config.device,
+            chat=config.chat, pictures=config.pictures, device=config.device,
         )  # fmt: skip
         run = _Run(opened, part, preparer)
         results += run.generate(_Inner(context)).variants
@@ -121,15 +120,20 @@ class _Run:
     def __init__(self, opened: OpenedIndex, config: SteerConfig, preparer: Preparer) -> None:
         require_causal(opened.lm, "Steering")
         self._opened, self._config, self._preparer = opened, config, preparer
-        self._prompts = [prompt_ids(opened, v.prompt or config.prompt, chat=config.chat)
-                         for v in config.variants]  # fmt: skip
+        read = [read_prompt(opened, v.prompt or config.prompt, config.pictures, chat=config.chat)
+                for v in config.variants]  # fmt: skip
+        refuse_without_pictures(config.variants, config.pictures)
+        self._read = read
+        self._prompts = [prompt.ids for prompt in read]
+        self._pictures = pictures_of(read)
         plans = [preparer.plan(v.interventions) for v in config.variants]
         stops = [[preparer.gate(gate) for gate in v.stop] for v in config.variants]
         self._watching = Watching(preparer, config.monitors)
         self._steering = Steering(preparer, plans, stops, self._watching.gates)
         self._positions = Positions(
-            PaddedTokens.of(self._prompts).pads, len(opened.bos),
-            [len(p) - len(opened.bos) for p in self._prompts],
+            PaddedTokens.of(self._prompts).pads, read[0].specials,
+            [len(p.ids) - p.specials for p in read],
+            [p.of_pictures() for p in read] if config.pictures else (),
         )  # fmt: skip
         self._added: tuple[dict[int, list[Tensor]], ...] = ({}, {})
         """Row → lengths of what was added: to the prompt's tokens, and to those written."""
@@ -151,8 +155,9 @@ class _Run:
         next_tokens: list[NextToken] = []
         transforms = self._steering.transforms(self._positions, self._note_added)
         for step in continuations(
-            lm, self._prompts, transforms, self._positions, sampling, stopped=self._stops
-        ):
+            lm, self._prompts, transforms, self._positions, sampling,
+            stopped=self._stops, pictures=self._pictures,
+        ):  # fmt: skip
             context.check_cancelled()
             last = step.position == room - 1 or context.stop_requested
             if step.position == 0:
@@ -177,8 +182,8 @@ class _Run:
         own = OwnShares(self._preparer, config.variants)
         if config.compare:
             compared = compare(
-                lm, self._prompts, outputs, self._steering, self._positions, own.transforms(),
-                self._watching,
+                lm, self._prompts, self._pictures, outputs, self._steering, self._positions,
+                own.transforms(), self._watching,
             )  # fmt: skip
         results = [
             self._result(number, streams[number].text, outputs[number], compared[number])
@@ -188,7 +193,7 @@ class _Run:
             variants=self._with_own(results, own, outputs) if config.compare else results,
             next_tokens=next_tokens,
             site=self._preparer.sites,
-            prompt_tokens=[token_text(names[i]) for i in self._own_prompt()],
+            prompt_tokens=self._own_prompt(names),
             typical_norm=self._preparer.typical_norm,
         )
 
@@ -229,10 +234,11 @@ class _Run:
             found.append(self._watching.texts(self._steering, row, own, len(prompt) - specials))
         return found
 
-    def _own_prompt(self) -> list[int]:
+    def _own_prompt(self, names: Sequence[bytes]) -> list[str]:
         """Return the tokens of the prompt of all, without the special ones before it."""
-        own = next((n for n, v in enumerate(self._config.variants) if not v.prompt), None)
-        return [] if own is None else self._prompts[own][len(self._opened.bos) :]
+        variants = zip(self._read, self._config.variants, strict=True)
+        own = next((prompt for prompt, v in variants if not v.prompt), None)
+        return [] if own is None else own.names(names)
 
     def _note_added(self, row: int, lengths: Tensor) -> None:
         if self._writing:  # the newest token alone: some models read all anew at each step
@@ -299,33 +305,6 @@ def _first_token(lm: LanguageModel, text: str) -> int:
     if not ids:
         raise UserError("A text whose probability is followed is empty.", next_step="Leave it out.")
     return ids[0]
-
-
-def prompt_ids(opened: OpenedIndex, prompt: str, *, chat: bool) -> list[int]:
-    """Return a prompt's tokens, the special ones before it included.
-
-    Raises UserError for an empty one, and for a chat without a template.
-    """
-    lm, text = opened.lm, prompt
-    if chat:
-        if not getattr(lm.tokenizer, "chat_template", None):
-            raise UserError(
-                f"“{lm.name}” has no chat template.", next_step="Steer it without “chat”."
-            )
-        said: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
-        try:
-            text = render_chat(lm.tokenizer, said, add_generation_prompt=True, name=lm.name)
-        except TemplateRefusedError as error:
-            raise UserError(
-                f"The chat template of “{lm.name}” refuses the prompt: {error}.",
-                next_step="Steer it without “chat”.",
-            ) from error
-    ids = lm.encode(text)
-    if not ids or not prompt.strip():
-        raise UserError("The prompt is empty.", next_step="Type the beginning of a text.")
-    if ids[: len(opened.bos)] != opened.bos:  # some templates begin with it themselves
-        ids = opened.bos + ids
-    return ids
 
 
 def _room(

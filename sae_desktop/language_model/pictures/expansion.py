@@ -34,6 +34,18 @@ def expanded(family: Family, mark: str, layout: PictureLayout, split: tuple[int,
     return mark * layout.loose + "".join(tiles)
 
 
+def pieces(family: Family, mark: str, text: str, count: int) -> list[str] | None:
+    """Return the words around the places of `count` pictures in what a chat template wrote.
+
+    None where it does not have that many places.
+    """
+    before, after = family.before.strip(), family.after.strip()
+    for place in (f"{before}{mark}{after}", before, mark):
+        if place and text.count(place) == count:
+            return text.split(place)
+    return None
+
+
 def _tiled(mark: str, layout: PictureLayout, rows: int, columns: int) -> str:
     whole = f"{_AROUND}{_WHOLE}{mark * _count(layout.tiles[-1])}{_AROUND}"
     if not rows:

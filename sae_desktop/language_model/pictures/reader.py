@@ -15,7 +15,12 @@ from torch import Tensor
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.files.find import ModelFiles
 from sae_desktop.language_model.load import LanguageModel, Network
-from sae_desktop.language_model.pictures.expansion import expanded, image_token, placeholders
+from sae_desktop.language_model.pictures.expansion import (
+    expanded,
+    image_token,
+    pieces,
+    placeholders,
+)
 from sae_desktop.language_model.pictures.families import (
     Family,
     encoder_of,
@@ -90,6 +95,23 @@ class PictureReader:
         if self._family is not None and self._family.grid == "patches":
             loose = self._loose_of_tower()
         return PictureLayout(width, height, tiles, loose)
+
+    def pieces(self, text: str, count: int) -> list[str]:
+        """Return the words before, between and after `count` pictures in a chat through a template.
+
+        Raises UserError where the template does not say where they stand.
+        """
+        found = None
+        if self._text is not None and self._family is not None:
+            mark = image_token(self._family, self._text.tokenizer)
+            found = pieces(self._family, mark, text, count)
+        if found is None:
+            raise UserError(
+                f"The chat template of “{self.name}” does not say where pictures stand.",
+                kept="Nothing was read.",
+                next_step="Use them without the chat template.",
+            )
+        return found
 
     def batch(self, documents: Sequence[Document]) -> PictureBatch:
         """Return documents as the model is given them.

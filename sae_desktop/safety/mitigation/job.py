@@ -30,8 +30,8 @@ from sae_desktop.safety.monitors.intervals import wilson
 from sae_desktop.safety.monitors.scoring import Scorer, unit_scores
 from sae_desktop.safety.monitors.texts import Documents, ReadText, Watched
 from sae_desktop.steering.config import Variant
-from sae_desktop.steering.job import prompt_ids
 from sae_desktop.steering.prepare import Preparer
+from sae_desktop.steering.prompts import prompt_ids
 from sae_desktop.steering.ready_gates import monitor_reader
 
 _EXAMPLES = 10
