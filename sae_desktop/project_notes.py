@@ -174,8 +174,10 @@ class Notes:
             "WHERE note_search MATCH ? AND rowid BETWEEN ? AND ?",
             (words, *self._range(dictionary)),
         ).fetchone()
+        # The full-text index gives them in the order of their keys.
         found = np.fromstring(row[0] or "", dtype=np.int64, sep=",")
-        return np.union1d(found, self.tagged(dictionary, project_labels.label_text(text)))
+        tagged = self.tagged(dictionary, project_labels.label_text(text))
+        return np.union1d(found, tagged) if len(tagged) else found
 
     def _words(self, text: str) -> list[str]:
         """Return the words of `text` as the full-text index has them.
