@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from sae_desktop.cli import render
 from sae_desktop.cli.options import IndexOption, JsonOption, ProjectArgument
 from sae_desktop.cli.runner import run_reading_command
-from sae_desktop.features.reading.columns import COLUMNS, column_info
+from sae_desktop.features.reading.categories import category_names
+from sae_desktop.features.reading.columns import COLUMNS, FIRES_ON_RULE, Modality, column_info
 from sae_desktop.features.reading.export import export_features
-from sae_desktop.features.reading.facts import Share
+from sae_desktop.features.reading.facts import PictureContext, Share
 from sae_desktop.features.reading.filter import (
     LABEL,
     NUMBER,
@@ -35,10 +37,12 @@ from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project, existing
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.words.feature_words import feature_words
+from sae_desktop.words.picture_words import place_words
 
 _DEFAULT_LIMIT = 50
 _NO_NAMES: list[str] = []
 _NO_NUMBERS: list[int] = []
+_NO_KINDS: list[Modality] = []
 _SORTED_BY = (NUMBER, LABEL, STARRED, SCORE, *(c.name for c in COLUMNS))
 _CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|<|>|=)\s*(\S+)\s*")
 
@@ -67,6 +71,10 @@ def features(
         list[str], typer.Option(help="Language of most of its firings.")
     ] = _NO_NAMES,
     source: Annotated[list[str], typer.Option(help="Source of most of its firings.")] = _NO_NAMES,
+    fires_on: Annotated[
+        list[Modality],
+        typer.Option(help=f"Pictures alone, text alone or both: {FIRES_ON_RULE}."),
+    ] = _NO_KINDS,
     cluster: Annotated[list[int], typer.Option(help="Cluster it is in.")] = _NO_NUMBERS,
     member_of: Annotated[str, typer.Option("--list", help="A list the feature is in.")] = "",
     alive: Annotated[bool, typer.Option("--alive", help="Only features that fire.")] = False,
@@ -108,6 +116,7 @@ def features(
         ranges=tuple(range_of(condition) for condition in where),
         languages=tuple(language),
         sources=tuple(source),
+        modalities=tuple(fires_on),
         clusters=tuple(cluster),
         member_of=member_of,
         alive_only=alive,
@@ -194,6 +203,7 @@ def feature_page(
                 "source": context.source,
                 "language": context.language,
                 "title": context.title,
+                **_picture(context.picture),
             }
             for context in index.contexts(feature)
         ],
@@ -215,6 +225,30 @@ def feature_page(
             for n in index.neurons(feature)
         ],
         **_sites(index, feature),
+    }
+
+
+def _picture(picture: PictureContext | None) -> dict[str, Any]:
+    """Return what a context of a picture has beside; nothing of a text’s."""
+    if picture is None:
+        return {}
+    strongest = int(picture.activations.argmax())
+    return {
+        "picture": {
+            "name": picture.name,
+            "place": picture.place,
+            "digest": picture.digest,
+            "width": picture.layout.width,
+            "height": picture.layout.height,
+            "layout": msgspec.to_builtins(picture.layout),
+            "activations": picture.activations.tolist(),
+            "token": picture.token,
+            "strongest": {
+                "token": strongest,
+                "activation": float(picture.activations[strongest]),
+                "where": place_words(picture.layout, strongest),
+            },
+        }
     }
 
 
@@ -270,13 +304,12 @@ def _feature(index: FeatureIndex, notes: dict[int, FeatureNote], feature: int) -
 
 
 def _named(index: FeatureIndex, name: str, number: int) -> str | int | None:
-    if name == "firings" or name == "cluster":
-        return number
-    if number < 0:
-        return None
     if name == "token":
-        return index.token(number)
-    return {"language": index.info.languages, "source": index.info.sources}[name][number]
+        return index.token(number) if number >= 0 else None
+    names = category_names(index.info, name)
+    if names is None:
+        return number
+    return names[number] if number >= 0 else None
 
 
 def _logits(pairs: list[tuple[str, float]]) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from sae_desktop.language_names import language_name
 from sae_desktop.storage.faults import format_bytes
 from sae_desktop.words.amounts import elapsed_text
 from sae_desktop.words.glossary import hover
+from sae_desktop.words.picture_words import MODALITY_WORDS
 from sae_desktop.words.stage_text import HEADERS, stage_rows
 
 _NOTHING = "–"
@@ -241,6 +242,16 @@ WINDOW_BAR = "│"
 """Marks where a window that the model reads begins."""
 
 
+def _picture_line(picture: dict[str, Any]) -> str:
+    """Return a picture by its name, with its strongest patch."""
+    strongest = picture["strongest"]
+    size = f"{picture['width']:,} × {picture['height']:,} pixels"
+    return (
+        f"{strongest['activation']:6.2f}  ▣ {picture['name']} ({size}): strongest at "
+        f"{strongest['where']}"
+    )
+
+
 def feature_page(page: dict[str, Any]) -> str:
     """Return one feature: figures, logits, neighbours, contexts with the peak in brackets."""
     label = f" “{page['label']}”" if page["label"] else ""
@@ -248,6 +259,11 @@ def feature_page(page: dict[str, Any]) -> str:
         f"Feature {page['id']}{label}",
         f"density {page['density']:.2e}, maximum {number(page['max_activation'])}",
     ]
+    if page.get("modality"):
+        lines.append(
+            f"fires on {page['picture_firings']:,} image tokens and {page['text_firings']:,} "
+            f"tokens of text: {MODALITY_WORDS[page['modality']]}"
+        )
     for name, words in (("top_logits", "raises"), ("bottom_logits", "lowers")):
         if page[name]:
             logits = (f"{visible_token(x['token'])} {x['value']:+.2f}" for x in page[name])
@@ -256,6 +272,9 @@ def feature_page(page: dict[str, Any]) -> str:
     lines.append(f"neighbours: {', '.join(near) or _NOTHING}")
     lines += [*_company(page), *_site_lines(page), ""]
     for context in page["contexts"]:
+        if picture := context.get("picture"):
+            lines.append(f"{context['bucket']:>8}  {_picture_line(picture)}")
+            continue
         tokens = list(context["tokens"])
         peak = context["peak"]
         tokens[peak] = f"[{tokens[peak]}]"

@@ -9,7 +9,7 @@ import numpy as np
 
 from sae_desktop.exchange.places import without_place
 from sae_desktop.features.reading.facts import Context
-from sae_desktop.features.reading.layout import TOP_BUCKET
+from sae_desktop.features.reading.layout import OTHER_KIND, TOP_BUCKET
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project_labels import REJECTED, Label
 from sae_desktop.project_notes import Notes
@@ -99,7 +99,7 @@ def _context(
     index: FeatureIndex, feature: int, context: Context, shares: list[float]
 ) -> ContextRecord:
     bounds, share = None, 0.0
-    if context.bucket != TOP_BUCKET:
+    if context.bucket not in (TOP_BUCKET, OTHER_KIND):
         edges = index.bucket_edges(feature)
         bounds = (float(edges[context.bucket - 1]), float(edges[context.bucket]))
         share = shares[context.bucket - 1]

@@ -38,6 +38,7 @@ class RowText:
     def __init__(self, index: FeatureIndex) -> None:
         self._passages = np.array(index.passages)
         self.tokens = index.tokens
+        self._picture = index.array("picture")
         self.rows = index.info.rows
         self._width = max(index.info.context_tokens, LEAST_SILENT)
         self._held = held_out(index)
@@ -58,8 +59,9 @@ class RowText:
         return np.asarray(np.searchsorted(self._windows, rows, side="right") - 1)
 
     def on_side(self, rows: Array, kept: bool) -> Array:
-        """Return a mask (k,) of the rows that are held out, or of those that are not."""
-        return np.asarray(self._held.rows(rows) == kept)
+        """Return a mask (k,) of the rows of text that are held out, or of those that are not."""
+        found = np.asarray(self._held.rows(rows) == kept)
+        return found if self._picture is None else found & (self._picture[rows] < 0)
 
     def shown(self, rows: Array) -> Shown:
         """Return what is shown around rows: what the model read together with them."""

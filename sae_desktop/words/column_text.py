@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from sae_desktop.features.reading.categories import category_names
 from sae_desktop.features.reading.columns import column_info
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.language_model.text.token_text import visible_token
@@ -40,7 +41,7 @@ def _named(index: FeatureIndex, name: str, number: int) -> str:
         return _NONE
     if name == "token":
         return visible_token(index.token(number))
-    names = {"language": index.info.languages, "source": index.info.sources}.get(name)
+    names = category_names(index.info, name)
     if names is None:
         return str(number)
     if number >= len(names):

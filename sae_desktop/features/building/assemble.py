@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sae_desktop.corpus.alike import groups_of_documents
 from sae_desktop.features.building.contexts import Slots, bucket_edges, chosen_rows, firings_around
 from sae_desktop.features.building.figures import (
     aligned_peaks,
+    by_kind,
     by_name,
     firing_tokens,
     histogram,
@@ -37,6 +39,8 @@ from sae_desktop.jobs import JobContext
 Array = npt.NDArray[Any]
 
 _CHUNK = 2**20
+_OF_OTHER_KIND = 8
+"""Contexts kept of pictures for a feature of texts, and of text for one of pictures."""
 
 
 def whole_type(largest: int) -> np.dtype[Any]:
@@ -80,8 +84,9 @@ class _Assembly:
     def __init__(self, firings: StoredFirings, text: IndexText, slots: Slots, folder: Path) -> None:
         self.firings, self.text, self.slots = firings, text, slots
         self.arrays: dict[str, Array] = {}
+        farthest = max(slots.reach, text.pictures.longest if text.pictures else 0)
         self.spills = {
-            "contexts/positions": _Spill(folder, np.int16),
+            "contexts/positions": _Spill(folder, whole_type(farthest)),
             "contexts/values": _Spill(folder, np.float16),
             "aligned/documents": _Spill(folder, whole_type(len(text.documents))),
             "aligned/rows": _Spill(folder, whole_type(text.rows)),
@@ -107,7 +112,14 @@ class _Assembly:
                 most = most_of(counts, sums, columns)
                 self._put(block, {f"{kind}/counts": counts, f"{kind}/sums": sums})
                 self._put(block, {f"columns/{column}{of}": values for of, values in most.items()})
-        ids, counts, sums = firing_tokens(block, tokens)
+        if self.text.pictures is not None:
+            pictures = self.text.pictures
+            found_kinds = by_kind(block, pictures.on_picture, firings)
+            self._put(block, {f"columns/{name}": values for name, values in found_kinds.items()})
+            of_text = ~pictures.on_picture[block.rows]
+            ids, counts, sums = firing_tokens(block.only(of_text), tokens[of_text])
+        else:
+            ids, counts, sums = firing_tokens(block, tokens)
         total = total_activation(columns)
         self._put(
             block,
@@ -174,6 +186,8 @@ class _Assembly:
             arrays["windows"] = self.text.windows
             arrays["read_before"] = self.text.read_before
         arrays["documents"] = self.text.documents
+        if self.text.pictures is not None:
+            arrays |= self.text.pictures.arrays()
         return arrays
 
     def _tokens(self) -> Pieces:
@@ -204,6 +218,8 @@ def figures_of(
 
     What grows with the text waits in nameless files in `folder` until it is written.
     """
+    if text.pictures is not None:
+        slots = replace(slots, other=min(slots.top, _OF_OTHER_KIND))
     assembly = _Assembly(firings, text, slots, folder)
     for block, tokens in firings.bounded_blocks():
         context.check_cancelled()

@@ -16,7 +16,7 @@ from sae_desktop.features.building.loops import lowest_chances, strongest_of_win
 from sae_desktop.features.config import BucketScheme
 from sae_desktop.features.reading.firings import FiringBlock
 from sae_desktop.features.reading.index_text import IndexText
-from sae_desktop.features.reading.layout import TOP_BUCKET
+from sae_desktop.features.reading.layout import OTHER_KIND, TOP_BUCKET
 
 Array = npt.NDArray[Any]
 
@@ -34,12 +34,15 @@ class Slots:
     seed: int
     reach: int
     """Rows on either side of a chosen one whose firings are kept."""
+    other: int = 0
+    """Of the kind, pictures or text, of which fewer are among the strongest."""
 
     @property
     def bucket_of_slot(self) -> Array:
         """(C,) TOP_BUCKET, then the buckets from the top down."""
         order = np.repeat(np.arange(self.buckets, 0, -1), self.per_bucket)
-        return np.concatenate([np.full(self.top, TOP_BUCKET), order]).astype(np.int8)
+        other = np.full(self.other, OTHER_KIND)
+        return np.concatenate([np.full(self.top, TOP_BUCKET), order, other]).astype(np.int8)
 
 
 def bucket_edges(block: FiringBlock, maxima: Array, slots: Slots) -> Array:
@@ -73,23 +76,54 @@ def chosen_rows(
 ) -> tuple[Array, Array]:
     """Return rows (features, C) int64, −1 for an empty slot, and the activations there.
 
-    The strongest are one a window: neighbours there mostly fire for the same reason.
+    The strongest are one a window, or of pictures one a picture: neighbours there mostly fire for
+    the same reason.
     `passage` (n,): which passage each firing is in.
     """
     features, top = len(block.offsets) - 1, slots.top
     rows = np.full((features, len(slots.bucket_of_slot)), -1, np.int64)
     values = np.zeros(rows.shape, np.float32)
-    strongest = np.full((features, top), -1, np.int64), np.zeros((features, top), np.float32)
-    strongest_of_windows(
-        block.offsets, block.rows, block.values, text.windows.astype(np.int64), top, *strongest
-    )
-    rows[:, :top], values[:, :top] = strongest
+    rows[:, :top], values[:, :top] = _strongest(block, text, top)
     if slots.per_bucket and slots.buckets:
         drawn, there = _drawn(block, passage, text, edges, slots)
         # From the top bucket down.
-        rows[:, top:] = drawn[:, ::-1].reshape(features, -1)
-        values[:, top:] = there[:, ::-1].reshape(features, -1)
+        end = top + slots.buckets * slots.per_bucket
+        rows[:, top:end] = drawn[:, ::-1].reshape(features, -1)
+        values[:, top:end] = there[:, ::-1].reshape(features, -1)
+    if slots.other:
+        found = _of_other_kind(block, text, rows[:, :top], slots)
+        rows[:, -slots.other :], values[:, -slots.other :] = found
     return rows, values
+
+
+def _strongest(block: FiringBlock, text: IndexText, count: int) -> tuple[Array, Array]:
+    shape = len(block.offsets) - 1, count
+    found = np.full(shape, -1, np.int64), np.zeros(shape, np.float32)
+    strongest_of_windows(
+        block.offsets, block.rows, block.values, text.units.astype(np.int64), count, *found
+    )
+    return found
+
+
+def _of_other_kind(
+    block: FiringBlock, text: IndexText, top: Array, slots: Slots
+) -> tuple[Array, Array]:
+    """Return (features, other) rows and activations: the strongest of the kind of which fewer are
+    among the rows `top` (features, top), those left out that are there."""
+    assert text.pictures is not None
+    on_picture = text.pictures.on_picture
+    at = on_picture[block.rows]
+    among = (on_picture[top] & (top >= 0)).sum(axis=1) * 2 < (top >= 0).sum(axis=1)
+    count = slots.top + slots.other
+    of_pictures = _strongest(block.only(at), text, count)
+    of_text = _strongest(block.only(~at), text, count)
+    rows = np.where(among[:, None], of_pictures[0], of_text[0])
+    values = np.where(among[:, None], of_pictures[1], of_text[1])
+    left = (rows < 0) | (rows[:, :, None] == top[:, None, :]).any(axis=2)
+    order = np.argsort(left, axis=1, kind="stable")[:, : slots.other]
+    rows, values = (np.take_along_axis(x, order, axis=1) for x in (rows, values))
+    gone = np.take_along_axis(left, order, axis=1)
+    return np.where(gone, -1, rows), np.where(gone, np.float32(0), values)
 
 
 def _drawn(
@@ -124,12 +158,15 @@ def _mix(x: Array) -> Array:
 def firings_around(
     block: FiringBlock, rows: Array, text: IndexText, reach: int
 ) -> tuple[Array, Array, Array]:
-    """Return counts (features · C,), positions int16 and values float16 around chosen rows."""
+    """Return counts (features · C,), positions and values float16 around chosen rows: within the
+    reach, of one of a picture within that picture."""
     feature, slot = np.nonzero(rows >= 0)
     chosen = rows[feature, slot]
     passage = text.passages[text.passage_of(chosen)]
     low = np.maximum(passage["first_row"], chosen - reach)
     high = np.minimum(passage["first_row"] + passage["length"], chosen + reach + 1)
+    if text.pictures is not None:
+        low, high = text.pictures.bounds(chosen, low, high)
     keys = (block.features - block.first) * text.rows + block.rows
     first = np.searchsorted(keys, feature * text.rows + low)
     lengths = np.searchsorted(keys, feature * text.rows + high) - first
@@ -137,5 +174,5 @@ def firings_around(
     place = np.arange(before[-1]) + np.repeat(first - before[:-1], lengths)
     counts = np.zeros(rows.size, np.int64)
     counts[feature * rows.shape[1] + slot] = lengths
-    positions = (block.rows[place] - np.repeat(chosen, lengths)).astype(np.int16)
+    positions = block.rows[place] - np.repeat(chosen, lengths)
     return counts, positions, block.values[place].clip(0, _LARGEST).astype(np.float16)

@@ -18,6 +18,7 @@ from sae_desktop.features.building.loops import (
     most_frequent,
     power_sums,
 )
+from sae_desktop.features.reading.columns import BOTH, BOTH_FROM, MODALITIES
 from sae_desktop.features.reading.firings import FiringBlock
 from sae_desktop.features.reading.index_text import IndexText, Names
 from sae_desktop.features.reading.layout import BINS
@@ -101,6 +102,28 @@ def share_of(part: Array, whole: Array) -> Array:
     """Return part / whole (f,) float32, 0 of nothing, and never more than 1 by rounding."""
     shares = part / np.where(whole > 0, whole, 1)
     return np.minimum(shares, 1.0).astype(np.float32)
+
+
+def by_kind(block: FiringBlock, on_picture: Array, firings: Array) -> dict[str, Array]:
+    """Return firings on pictures and on text, the share on pictures and the kind, (f,) each.
+
+    `on_picture` (R,): which rows are tokens of pictures. The kind counts densities, so that a text
+    of few pictures is no reason to say that a feature does not fire on them.
+    """
+    local = block.features - block.first
+    on = np.bincount(local[on_picture[block.rows]], minlength=len(firings)).astype(np.int64)
+    off = firings - on
+    rows = int(on_picture.sum())
+    densities = on / max(rows, 1), off / max(len(on_picture) - rows, 1)
+    kind = np.where(densities[0] > densities[1], 0, 1)
+    both = np.minimum(*densities) >= BOTH_FROM * np.maximum(*densities)
+    kind = np.where(both, MODALITIES.index(BOTH), kind)
+    return {
+        "picture_firings": on,
+        "text_firings": off,
+        "picture_share": share_of(on, firings),
+        "modality": np.where(firings > 0, kind, -1).astype(np.int32),
+    }
 
 
 def firing_tokens(block: FiringBlock, tokens: Array) -> tuple[Array, Array, Array]:

@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import cast
 
 from sae_desktop.features.building.assemble import figures_of
-from sae_desktop.features.building.material import Material, info_of, parts_source, slots_of
+from sae_desktop.features.building.material import (
+    Material,
+    info_of,
+    model_of_index,
+    parts_source,
+    slots_of,
+)
 from sae_desktop.features.building.parts import first_arrays, vocabulary_arrays
 from sae_desktop.features.config import FirstFeatures
 from sae_desktop.features.reading.firing_files import StoredFirings
@@ -20,7 +26,6 @@ from sae_desktop.features.reading.index_text import joined_text
 from sae_desktop.features.reading.layout import TextSource, write_index
 from sae_desktop.jobs import JobContext, SilentContext
 from sae_desktop.storage.moves import leave_work, move_together, work_folder
-from sae_desktop.training.measuring.splice import model_of
 
 DOING = "Making the first features readable"
 
@@ -70,7 +75,7 @@ def _write(
     quiet = cast(JobContext, _Quiet(context))
     text = joined_text(firings.groups)
     arrays = figures_of(firings, text, slots_of(material.config), scratch, quiet)
-    lm = model_of(material.store, material.config.device)
+    lm = model_of_index(material.store, material.config.device)
     arrays |= first_arrays(parts_source(material, firings, arrays, lm, scratch), quiet)
     arrays |= vocabulary_arrays(lm)
     info = info_of(material, firings, text, neurons=False, whole_rows=whole_rows)

@@ -18,7 +18,13 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.building.assemble import figures_of
 from sae_desktop.features.building.collect import Reading, collect, row_range
 from sae_desktop.features.building.first_features import rows_of_first, write_first
-from sae_desktop.features.building.material import Material, info_of, parts_source, slots_of
+from sae_desktop.features.building.material import (
+    Material,
+    info_of,
+    model_of_index,
+    parts_source,
+    slots_of,
+)
 from sae_desktop.features.building.names import name_written
 from sae_desktop.features.building.parts import part_arrays, vocabulary_arrays
 from sae_desktop.features.building.site_rows import read_sites
@@ -49,7 +55,6 @@ from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.project import Project, existing
 from sae_desktop.storage.faults import folder_bytes
 from sae_desktop.storage.moves import leave_work, work_folder
-from sae_desktop.training.measuring.splice import model_of
 from sae_desktop.training.rows.dictionary_rows import (
     bos_note,
     input_rows,
@@ -217,7 +222,7 @@ def _write(
     text = joined_text(firings.groups)
     arrays = figures_of(firings, text, slots_of(material.config), scratch, context)
     context.progress(0, 1, "steps", "Loading the model")
-    lm = model_of(material.store, material.config.device)
+    lm = model_of_index(material.store, material.config.device)
     context.progress(1, 1, "steps", "Loading the model")
     arrays |= part_arrays(parts_source(material, firings, arrays, lm, scratch), context)
     arrays |= vocabulary_arrays(lm)

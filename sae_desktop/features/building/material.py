@@ -22,7 +22,11 @@ from sae_desktop.features.reading.index_text import IndexText
 from sae_desktop.features.reading.layout import IndexInfo, OtherModel, Pieces
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.project import Project, config_record
+from sae_desktop.training.measuring.splice import model_of
 from sae_desktop.training.rows.dictionary_rows import dictionary_ends, site_of
+
+_LOOKED_AT = 1 << 16
+"""Rows whose tokens tell whether their model knows tokens of text at all."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,18 @@ class Material:
     @cached_property
     def outputs(self) -> tuple[End, ...]:
         return dictionary_ends(self.dictionary, site_of(self.dictionary, self.store))[1]
+
+
+def model_of_index(store: ActivationStore, device: str) -> LanguageModel | None:
+    """Return the model whose logits and neurons an index has.
+
+    None for imported activations, and for an encoder of pictures, which has no tokens of text.
+    Raises UserError when it is not here, or another one is in its place.
+    """
+    pictures = store.pictures
+    if len(pictures) and int(store.tokens[:_LOOKED_AT].max(initial=-1)) < 0:
+        return None
+    return model_of(store, device)
 
 
 def slots_of(config: IndexConfig) -> Slots:

@@ -198,10 +198,21 @@ def _sampled_windows(source: PartsSource) -> list[TextWindow]:
         inside = (windows["first_row"] >= text.first_row) & (
             windows["first_row"] < text.first_row + text.rows
         )
+        inside &= ~_with_pictures(rows.store)  # they cannot be read again by their tokens alone
         found += [(rows, window) for window in windows[inside]]
     count = sum(int(window["length"]) for _, window in found)
     step = max(1, -(-count // source.config.neuron_rows))
     return [_text_window(rows, window) for rows, window in found[::step]]
+
+
+def _with_pictures(store: ActivationStore) -> Array:
+    """Return (windows,) which of a store's windows hold a token of a picture."""
+    windows = store.windows
+    if not len(store.pictures):
+        return np.zeros(len(windows), np.bool_)
+    before = np.concatenate([[0], np.cumsum(store.pictures.of_rows() >= 0)])
+    first = windows["first_row"]
+    return np.asarray(before[first + windows["length"]] > before[first])
 
 
 def _text_window(rows: SiteRows, window: Any) -> TextWindow:

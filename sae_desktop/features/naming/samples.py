@@ -69,6 +69,8 @@ def places_of_firings(firings: StoredFirings, seed: int, step: int = BLOCK) -> I
     for first in range(0, firings.features, step):
         last = min(first + step, firings.features)
         block, _ = firings.block(first, last)
+        if firings.on_picture is not None:  # names are made of words
+            block = block.only(~firings.on_picture[block.rows])
         yield drawn(block, firings.rows, rng)
 
 
@@ -121,6 +123,9 @@ def _around_contexts(index: IndexFile, first: int, last: int, rng: np.random.Gen
     feature = (cell // slots)[near]
     inside = (rows >= 0) & (rows < R) & (values > 0)
     there = chosen >= 0
+    if (picture := index.array("picture")) is not None:  # names are made of words
+        inside[inside] &= picture[rows[inside]] < 0
+        there[there] &= picture[chosen[there]] < 0
     # The chosen ones, too: of imported contexts they may not be among those around.
     feature = np.concatenate([feature[inside], np.nonzero(there)[0]])
     rows = np.concatenate([rows[inside], chosen[there]])

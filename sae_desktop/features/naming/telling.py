@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
+ON_PICTURES_ALONE = "fires on pictures alone"
 _PIECES = ("x", "x…", "…x…", "…x")
 _MOST_OF = 0.6
 _RAISED = 3
@@ -101,6 +102,9 @@ class Teller:
         if not self._index.columns["density"][number] > 0:
             return "", nothing
         raised = self._raises(number)
+        kinds = self._index.columns.get("modality")
+        if kinds is not None and self._index.columns["text_firings"][number] == 0:
+            return ON_PICTURES_ALONE, nothing
         if not raised:
             return "no context was kept", nothing
         listed = ", ".join(quoted(token) for token in raised)

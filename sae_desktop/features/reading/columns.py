@@ -14,6 +14,16 @@ ColumnKind = Literal["share", "count", "activation", "score", "coordinate", "cat
 for none; token: a token's id, −1 for none."""
 
 
+Modality = Literal["pictures", "text", "both"]
+PICTURES, TEXT, BOTH = MODALITIES = ("pictures", "text", "both")
+"""The names of the categories of the column “modality”."""
+BOTH_FROM = 0.1
+"""Of its density on the one kind of token, what a feature has on the other to fire on both."""
+FIRES_ON_RULE = (
+    "both where its density on the one kind of token is at least a tenth of that on the other"
+)
+
+
 @dataclass(frozen=True)
 class ColumnInfo:
     """A figure of every feature."""
@@ -42,6 +52,20 @@ COLUMNS: tuple[ColumnInfo, ...] = (
         "Share of its firings on the first token kept of a window: the model had read none of "
         "the text before it",
     ),
+    ColumnInfo(
+        "modality",
+        "Pictures or text",
+        "category",
+        f"Whether it fires on pictures alone, on text alone or on both: {FIRES_ON_RULE}",
+    ),
+    ColumnInfo(
+        "picture_share",
+        "Share on pictures",
+        "share",
+        "Share of its firings that are on image tokens; compare it with their share of all tokens",
+    ),
+    ColumnInfo("picture_firings", "On pictures", "count", "Image tokens on which it fires", True),
+    ColumnInfo("text_firings", "On text", "count", "Tokens of text on which it fires", True),
     ColumnInfo(
         "skewness", "Skewness", "score", "Third standardised moment of the activations above 0"
     ),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.features.reading.facts import Context
 from sae_desktop.features.reading.index_file import IndexFile, decoded
+from sae_desktop.features.reading.picture_contexts import PicturesInContexts, picture_token
 
 Array = npt.NDArray[Any]
 
@@ -17,6 +18,13 @@ _LONGEST_DOCUMENT = 1 << 40
 """Tokens, more than any has."""
 BEFORE = 0.75
 """Of a context's tokens, the share shown before the chosen one."""
+
+
+class _Document(TypedDict):
+    source: str
+    language: str
+    title: str
+    group: str
 
 
 class ContextReader:
@@ -34,14 +42,15 @@ class ContextReader:
         """
         a = self._index.arrays
         row = int(a["contexts/row"][feature, slot])
+        if self._pictures is not None and self._pictures.is_of_picture(row):
+            return self._of_picture(feature, slot, row)
         passage = self._index.passages[self._index.passage_at(row)]
         start, end = self._extent(row, passage, before, after)
-        number = feature * a["contexts/row"].shape[1] + slot
-        span = slice(int(a["contexts/offsets"][number]), int(a["contexts/offsets"][number + 1]))
-        places = row + a["contexts/positions"][span].astype(np.int64) - start
+        rows, values = self._firings(feature, slot, row)
+        places = rows - start
         inside = (places >= 0) & (places < end - start)
         activations = np.zeros(end - start, dtype=np.float32)
-        activations[places[inside]] = a["contexts/values"][span][inside]
+        activations[places[inside]] = values[inside]
         ids = self._index.tokens[start:end].tolist()
         reach = self._reach_before(before, after)
         earlier = (
@@ -57,8 +66,7 @@ class ContextReader:
             # What an overlapping window repeats stands in the window before it.
             if read is not None:
                 read = (max(read[0] - self._repeated(row), 0), read[1])
-        document = self._index.documents[passage["document"]]
-        return Context(
+        found = Context(
             slot=slot,
             bucket=int(a["contexts/bucket"][slot]),
             row=row,
@@ -66,13 +74,50 @@ class ContextReader:
             tokens=[self._index.token(t) for t in [*earlier, *ids]],
             activations=activations,
             peak=row - start + len(earlier),
+            starts=starts,
+            read=read,
+            **self._document(passage),
+        )
+        if self._pictures is None:
+            return found
+        return self._pictures.told(found, start, len(earlier))
+
+    def _firings(self, feature: int, slot: int, row: int) -> tuple[Array, Array]:
+        """Return the rows around a chosen one on which the feature fires, and how strongly."""
+        a = self._index.arrays
+        number = feature * a["contexts/row"].shape[1] + slot
+        span = slice(int(a["contexts/offsets"][number]), int(a["contexts/offsets"][number + 1]))
+        return row + a["contexts/positions"][span].astype(np.int64), a["contexts/values"][span]
+
+    def _document(self, passage: Any) -> _Document:
+        document = self._index.documents[passage["document"]]
+        return _Document(
             source=decoded(document["source"]),
             language=decoded(document["language"]),
             title=decoded(document["title"]),
             group=decoded(document["group"]),
-            starts=starts,
-            read=read,
         )
+
+    def _of_picture(self, feature: int, slot: int, row: int) -> Context:
+        assert self._pictures is not None
+        picture = self._pictures.context(row, *self._firings(feature, slot, row))
+        activation = float(self._index.arrays["contexts/activation"][feature, slot])
+        return Context(
+            slot=slot,
+            bucket=int(self._index.arrays["contexts/bucket"][slot]),
+            row=row,
+            activation=activation,
+            tokens=[picture_token(picture.name)],
+            activations=np.array([activation], np.float32),
+            peak=0,
+            **self._document(self._index.passages[self._index.passage_at(row)]),
+            picture=picture,
+        )
+
+    @cached_property
+    def _pictures(self) -> PicturesInContexts | None:
+        pictures = self._index.pictures
+        return None if pictures is None else PicturesInContexts(self._index, pictures)
 
     def _reach_before(self, before: int | None, after: int | None) -> int:
         """Return how many tokens may stand before the chosen one."""
@@ -146,6 +191,17 @@ class ContextReader:
         """Return the first row to be drawn and one past the last."""
         first = int(passage["first_row"])
         last = first + int(passage["length"])
+        if self._pictures is None:
+            return self._span(row, first, last, before, after)
+        at = self._pictures.places(first, last)
+        start, end = self._span(int(at[row - first]), 0, int(at[-1]) + 1, before, after)
+        reach = self._index.info.context_reach
+        start, end = (first + int(place) for place in np.searchsorted(at, [start, end]))
+        return max(start, row - reach), min(end, row + reach + 1)
+
+    def _span(
+        self, row: int, first: int, last: int, before: int | None, after: int | None
+    ) -> tuple[int, int]:
         if before == -1 or after == -1:
             # The same number of tokens wherever the passage has them.
             tokens = self._index.info.context_tokens

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.errors import UserError
+from sae_desktop.features.reading.categories import category_names
 from sae_desktop.features.reading.columns import column_info
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.label_words import by_whom
@@ -89,7 +90,7 @@ def _table(index: FeatureIndex, features: Array, notes: Notes | None) -> dict[st
 def _values(index: FeatureIndex, name: str, values: Array) -> Any:
     if column_info(name).kind == "token":
         return [index.token(int(i)) if i >= 0 else "" for i in values]
-    names = {"language": index.info.languages, "source": index.info.sources}.get(name)
+    names = category_names(index.info, name)
     if names is None:
         return values
     return [names[i] if 0 <= i < len(names) else "" for i in values.tolist()]

@@ -7,7 +7,31 @@ from typing import Any
 
 import numpy.typing as npt
 
+from sae_desktop.pictures.places import PictureLayout
+
 Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class PictureContext:
+    """A picture in which a feature fires. N tokens."""
+
+    number: int
+    """Its place among the index's pictures."""
+    name: str
+    place: str
+    """The folder, archive or table it is from, as it was named."""
+    digest: str
+    """SHA-256 of its file."""
+    notes: tuple[str, ...]
+    """What was done to it as it was read, in words."""
+    layout: PictureLayout
+    activations: Array
+    """(N,) float32, of every token."""
+    token: int
+    """The chosen one."""
+    thumbnail: bytes
+    """A small copy, WebP."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +60,9 @@ class Context:
     read: tuple[int, int] | None = None
     """First token and one past the last that the model read together with the chosen one; None
     where the index does not know."""
+    picture: PictureContext | None = None
+    """What is shown where the chosen token is of a picture; the tokens are then one, which says so
+    in words."""
 
     def as_read(self) -> Context:
         """Return the context without the tokens that the model did not read with the chosen one."""

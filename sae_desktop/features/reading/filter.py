@@ -14,7 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.errors import UserError
-from sae_desktop.features.reading.columns import COLUMNS, ColumnInfo, column_info
+from sae_desktop.features.reading.categories import category_names
+from sae_desktop.features.reading.columns import (
+    COLUMNS,
+    MODALITIES,
+    ColumnInfo,
+    Modality,
+    column_info,
+)
 from sae_desktop.features.reading.name_search import name_answer_is_known, names_with_text
 from sae_desktop.features.reading.search import (
     context_answer_is_known,
@@ -57,6 +64,8 @@ class FeatureFilter(msgspec.Struct, frozen=True, kw_only=True):
     languages: tuple[str, ...] = ()
     """The language of most of its firings is one of these."""
     sources: tuple[str, ...] = ()
+    modalities: tuple[Modality, ...] = ()
+    """It fires on pictures alone, on text alone or on both: one of these."""
     clusters: tuple[int, ...] = ()
     alive_only: bool = False
     dead_only: bool = False
@@ -139,6 +148,8 @@ def matching(
         kept &= _of_categories(index, "language", codes, wanted)
     if conditions.sources:
         kept &= _of_categories(index, "source", index.info.sources, conditions.sources)
+    if conditions.modalities:
+        kept &= _of_categories(index, "modality", list(MODALITIES), conditions.modalities)
     if conditions.clusters:
         kept &= np.isin(_column(index, "cluster"), conditions.clusters)
     if conditions.starred_only:
@@ -317,8 +328,8 @@ def _name_ranks(index: FeatureIndex, info: ColumnInfo) -> Array:
         names = [index.token(i).strip().casefold() for i in range(index.vocabulary_size)]
     elif info.name == "language":
         names = [language_name(code) for code in index.info.languages]
-    elif info.name == "source":
-        names = index.info.sources
+    elif (found := category_names(index.info, info.name)) is not None:
+        names = found
     else:
         largest = int(_column(index, info.name).max(initial=0))
         return np.arange(largest + 1, dtype=np.uint32)

@@ -8,6 +8,8 @@ D documents; rows and documents are counted from the group's first:
     tokens (R,), passages (P,), documents (D,)       its text, as `layout.py` has it
     windows (W,)                                     first rows of what the model read at once
     read_before (W,)                                 tokens it read before these rows, not kept
+    picture, picture_token (R,), pictures, picture_data    of a store with pictures, as the index
+                                                     has them, counted from the group's first
 
 A group is written in one step and never changed, so whatever is there is whole.
 """
@@ -15,6 +17,7 @@ A group is written in one step and never changed, so whatever is there is whole.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +29,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.reading.firing_paths import firings_folder, unfinished_folder
 from sae_desktop.features.reading.firings import FiringBlock, RowBlock
 from sae_desktop.features.reading.layout import DOCUMENT_DTYPE, PASSAGE_DTYPE, TextSource
+from sae_desktop.features.reading.picture_arrays import PICTURE_ARRAYS
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.extents import Extent
 from sae_desktop.storage.hdf5 import new_file, open_checked, write_header
@@ -49,6 +53,7 @@ ARRAYS = {
     "documents": Accepted(DOCUMENT_DTYPE, ("D",)),
     "windows": Accepted(WHOLE, ("W",)),
     "read_before": Accepted(WHOLE, ("W",), needed=False),
+    **PICTURE_ARRAYS,
 }
 """What the reader takes."""
 ENTRIES = 2**22
@@ -200,6 +205,20 @@ class StoredFirings:
     def texts(self) -> list[TextSource]:
         """What was read, in order; neighbours in one store joined."""
         return joined_texts([group.info.text for group in self.groups])
+
+    @cached_property
+    def on_picture(self) -> Array | None:
+        """(R,) whether each row is a token of a picture; None where all are of text."""
+        if not any(group.has("picture") for group in self.groups):
+            return None
+        return np.concatenate(
+            [
+                group.read("picture") >= 0
+                if group.has("picture")
+                else np.zeros(group.info.text.rows, np.bool_)
+                for group in self.groups
+            ]
+        )
 
     def counts(self) -> Array:
         """Return (F,) firings."""

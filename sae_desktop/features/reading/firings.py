@@ -30,6 +30,13 @@ class FiringBlock(NamedTuple):
         """(m,) int64, the feature of every entry."""
         return self.first + np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
+    def only(self, kept: Array) -> FiringBlock:
+        """Return the block with the entries (m,) alone that are `kept`."""
+        before = np.concatenate([[0], np.cumsum(kept)])
+        return FiringBlock(
+            self.first, before[self.offsets].astype(np.int64), self.rows[kept], self.values[kept]
+        )
+
 
 class RowBlock(NamedTuple):
     """The firings on the rows first … first + n − 1."""

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.activations.store_pictures import StorePictures
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.columns import COLUMNS
 from sae_desktop.features.reading.effect_file import read_effects, strength_of
@@ -36,6 +37,7 @@ from sae_desktop.features.reading.names_file import (
     ShortNames,
     read_names,
 )
+from sae_desktop.features.reading.picture_arrays import pictures_of
 from sae_desktop.features.reading.scores_file import Scores, read_scores
 from sae_desktop.features.reading.seed_returns import COLUMN as SEED_RETURNS
 from sae_desktop.features.reading.seed_returns import seed_returns
@@ -248,6 +250,17 @@ class IndexFile:
     def documents(self) -> Array:
         """(D,) of DOCUMENT_DTYPE."""
         return self.arrays["documents"]
+
+    @cached_property
+    def pictures(self) -> StorePictures | None:
+        """The pictures among its text, read as a store's; None where all rows are of words."""
+        return pictures_of(self.path, self._mapped)
+
+    @cached_property
+    def picture_rows(self) -> int:
+        """Rows that are tokens of pictures."""
+        found = self.array("picture")
+        return 0 if found is None else int(np.count_nonzero(found >= 0))
 
     def token(self, token_id: int) -> str:
         """Return a token of the vocabulary as text."""

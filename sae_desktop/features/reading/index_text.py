@@ -16,6 +16,11 @@ import numpy.typing as npt
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.features.reading.firing_files import FiringGroup
+from sae_desktop.features.reading.joined_pictures import (
+    JoinedPictures,
+    arrays_of_rows,
+    joined_pictures,
+)
 from sae_desktop.features.reading.layout import DOCUMENT_DTYPE, MANY_SOURCES, OTHER, PASSAGE_DTYPE
 
 Array = npt.NDArray[Any]
@@ -68,6 +73,7 @@ class StoreText:
             group = self._store.metadata(int(used[place])).get("group", "")
             documents["group"][place] = str(group or "").encode()[:_GROUP_BYTES]
         return {
+            **arrays_of_rows(self._store.pictures, first, last, used),
             "tokens": np.asarray(self._store.tokens[first:last], np.int32),
             "passages": merged_passages(passages),
             "documents": documents,
@@ -108,6 +114,8 @@ class IndexText:
     rows: int
     read_before: Array
     """(W,) tokens of its document that the model read in a window before its first row."""
+    pictures: JoinedPictures | None = None
+    """None where all rows are of text."""
 
     @property
     def has_windows(self) -> bool:
@@ -121,6 +129,14 @@ class IndexText:
         found = np.zeros(self.rows, dtype=np.bool_)
         found[self.windows[self.read_before <= 1]] = True
         return found
+
+    @cached_property
+    def units(self) -> Array:
+        """First rows of what one context is of: a window, or in it a picture, or the text up to
+        the next one; ascending."""
+        if self.pictures is None:
+            return self.windows
+        return np.union1d(self.windows, self.pictures.edges)
 
     def window_of(self, rows: Array) -> Array:
         """Return which window each row is in."""
@@ -193,7 +209,7 @@ def _largest(values: Array, rows: Array, of_passage: Array) -> Names:
 
 def joined_text(groups: Sequence[FiringGroup]) -> IndexText:
     """Put the groups' text together; a document that is in several groups is one again."""
-    passages, documents, windows, before = [], [], [], []
+    passages, documents, windows, before, places = [], [], [], [], []
     numbers: dict[bytes, int] = {}
     rows = 0
     for group in groups:
@@ -210,6 +226,7 @@ def joined_text(groups: Sequence[FiringGroup]) -> IndexText:
             place[number] = numbers[told]
         own["first_row"] += rows
         own["document"] = place[own["document"]]
+        places.append(place)
         passages.append(own)
         windows.append(group.read("windows") + rows)
         before.append(
@@ -225,6 +242,7 @@ def joined_text(groups: Sequence[FiringGroup]) -> IndexText:
         np.concatenate(windows),
         rows,
         np.concatenate(before),
+        joined_pictures(groups, places),
     )
 
 

@@ -51,14 +51,21 @@ G languages, S sources, I inputs and O outputs of the dictionary:
                                                   read before it that another window has
     documents                          (D,)       DOCUMENT_DTYPE
     vocabulary/bytes, offsets                     token i is bytes[offsets[i]:offsets[i+1]]
+    picture, picture_token             (R,)       of which of K pictures a row is, and which of its
+                                                  tokens; −1 of a row of text
+    pictures                           (K,)       PICTURE_DTYPE, as a store has it; rows and
+                                                  documents are the index's
+    picture_data                       (n,)       their records and small copies
 
 Rows, tokens and documents are signed whole numbers, of as few bytes (two, four or eight) as hold
 them. Groups that were not measured (no model: no logits, no neurons) are not there; older indexes
 have no sums. `parts/…` are there where a dictionary has several outputs, `parts/functional` where
 any of its features may read several inputs. `neighbours/…` and the map are by all outputs together,
 each in its typical norms; `logits/…` by all of the first model's that add to the stream, or by the
-last one that replaces it. The names of languages and sources stand in the info, an attribute of
-the file.
+last one that replaces it.
+Where the text has pictures, a context of one of their rows holds all that fires in that picture,
+and the slots of the bucket OTHER_KIND come last. The names of languages and sources stand in the
+info, an attribute of the file.
 """
 
 from __future__ import annotations
@@ -76,6 +83,7 @@ import numpy.typing as npt
 from sae_desktop.dictionary.ends import End
 from sae_desktop.features.config import REACH, BucketScheme
 from sae_desktop.features.reading.columns import COLUMNS
+from sae_desktop.features.reading.picture_arrays import PICTURE_ARRAYS
 from sae_desktop.features.stages import StageTime
 from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.language_model.names import ModelMark
@@ -88,6 +96,9 @@ KIND = "features"
 SCHEMA_VERSION = 2
 TOP_BUCKET = 0
 """Slots of bucket 0 hold the strongest places; bucket b ≥ 1 is the b-th from the bottom."""
+OTHER_KIND = -1
+"""Slots of this bucket hold the strongest places of the kind, pictures or text, of which fewer are
+among the strongest of all, those left out that are there already."""
 BINS = 50
 _STAGES = "stages"
 MANY_SOURCES = 64
@@ -183,6 +194,7 @@ ARRAYS: dict[str, Accepted] = {
     "documents": Accepted(DOCUMENT_DTYPE, ("D",)),
     "vocabulary/bytes": Accepted(np.dtype("u1"), ("bytes",)),
     "vocabulary/offsets": Accepted(WHOLE, ("V+1",)),
+    **PICTURE_ARRAYS,
 }
 """What a reader takes; F, B, G and S are told by the info. Nothing else is written or mapped."""
 

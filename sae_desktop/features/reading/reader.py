@@ -19,7 +19,7 @@ from sae_desktop.features.reading.facts import (
 )
 from sae_desktop.features.reading.firing_files import StoredFirings, kept_firings
 from sae_desktop.features.reading.index_file import IndexFile, decoded
-from sae_desktop.features.reading.layout import TOP_BUCKET
+from sae_desktop.features.reading.layout import OTHER_KIND, TOP_BUCKET
 
 Array = npt.NDArray[Any]
 
@@ -57,9 +57,10 @@ class FeatureIndex(IndexFile):
         return np.asarray(self.arrays["contexts/edges"][feature], dtype=np.float32)
 
     def bucket_name(self, bucket: int) -> str:
-        """Return "top", or the bucket's share of the maximum or of the firings: "20-40%"."""
-        if bucket == TOP_BUCKET:
-            return "top"
+        """Return "top", "other" (pictures or text, whichever is rarer among the top), or the
+        bucket's share of the maximum or of the firings: "20-40%"."""
+        if bucket in (TOP_BUCKET, OTHER_KIND):
+            return "top" if bucket == TOP_BUCKET else "other"
         step = 100 / self.info.buckets
         return f"{(bucket - 1) * step:.0f}-{bucket * step:.0f}%"
 

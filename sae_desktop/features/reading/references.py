@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.errors import UserError
-from sae_desktop.features.reading.layout import DOCUMENT_DTYPE, PASSAGE_DTYPE
+from sae_desktop.features.reading.columns import MODALITIES
+from sae_desktop.features.reading.layout import DOCUMENT_DTYPE, OTHER_KIND, PASSAGE_DTYPE
+from sae_desktop.features.reading.picture_arrays import check_pictures
 from sae_desktop.features.reading.reader import FeatureIndex
 
 Array = npt.NDArray[Any]
@@ -78,6 +80,8 @@ class _Check:
             if found is not None and (found.ndim == 0 or len(found) != self._index.features):
                 raise ValueError(f"{name} is not of {self._index.features} features")
         self._text()
+        check_pictures(self._index.arrays, self._info.rows, len(self._index.documents))
+        self._inside("columns/modality", -1, len(MODALITIES))
         self._contexts()
         features = self._index.features
         for name in ("neighbours/ids", "coactive/ids"):
@@ -122,7 +126,7 @@ class _Check:
         if edges.shape != (self._index.features, self._info.buckets + 1):
             raise ValueError("contexts/edges does not match the buckets")
         self._inside("contexts/row", -1, self._info.rows)
-        self._inside("contexts/bucket", 0, self._info.buckets + 1)
+        self._inside("contexts/bucket", OTHER_KIND, self._info.buckets + 1)
         self._runs("contexts/offsets", "contexts/positions", row.size)
 
     def _shares(self, kind: str, names: int) -> None:

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy.typing as npt
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QFont, QPainter
 
+from sae_desktop.gui.parts import theme
+from sae_desktop.gui.parts.picture_gallery import Gallery, Pictures
 from sae_desktop.gui.parts.token_layout import TokenParagraph
 
 
@@ -40,11 +44,16 @@ class HoveredToken:
     activation: float
 
 
-class Block:
-    """A heading or a passage with its place in the view."""
+BlockItem = Heading | Passage | Pictures
+"""What a view shows below one another."""
 
-    def __init__(self, item: Heading | Passage) -> None:
+
+class Block:
+    """A heading, a passage or pictures with their place in the view."""
+
+    def __init__(self, item: BlockItem) -> None:
         self.item = item
+        self.gallery = Gallery(item) if isinstance(item, Pictures) else None
         self.paragraph = (
             TokenParagraph(item.tokens, item.activations, item.peak, item.starts, item.read)
             if isinstance(item, Passage)
@@ -52,3 +61,17 @@ class Block:
         )
         self.top = 0.0
         self.height = 0.0
+
+
+def paint_heading(painter: QPainter, row: QRect, item: Heading, font: QFont, small: QFont) -> None:
+    """Draw a heading, its note quietly at the right."""
+    bold = QFont(font)
+    bold.setWeight(QFont.Weight.DemiBold)
+    painter.setFont(bold)
+    painter.setPen(theme.palette().text)
+    middle = Qt.AlignmentFlag.AlignVCenter
+    painter.drawText(row, Qt.AlignmentFlag.AlignLeft | middle, item.text)
+    painter.setFont(small)
+    painter.setPen(theme.palette().muted_text)
+    right = row.adjusted(0, 0, -4, 0)
+    painter.drawText(right, Qt.AlignmentFlag.AlignRight | middle, item.note)

@@ -24,7 +24,14 @@ from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
 
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.colour_scale import ColourScale
-from sae_desktop.gui.parts.passages import Block, Heading, HoveredToken, Passage
+from sae_desktop.gui.parts.passages import (
+    Block,
+    BlockItem,
+    Heading,
+    HoveredToken,
+    Passage,
+    paint_heading,
+)
 from sae_desktop.gui.parts.plain_text import show_tip
 from sae_desktop.gui.parts.token_layout import TokenParagraph, token_colours
 from sae_desktop.language_model.text.token_text import visible_token
@@ -74,7 +81,7 @@ class TokenTextView(QWidget):
         theme.manager().themeChanged.connect(self.update)
 
     # ------------------------------------------------------------------ content
-    def set_blocks(self, items: Sequence[Heading | Passage]) -> None:
+    def set_blocks(self, items: Sequence[BlockItem]) -> None:
         """Show headings and passages, in place of what is shown."""
         self._blocks = [Block(item) for item in items]
         self._anchor = self._cursor = self._marked = self._pointed = None
@@ -145,7 +152,11 @@ class TokenTextView(QWidget):
         line = QFontMetrics(self.font()).height()
         y = 2.0
         for number, block in enumerate(self._blocks):
-            if block.paragraph is None:
+            if block.gallery is not None:
+                block.top = y
+                block.height = block.gallery.lay_out(self.width() - 4, self.font())
+                y += block.height + GAP
+            elif block.paragraph is None:
                 y += HEADING_GAP if number else 0
                 block.top, block.height = y, line + 4.0
                 y += block.height + GAP // 2
@@ -168,8 +179,10 @@ class TokenTextView(QWidget):
             if block.top > event.rect().bottom() or block.top + block.height < event.rect().top():
                 continue
             row = QRect(0, int(block.top), self.width(), int(block.height))
+            if isinstance(block.item, Heading):
+                paint_heading(painter, row, block.item, self.font(), small)
             if block.paragraph is None:
-                self._paint_heading(painter, row, block.item, small)
+                self._paint_gallery(painter, number)
                 continue
             block.paragraph.paint(
                 painter, QPointF(0.0, block.top), self._scale, tokens, self._selection_in(number)
@@ -194,6 +207,9 @@ class TokenTextView(QWidget):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 4, 4)
 
+    def _paint_gallery(self, painter: QPainter, number: int) -> None:
+        """Draw the pictures of a block, for a view that shows some."""
+
     def _paint_mark(self, painter: QPainter, paragraph: TokenParagraph, top: float) -> None:
         """Draw around the marked token, whose colour still shows its activation."""
         if self._marked is None or self._marked >= len(paragraph.text.pieces):
@@ -202,22 +218,6 @@ class TokenTextView(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for box in paragraph.boxes(self._marked):
             painter.drawRoundedRect(box.translated(0.0, top).adjusted(1, 1, -1, -1), 3, 3)
-
-    def _paint_heading(
-        self, painter: QPainter, row: QRect, item: Heading | Passage, small: QFont
-    ) -> None:
-        if not isinstance(item, Heading):
-            return
-        bold = QFont(self.font())
-        bold.setWeight(QFont.Weight.DemiBold)
-        painter.setFont(bold)
-        painter.setPen(theme.palette().text)
-        middle = Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(row, Qt.AlignmentFlag.AlignLeft | middle, item.text)
-        painter.setFont(small)
-        painter.setPen(theme.palette().muted_text)
-        right = row.adjusted(0, 0, -4, 0)
-        painter.drawText(right, Qt.AlignmentFlag.AlignRight | middle, item.note)
 
     # ------------------------------------------------------------------ selection
     def selected_text(self) -> str:

@@ -54,6 +54,37 @@ COLUMN_TERMS = (
         ("Window of text", "BOS"),
     ),
     Entry(
+        "Pictures or text",
+        _tip("modality"),
+        "Densities are compared and not counts, so that a feature may fire on both where a text "
+        "has few pictures.",
+        "Explore, as a column of the list and among its filters, of a text with pictures",
+        ("Image token", "Density"),
+    ),
+    Entry(
+        "Share on pictures",
+        _tip("picture_share"),
+        "Where 90% of all tokens are of pictures, 90% is what a feature has that does not tell "
+        "them from text.",
+        "Explore, as a column of the list, of a text with pictures",
+        ("Image token", "Pictures or text"),
+    ),
+    Entry(
+        "On pictures",
+        _tip("picture_firings"),
+        "A picture has from 20 to some thousands of them.",
+        "Explore, as a column of the list, of a text with pictures",
+        ("Image token", "Firing"),
+    ),
+    Entry(
+        "On text",
+        _tip("text_firings"),
+        "They are all others than image tokens, those that the model puts around a picture "
+        "included.",
+        "Explore, as a column of the list, of a text with pictures",
+        ("Token", "Firing"),
+    ),
+    Entry(
         "Language",
         _tip("language"),
         "The share beside it says how clearly: 98% of the activation in French is a French "

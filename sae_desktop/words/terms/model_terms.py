@@ -43,7 +43,7 @@ MODEL_TERMS = (
         "photograph takes from 20 image tokens to some thousands.",
         "a model’s card, where it reads pictures, and “sae-desktop pictures”",
         ("Token", "Context"),
-        ("Image tokens", "Tile", "Tiles"),
+        ("Image tokens", "Tile", "Tiles", "Image patch"),
     ),
     Entry(
         "Residual stream",

@@ -21,7 +21,8 @@ from sae_desktop.gui.explore.list.feature_table import (
     FeatureTableModel,
 )
 from sae_desktop.gui.explore.list.feature_table_view import FeatureTable
-from sae_desktop.gui.explore.list.filter_bar import MEANING, FilterBar
+from sae_desktop.gui.explore.list.filter_bar import FilterBar
+from sae_desktop.gui.explore.list.filter_words import MEANING
 from sae_desktop.gui.explore.list.meaning_listing import MeaningListing
 from sae_desktop.gui.parts.feature_menu import show_feature_menu, show_features_menu
 from sae_desktop.gui.parts.labels import label, push_button

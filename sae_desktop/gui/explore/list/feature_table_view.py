@@ -59,6 +59,7 @@ _WIDEST = {
     "firings": "0,000,000",
     "language": "Language ▾",
     "source": "python-stdlib",
+    "modality": "pictures",
     "token": "internationally",
     "note": "What somebody wrote",
 }

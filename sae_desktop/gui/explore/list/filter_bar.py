@@ -19,10 +19,16 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.errors import UserError
+from sae_desktop.features.reading.columns import FIRES_ON_RULE
 from sae_desktop.features.reading.filter import FeatureFilter, Range
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.explore.list.condition_chips import ConditionChips
-from sae_desktop.gui.explore.list.filter_words import Condition, conditions_in_words
+from sae_desktop.gui.explore.list.filter_words import (
+    MEANING,
+    SCOPES,
+    Condition,
+    conditions_in_words,
+)
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -34,25 +40,8 @@ from sae_desktop.language_names import language_name
 from sae_desktop.project_changes import FilterChange
 from sae_desktop.project_lists import SavedFilters
 from sae_desktop.words.amounts import exact_count
+from sae_desktop.words.picture_words import MODALITY_WORDS
 
-MEANING = "meaning"
-"""What no field of the filter holds: the engine is asked."""
-SCOPES = {
-    "text": (
-        "In names",
-        "Name, number or link",
-        "Words of labels, automatic names or notes, a number, a link",
-    ),
-    MEANING: (
-        "By meaning",
-        "What it is about, such as dates",
-        "Names and contexts about what you describe in your own words, the nearest first",
-    ),
-    "context": ("In contexts", "Words near the tokens it fires on", "Text near a context’s token"),
-    "token": ("Fires on", "A token it fires on", "One of the ten tokens it fires on most often"),
-    "raises": ("Raises", "A token it raises", "One of the ten tokens whose logit it raises most"),
-}
-"""What the field searches: title, placeholder and explanation of each field of the filter."""
 _MANY = 40
 """Entries of a menu at most; the rest is chosen by typing."""
 _MOST_KEPT = 20_000
@@ -292,6 +281,10 @@ class FilterBar(QWidget):
             return
         self._add_choices(menu.addMenu("Language"), "languages", self._index.info.languages)
         self._add_choices(menu.addMenu("Source"), "sources", self._index.info.sources)
+        if "modality" in self._index.columns:
+            kinds = menu.addMenu("Pictures or text")
+            self._add_choices(kinds, "modalities", list(MODALITY_WORDS))
+            kinds.addSection(f"B{FIRES_ON_RULE[1:]}")
         cluster = menu.addAction("Cluster…", self._ask_cluster)
         cluster.setEnabled("cluster" in self._index.columns)
         menu.addAction("Dead: never fires on this text", lambda: self._set(dead_only=True))
@@ -325,7 +318,9 @@ class FilterBar(QWidget):
     def _add_choices(self, menu: QMenu, field: str, names: list[str]) -> None:
         menu.setEnabled(bool(names))
         chosen = getattr(self._rest, field)
-        told = language_name if field == "languages" else str
+        told = {"languages": language_name, "modalities": MODALITY_WORDS.__getitem__}.get(
+            field, str
+        )
         for name in sorted(names, key=told)[:_MANY]:
             action = menu.addAction(told(name))
             action.setCheckable(True)

@@ -13,6 +13,26 @@ from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.label_words import NAMED_IN_WORDS
 from sae_desktop.language_names import language_name
 from sae_desktop.words.column_text import figure_of
+from sae_desktop.words.picture_words import MODALITY_WORDS
+
+MEANING = "meaning"
+"""What no field of the filter holds: the engine is asked."""
+SCOPES = {
+    "text": (
+        "In names",
+        "Name, number or link",
+        "Words of labels, automatic names or notes, a number, a link",
+    ),
+    MEANING: (
+        "By meaning",
+        "What it is about, such as dates",
+        "Names and contexts about what you describe in your own words, the nearest first",
+    ),
+    "context": ("In contexts", "Words near the tokens it fires on", "Text near a context’s token"),
+    "token": ("Fires on", "A token it fires on", "One of the ten tokens it fires on most often"),
+    "raises": ("Raises", "A token it raises", "One of the ten tokens whose logit it raises most"),
+}
+"""What the field searches: title, placeholder and explanation of each field of the filter."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +69,9 @@ def conditions_in_words(filter_: FeatureFilter, index: FeatureIndex) -> list[Con
         )
     if filter_.sources:
         found.append(Condition(" or ".join(filter_.sources), without(sources=())))
+    if filter_.modalities:
+        kinds = " or ".join(MODALITY_WORDS[kind] for kind in filter_.modalities)
+        found.append(Condition(f"fires on {kinds}", without(modalities=())))
     if filter_.clusters:
         numbers = " or ".join(str(c) for c in filter_.clusters)
         found.append(Condition(f"cluster {numbers}", without(clusters=())))

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.features.reading.filter import FeatureFilter
-from sae_desktop.gui.explore.list.filter_bar import MEANING, FilterBar
+from sae_desktop.gui.explore.list.filter_bar import FilterBar
+from sae_desktop.gui.explore.list.filter_words import MEANING
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.gui.state.latest_job import LatestJob

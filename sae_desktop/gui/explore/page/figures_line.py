@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from sae_desktop.features.reading.columns import MODALITIES
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.words.amounts import exact_count, one_in_text, percent_text
+from sae_desktop.words.picture_words import MODALITY_WORDS
 
 _BETWEEN = " · "
 _MOMENTS = (("std_activation", "std"), ("skewness", "skew"), ("kurtosis", "kurtosis"))
@@ -25,8 +27,25 @@ def figures_text(index: FeatureIndex, feature: int) -> str:
                 for name, word in _MOMENTS
                 if name in index.columns
             ),
+            *_kinds(index, feature),
         )
     )
+
+
+def _kinds(index: FeatureIndex, feature: int) -> list[str]:
+    """Return what it fires on, where the text has pictures."""
+    kinds = index.columns.get("modality")
+    if kinds is None or kinds[feature] < 0:
+        return []
+    counts = (index.columns[name][feature] for name in ("picture_firings", "text_firings"))
+    on, off = (exact_count(int(count)) for count in counts)
+    rows = exact_count(index.picture_rows), exact_count(index.info.rows - index.picture_rows)
+    words = MODALITY_WORDS[MODALITIES[int(kinds[feature])]]
+    return [
+        f"Fires on {words}",
+        f"{on} of {rows[0]} image tokens",
+        f"{off} of {rows[1]} tokens of text",
+    ]
 
 
 def unbroken(figures: str) -> str:
