@@ -14,7 +14,7 @@ from sae_desktop.limits import AtLeast0, Count, CountOrNone
 
 StoreDtype = Literal["float16", "bfloat16", "float32", "int8"]
 
-MODEL, STORE, RUN = "Model", "Store", "Run"
+MODEL, PICTURES, STORE, RUN = "Model", "Pictures", "Store", "Run"
 """Headings of the settings of a harvest, beside that of its corpus."""
 
 
@@ -68,6 +68,33 @@ class HarvestConfig(CorpusSettings, frozen=True, kw_only=True, tag="harvest"):
             STORE,
         ),
     ] = "float16"
+    pictures: Annotated[
+        str,
+        said(
+            "Pictures",
+            "A folder, a .zip or .tar archive, or a table with a column of pictures. They are read "
+            "instead of a text, with the words beside them, by a model that reads pictures.",
+            PICTURES,
+        ),
+    ] = ""
+    picture_tokens: Annotated[
+        CountOrNone,
+        said(
+            "Image tokens at most",
+            "For each picture: one that the model makes more tokens of is given to it smaller. "
+            "0: as many as the model makes.",
+            PICTURES,
+        ),
+    ] = 0
+    keep_pictures: Annotated[
+        bool,
+        said(
+            "Keep the pictures",
+            "Copy each picture’s file into the store. Otherwise it has a thumbnail, the name and "
+            "the digest of each.",
+            PICTURES,
+        ),
+    ] = False
     batch_tokens: Annotated[
         CountOrNone,
         said(
@@ -135,6 +162,26 @@ class EstimateHarvestConfig(msgspec.Struct, frozen=True, kw_only=True, tag="esti
     harvest: HarvestConfig
 
 
+class PictureEstimate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a corpus of pictures amounts to, by the headers of its first documents."""
+
+    documents: int
+    pictures: int
+    tokens: int
+    """Of texts and pictures, special ones aside; no more than a window takes of each document."""
+    fewest: int
+    typical: int
+    most: int
+    """Image tokens of a picture: the smallest, the median and the largest number."""
+    refused: list[str]
+    """Names of the first that cannot be read."""
+    refusals: int
+    too_long: int
+    """Documents with more tokens than a window."""
+    complete: bool
+    """Whether all documents were looked at."""
+
+
 class HarvestEstimate(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     free_bytes: int
@@ -145,6 +192,8 @@ class HarvestEstimate(msgspec.Struct, frozen=True, kw_only=True):
     free_memory_bytes: int
     batch_tokens: int
     """Tokens in one forward pass, as given or as found."""
+    pictures: PictureEstimate | None = None
+    """None for a corpus of texts."""
 
 
 class DescribeStoreConfig(msgspec.Struct, frozen=True, kw_only=True, tag="describe_store"):
@@ -224,6 +273,9 @@ class StoreDescription(msgspec.Struct, frozen=True, kw_only=True):
     """Windows by how many rows they have: named “1–8” and so on, shortest first."""
     languages: list[Share]
     sources: list[Share]
+    pictures: int = 0
+    picture_rows: int = 0
+    """Rows that are of pictures; the others are of texts."""
 
 
 class VerifyStoreConfig(msgspec.Struct, frozen=True, kw_only=True, tag="verify_store"):

@@ -56,6 +56,8 @@ def describe_store(config: DescribeStoreConfig, context: JobContext) -> StoreDes
         window_lengths=_lengths(store.windows["length"]),
         languages=_tags(documents["language"], spans),
         sources=_tags(documents["source"], spans),
+        pictures=len(store.pictures),
+        picture_rows=int(np.count_nonzero(store.pictures.of_rows() >= 0)),
     )
 
 
@@ -65,7 +67,10 @@ def _count_tokens(store: ActivationStore, context: JobContext) -> Array:
     tokens = store.tokens if store.info.model else np.empty(0, dtype=np.int32)
     for first in range(0, len(tokens), _BLOCK):
         context.check_cancelled()
-        found = np.bincount(tokens[first : first + _BLOCK], minlength=len(counts))
+        block = tokens[first : first + _BLOCK]
+        if store.info.pictures:  # those of pictures are told by themselves
+            block = block[store.pictures.of_rows(first, first + len(block)) < 0]
+        found = np.bincount(block, minlength=len(counts))
         found[: len(counts)] += counts
         counts = found
     return counts
@@ -73,7 +78,7 @@ def _count_tokens(store: ActivationStore, context: JobContext) -> Array:
 
 def _token_texts(store: ActivationStore, context: JobContext) -> Callable[[int], str]:
     """Return token id → text; the id's number where the model cannot be loaded."""
-    if not store.info.model:
+    if not store.info.model or not store.info.tokenizer_hash:
         return str
     try:
         names = load_reader(store.info.model).token_bytes()

@@ -21,13 +21,11 @@ from sae_desktop.activations.harvest_groups import window_groups
 from sae_desktop.activations.harvest_pace import Pace
 from sae_desktop.activations.harvest_plan import (
     HarvestPlan,
-    measure_capacity,
-    plan_harvest,
     store_bytes,
-    store_info,
 )
 from sae_desktop.activations.harvest_rows import BatchMaker, RowReader
 from sae_desktop.activations.harvest_settings import as_begun, check_same_settings
+from sae_desktop.activations.picture_plan import plan_any
 from sae_desktop.activations.prefetch import prefetch
 from sae_desktop.activations.store import (
     ActivationStore,
@@ -37,8 +35,8 @@ from sae_desktop.activations.store import (
 )
 from sae_desktop.activations.store_filler import StoreFiller
 from sae_desktop.activations.store_writer import SegmentFullError, SegmentWriter, segment_path
-from sae_desktop.corpus.documents import Corpus
-from sae_desktop.corpus.records import LostConnectionError
+from sae_desktop.corpus.picture_documents import PictureReport
+from sae_desktop.corpus.records import LostConnectionError, Report
 from sae_desktop.corpus.windows import BLOCK_CHARACTERS, ReadingPoint
 from sae_desktop.errors import UserError
 from sae_desktop.interruption import check_interrupted
@@ -88,7 +86,7 @@ def harvest(config: HarvestConfig, context: JobContext) -> HarvestResult:
     held = _held(there)
     found = held["rows"]
     context.progress(found, config.tokens, "tokens", "Loading the model")
-    plan = _with_batch(plan_harvest(config, context), there, context)
+    plan = _with_batch(plan_any(config, context), there, context)
     started = time.monotonic()
     try:
         held += _fill_segments(plan, folder, there, context)
@@ -147,6 +145,7 @@ def _fill_segments(
     rows = there.rows if there is not None else 0
     added: Counter[str] = Counter()
     outcome: _Outcome = "filled"
+    report: Report = Report()
     while outcome in ("filled", "full") and rows < total:
         if outcome == "full":
             room *= _MORE_ROOM
@@ -159,7 +158,7 @@ def _fill_segments(
             context.log(f"Resuming at {rows:,} of {total:,} tokens.")
         found = Counter(segment.writer.counts)
         with closing(segment.writer):
-            outcome = _fill(plan, segment, rows, context)
+            outcome, report = _fill(plan, segment, rows, context)
         now = Counter(segment.writer.counts)
         rows += now["rows"] - found["rows"]
         added += now - found
@@ -172,16 +171,26 @@ def _fill_segments(
                 "Documents are shorter than the beginning of the corpus suggested: the harvest "
                 f"continues in another file at {rows:,} tokens."
             )
+    waiting = isinstance(report, PictureReport) and report.waiting
     if outcome == "ended" and not rows:
         with suppress(OSError):
             folder.rmdir()
+        if waiting:
+            raise UserError(
+                f"The first document has {waiting:,} tokens, more than the {total:,} asked for: a "
+                "picture is never cut.",
+                kept="Nothing was written.",
+                next_step=f"Ask for at least {waiting:,} tokens.",
+            )
         raise UserError(
             f"The corpus “{plan.windows.settings.corpus}” gives no rows: its documents have no "
             "tokens besides those that are left out.",
             kept="Nothing was written.",
             next_step="Keep each window's first token, or choose longer texts.",
         )
-    if outcome == "ended":
+    if outcome == "ended" and waiting:
+        context.progress(rows, rows, "tokens")
+    elif outcome == "ended":
         context.log(
             f"The corpus ended after {rows:,} of the {total:,} tokens asked for; the "
             "store holds all of them."
@@ -201,6 +210,7 @@ def _open_segment(
         return _OpenSegment(_create(plan, folder, 0, plan.config.tokens, room), ReadingPoint())
     _check_same_model(plan, store)
     _check_same_windows(plan, store)
+    _check_same_pictures(plan, store)
     place = next_place(plan, store)
     writer = SegmentWriter(paths[-1])
     if writer.rows_left and not begin_new:
@@ -214,7 +224,7 @@ def _open_segment(
 
 
 def _create(plan: HarvestPlan, folder: Path, number: int, rows: int, room: int) -> SegmentWriter:
-    capacity = measure_capacity(plan, rows, room)
+    capacity = plan.capacity(rows, room)
     needed, free = store_bytes(plan, capacity), free_bytes(folder)
     if needed > free:
         raise UserError(
@@ -223,7 +233,7 @@ def _create(plan: HarvestPlan, folder: Path, number: int, rows: int, room: int) 
             next_step="Free some space, or harvest fewer tokens.",
         )
     try:
-        return SegmentWriter.create(segment_path(folder, number), store_info(plan), capacity)
+        return SegmentWriter.create(segment_path(folder, number), plan.info(), capacity)
     except UserError:
         with suppress(OSError):
             folder.rmdir()  # an empty folder of a store that never was
@@ -236,6 +246,8 @@ def next_place(plan: HarvestPlan, store: ActivationStore) -> ReadingPoint:
         return ReadingPoint()
     last = store.spans[-1]
     ordinal = int(store.documents[last["document"]]["ordinal"])
+    if not plan.divisible:
+        return ReadingPoint(ordinal + 1)
     after = int(last["offset"]) + int(last["length"])
     if plan.config.packing == "document" and not repeated_tokens(store.windows[-1]):
         # The table counts the rows kept; the row left out may be the document's.
@@ -259,13 +271,23 @@ def _check_same_model(plan: HarvestPlan, store: ActivationStore) -> None:
 def _check_same_windows(plan: HarvestPlan, store: ActivationStore) -> None:
     begun, here = tuple(store.info.prefix), tuple(plan.windows.prefix)
     if begun != here:
-        names = plan.lm.tokenizer.convert_ids_to_tokens
+        names = plan.text.tokenizer.convert_ids_to_tokens
         told = [" ".join(names(list(ids))) or "no special token" for ids in (begun, here)]
         raise UserError(
             f"The windows of “{store.folder.name}” begin with {told[0]}, but would now begin with "
             f"{told[1]}.",
             kept="Its tokens are unchanged.",
             next_step="Harvest under another name, or use the store's own BOS setting.",
+        )
+
+
+def _check_same_pictures(plan: HarvestPlan, store: ActivationStore) -> None:
+    if plan.info().reader_digest != store.info.reader_digest:
+        raise UserError(
+            f"“{plan.lm.name}” prepares pictures in another way than when “{store.folder.name}” "
+            "was started.",
+            kept="Its tokens are unchanged.",
+            next_step="Restore its preprocessor_config.json, or harvest under another name.",
         )
 
 
@@ -280,14 +302,16 @@ class _EndedEarlyError(Exception):
     """The person asked to end while the next texts were waited for."""
 
 
-def _fill(plan: HarvestPlan, segment: _OpenSegment, begun: int, context: JobContext) -> _Outcome:
+def _fill(
+    plan: HarvestPlan, segment: _OpenSegment, begun: int, context: JobContext
+) -> tuple[_Outcome, Report]:
     """Read group after group and hand them to the writing thread; `begun` rows are there."""
     writer, total = segment.writer, plan.config.tokens
     # A segment may have more room than this harvest asks for.
     wanted = min(writer.rows_left, total - begun)
     maker = BatchMaker(plan, segment.documents)
     reader, pace, read = RowReader(plan), Pace(context), 0
-    corpus = Corpus(plan.windows.settings)
+    documents, report = plan.corpus()
     try:
         with StoreFiller(writer, maker, plan.config.commit_seconds) as filler:
 
@@ -303,7 +327,7 @@ def _fill(plan: HarvestPlan, segment: _OpenSegment, begun: int, context: JobCont
                 if context.stop_requested and begun + read:
                     raise _EndedEarlyError
 
-            ahead = window_groups(plan, segment.place, wanted, corpus, corpus.report)
+            ahead = window_groups(plan, segment.place, wanted, documents, report)
             with (
                 suppress(_EndedEarlyError),
                 closing(prefetch(ahead, _GROUPS_AHEAD, while_waiting=while_waiting)) as groups,
@@ -320,11 +344,13 @@ def _fill(plan: HarvestPlan, segment: _OpenSegment, begun: int, context: JobCont
                     context.progress(begun + read, total, "tokens")
                     pace.tell(begun + read)
                     if context.stop_requested:
-                        return "stopped"
+                        return "stopped", report
             if context.stop_requested and read < wanted:
-                return "stopped"
+                return "stopped", report
     except SegmentFullError:
-        return "full"
-    for note in corpus.report.notes():
+        return "full", report
+    if isinstance(report, PictureReport) and report.waiting and wanted < total - begun:
+        return "full", report
+    for note in report.notes():
         context.log(note)
-    return "filled" if read == wanted else "ended"
+    return "filled" if read == wanted else "ended", report

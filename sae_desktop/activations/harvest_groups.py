@@ -16,9 +16,14 @@ import torch
 from torch import Tensor
 
 from sae_desktop.activations.harvest_plan import HarvestPlan
+from sae_desktop.activations.picture_windows import PictureInputs, PictureWindow
 from sae_desktop.corpus.documents import Document
+from sae_desktop.corpus.picture_documents import PictureReport
 from sae_desktop.corpus.records import Report
-from sae_desktop.corpus.windows import ReadingPoint, Window, windows
+from sae_desktop.corpus.windows import ReadingPoint, Window
+
+_GROUP_BYTES = 1 << 27
+"""Of the pixels of a group's pictures, after which it ends."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class TokenBatch:
     """Their rows in the group."""
     first_B: Tensor
     """Places in the flattened (B·S) of the windows' first tokens."""
+    pictures: PictureInputs | None = None
+    """What the model is given of windows with pictures; None: the ids say it all."""
 
     def halves(self) -> list[TokenBatch]:
         """Return the windows as two batches; one if there is one window only."""
@@ -51,6 +58,7 @@ class TokenBatch:
             kept_R=self.kept_R[inside] - first * length,
             targets_R=self.targets_R[inside],
             first_B=self.first_B[first:last] - first * length,
+            pictures=self.pictures and self.pictures.part(first, last),
         )
 
 
@@ -73,20 +81,26 @@ def window_groups(
 ) -> Iterator[Group]:
     """Yield groups of windows, from `start` on, that give exactly `rows` rows together.
 
-    The last window is cut to fit; fewer rows come only where the corpus ends before. They are of
-    `documents` where these are given, and what is left out of these is counted in `report`.
+    The last window is cut to fit, or left out where it has a picture; fewer rows come only then
+    and where the corpus ends before. They are of `documents` where these are given, and what is
+    left out of these is counted in `report`.
     """
     found: list[Window] = []
-    tokens = 0
-    for window in windows(plan.windows, plan.encode, start, documents, report):
+    tokens = held = 0
+    for window in plan.read(start, documents, report):
+        if plan.rows_of(window) > rows and not plan.divisible:
+            if isinstance(report, PictureReport):
+                report.waiting = plan.rows_of(window)
+            break
         if plan.rows_of(window) > rows:
             window = _cut(plan, window, rows)
         rows -= plan.rows_of(window)
         found.append(window)
         tokens += len(window.ids)
-        if rows == 0 or tokens >= plan.group_batches * plan.batch_tokens:
+        held += window.prepared.bytes if isinstance(window, PictureWindow) else 0
+        if rows == 0 or tokens >= plan.group_batches * plan.batch_tokens or held >= _GROUP_BYTES:
             yield make_group(plan, found)
-            found, tokens = [], 0
+            found, tokens, held = [], 0, 0
         if rows == 0:
             return
     if found:
@@ -118,8 +132,11 @@ def make_group(plan: HarvestPlan, found: Sequence[Window]) -> Group:
     while first < len(order):
         longest = len(found[order[first]].ids)
         last = first + max(1, plan.batch_tokens // longest)
-        chosen = order[first:last]
-        batches.append(_batch(plan, [(found[n], starts[n], rows[n]) for n in chosen], longest))
+        if not plan.padded:
+            same = [number for number in order[first:last] if len(found[number].ids) == longest]
+            last = first + len(same)
+        chosen = [(found[n], starts[n], rows[n]) for n in order[first:last]]
+        batches.append(_batch(plan, chosen, longest))
         first = last
     return Group(found, rows, batches)
 
@@ -142,4 +159,5 @@ def _batch(
         kept_R=torch.cat(kept),
         targets_R=torch.cat(targets),
         first_B=torch.arange(len(chosen)) * longest,
+        pictures=plan.pictures([window for window, _, _ in chosen], longest),
     )

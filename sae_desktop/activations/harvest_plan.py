@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 import msgspec
 
@@ -16,18 +18,22 @@ from sae_desktop.activations.layout import (
     read_dtype,
     segment_specs,
 )
-from sae_desktop.corpus.documents import canonical_corpus, read_documents
+from sae_desktop.activations.picture_windows import PictureInputs
+from sae_desktop.corpus.documents import Corpus, Document, canonical_corpus, read_documents
+from sae_desktop.corpus.records import Report
 from sae_desktop.corpus.windows import (
     BLOCK_CHARACTERS,
     BLOCK_DOCUMENTS,
     Encoder,
+    ReadingPoint,
     Window,
     WindowPlan,
     empty_corpus,
+    windows,
 )
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
-from sae_desktop.language_model.load import LanguageModel, load_model
+from sae_desktop.language_model.load import LanguageModel, Network, load_model
 from sae_desktop.language_model.sites.resolve import Site, check_site, parse_site, site_width
 from sae_desktop.language_model.text.text_windows import document_encoder, plan_windows, policy_text
 from sae_desktop.limits import refuse_beyond_limits
@@ -50,7 +56,7 @@ class HarvestPlan:
     """What a harvest does. `windows` says how the corpus is cut."""
 
     config: HarvestConfig
-    lm: LanguageModel
+    lm: Network
     sites: tuple[Site, ...]
     widths: tuple[int, ...]
     """Numbers per token of each site."""
@@ -60,6 +66,46 @@ class HarvestPlan:
     """Tokens in one forward pass, padding included."""
     group_batches: int = GROUP_BATCHES
     """Batches whose windows are sorted by length, and whose rows are in memory together."""
+
+    @property
+    def text(self) -> LanguageModel:
+        """The model, which reads texts."""
+        assert isinstance(self.lm, LanguageModel)
+        return self.lm
+
+    @property
+    def divisible(self) -> bool:
+        """Whether a window may be cut where the rows asked for end."""
+        return True
+
+    @property
+    def padded(self) -> bool:
+        """Whether windows of different lengths may be read together."""
+        return True
+
+    def pictures(self, windows: Sequence[Window], length: int) -> PictureInputs | None:
+        """Return what the model is given of some windows beside their ids."""
+        del windows, length
+        return None
+
+    def corpus(self) -> tuple[Iterable[Document] | None, Report]:
+        """Return the corpus, opened to be read once, and what is learnt of it meanwhile."""
+        corpus = Corpus(self.windows.settings)
+        return corpus, corpus.report
+
+    def read(
+        self, start: ReadingPoint, documents: Iterable[Document] | None, report: Report | None
+    ) -> Iterator[Window]:
+        """Yield the windows from `start` on, of `documents` where these are given."""
+        return windows(self.windows, self.encode, start, documents, report)
+
+    def capacity(self, rows: int, times: int = 1) -> Capacity:
+        """Return the room that `rows` rows of the corpus need: see `measure_capacity`."""
+        return measure_capacity(self, rows, times)
+
+    def info(self) -> StoreInfo:
+        """Return what the store will say of itself."""
+        return store_info(self)
 
     @property
     def dropped(self) -> int:
@@ -75,6 +121,10 @@ class HarvestPlan:
         if window.repeated:
             return len(self.windows.prefix) + window.repeated
         return self.dropped
+
+    def left_out(self, window: Window) -> int:
+        """Return the token of a window's first row where that is not kept, else −1."""
+        return window.ids[0] if self.dropped else -1
 
     def with_batch(self, batch_tokens: int) -> HarvestPlan:
         """Return the plan with another size of the forward passes."""
@@ -92,31 +142,38 @@ def group_batches(batch_bytes: int, most_bytes: int) -> int:
 
 
 def plan_harvest(config: HarvestConfig, context: JobContext | None = None) -> HarvestPlan:
-    """Load the model and check every setting. A download is told to `context`.
+    """Load the model and check every setting of a harvest of texts. A download is told to
+    `context`.
 
     Raises UserError for a setting that cannot be.
     """
-    sites = _sites(config)
+    if config.pictures:
+        raise UserError(
+            "Pictures are read into a store alone, not while training.",
+            next_step="Harvest them first, and train on the store.",
+        )
+    sites = harvest_sites(config)
     refuse_beyond_limits(config)
     lm = load_model(config.model, config.device, config.model_dtype, fetch=True, context=context)
     for site in sites:
         check_site(lm.model, site)
     settings = msgspec.structs.replace(config, corpus=canonical_corpus(config.corpus))
-    windows = plan_windows(lm, settings)
+    cut = plan_windows(lm, settings)
     dropped = 0 if config.keep_first else 1
-    windows = plan_windows(lm, settings, minimum=dropped + len(windows.suffix) + 1)
+    cut = plan_windows(lm, settings, minimum=dropped + len(cut.suffix) + 1)
     return HarvestPlan(
         config=config,
         lm=lm,
         sites=sites,
         widths=tuple(site_width(lm.model, site) for site in sites),
-        windows=windows,
+        windows=cut,
         encode=document_encoder(lm, settings),
         batch_tokens=config.batch_tokens or DEFAULT_BATCH_TOKENS,
     )
 
 
-def _sites(config: HarvestConfig) -> tuple[Site, ...]:
+def harvest_sites(config: HarvestConfig) -> tuple[Site, ...]:
+    """Return where the model is read. Raises UserError for a site named twice."""
     names = (config.site, *config.sites)
     sites = tuple(parse_site(name) for name in names)
     if len(set(sites)) < len(sites):
@@ -157,7 +214,7 @@ def _read_beginning(plan: HarvestPlan, most: int) -> _Beginning:
             found.metadata += len(metadata_bytes(document.metadata, ()))
             if found.documents <= _SAMPLE_TOKENISED:
                 piece = document.text[: _SAMPLE_CHARACTERS // _SAMPLE_TOKENISED]
-                tokens += len(plan.lm.encode(piece))
+                tokens += len(plan.text.encode(piece))
                 tokenised += len(piece)
             if found.characters > _SAMPLE_CHARACTERS:
                 break
@@ -225,12 +282,17 @@ def _room(plan: HarvestPlan, rows: int, documents: int, metadata: int) -> Capaci
 
 def store_bytes(plan: HarvestPlan, room: Capacity) -> int:
     """Return the size of a segment's file, its structure of a few kB aside."""
-    specs = segment_specs(store_info(plan), room)
+    specs = segment_specs(plan.info(), room)
     return sum(spec_bytes(spec) for spec in specs)
 
 
 def store_info(plan: HarvestPlan) -> StoreInfo:
     """Return what the store will say of itself."""
+    return about(plan, policy_text(plan.text, plan.windows))
+
+
+def about(plan: HarvestPlan, policy: str, **pictures: Any) -> StoreInfo:
+    """Return what a store of a plan says of itself; `pictures`: what it says of them."""
     config, lm = plan.config, plan.lm
     return StoreInfo(
         model=lm.name,
@@ -242,7 +304,7 @@ def store_info(plan: HarvestPlan) -> StoreInfo:
         bos_prepended=bool(plan.windows.prefix),
         prefix=list(plan.windows.prefix),
         suffix=list(plan.windows.suffix),
-        policy=policy_text(lm, plan.windows),
+        policy=policy,
         packing=config.packing,
         context_size=config.context_size,
         corpus=plan.windows.settings.corpus,
@@ -255,4 +317,5 @@ def store_info(plan: HarvestPlan) -> StoreInfo:
         dtype=config.dtype,
         batch_tokens=plan.batch_tokens,
         config=config_record(config),
+        **pictures,
     )

@@ -20,10 +20,12 @@ from sae_desktop.activations.layout import (
     metadata_bytes,
     window_dtype,
 )
+from sae_desktop.activations.picture_layout import PictureRows
+from sae_desktop.activations.picture_windows import GroupPictures, PictureWindow
 from sae_desktop.activations.statistics import RowSums
 from sae_desktop.activations.store_writer import EncodedRows, StoreBatch
 from sae_desktop.corpus.windows import BLOCK_DOCUMENTS, Span, Window
-from sae_desktop.language_model.sites.capture import visit_sites
+from sae_desktop.language_model.sites.capture import visit_inputs, visit_sites
 from sae_desktop.language_model.sites.resolve import Site
 
 Array = npt.NDArray[Any]
@@ -81,7 +83,12 @@ class RowReader:
             first_BD = flat_TD.index_select(0, batch.first_B.to(flat_TD.device))
             found[str(site)] = encode_rows(rows_RD, first_BD, self._plan.config.dtype)
 
-        visit_sites(self._plan.lm, batch.ids_BS, batch.mask_BS, self._plan.sites, keep)
+        sites = self._plan.sites
+        if batch.pictures is not None:
+            rows, length = batch.ids_BS.shape
+            visit_inputs(self._plan.lm, batch.pictures.inputs, rows, length, sites, keep)
+        else:
+            visit_sites(self._plan.text, batch.ids_BS, batch.mask_BS, sites, keep)
         return found
 
 
@@ -125,6 +132,7 @@ class BatchMaker:
             documents=tables.documents,
             spans=tables.spans,
             metadata=tables.metadata,
+            pictures=tables.pictures,
         )
 
     def _tables(self, group: Group) -> _Tables:
@@ -132,13 +140,16 @@ class BatchMaker:
         spans: list[tuple[int, ...]] = []
         documents: list[tuple[Any, ...]] = []
         metadata = bytearray()
+        pictures = GroupPictures()
         packed = self._plan.config.packing == "packed"
         overlap = self._plan.config.overlap
         first = 0
         for window, rows in zip(group.windows, group.rows, strict=True):
             numbers = [self._number(span, documents, metadata) for span in window.spans]
-            left_out = window.ids[0] if self._plan.dropped else -1
+            left_out = self._plan.left_out(window)
             entry = (first, rows, numbers[0], window.spans[0].offset, left_out)
+            if isinstance(window, PictureWindow):
+                pictures.add(window, self._plan.lead(window), first, numbers[0])
             windows.append((*entry, self._repeated(window)) if overlap else entry)
             if packed:
                 spans += self._spans(window, numbers, first)
@@ -148,6 +159,7 @@ class BatchMaker:
             np.array(documents, dtype=DOCUMENT_DTYPE),
             np.array(spans, dtype=SPAN_DTYPE),
             bytes(metadata),
+            pictures.rows(),
         )
 
     def _repeated(self, window: Window) -> list[int]:
@@ -197,6 +209,7 @@ class _Tables:
     documents: Array
     spans: Array
     metadata: bytes
+    pictures: PictureRows | None
 
 
 def _joined(parts: list[tuple[Array, EncodedRows]], rows: int) -> EncodedRows:

@@ -17,7 +17,10 @@ HARVEST_CHOICES = tuple(
     for field in dict.fromkeys((*_OF_MODEL, *settings(HarvestConfig)))
     if field != "name"
 )
-_NOT_OF_STREAM = ("device", "sites", "tokens", "seed", "dtype", "commit_seconds")
+_NOT_OF_STREAM = (
+    "device", "sites", "tokens", "seed", "dtype", "commit_seconds", "pictures", "picture_tokens",
+    "keep_pictures",
+)  # fmt: skip
 """Of a harvest that a training consumes: these are the training's, or of no use."""
 STREAM_CHOICES = tuple(
     choice._replace(panel=STREAM_PANEL)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -50,7 +53,7 @@ def read_picture(source: Path | bytes, name: str = "") -> ReadPicture:
     for what is not such a picture, is damaged or cut short, or is too large: told by its header,
     before its pixels are.
     """
-    data = _file(source) if isinstance(source, Path) else source
+    data = picture_bytes(source) if isinstance(source, Path) else source
     name = name or (str(source) if isinstance(source, Path) else "The picture")
     if len(data) > MOST_BYTES:
         raise _too_large(name, f"has {len(data):,} bytes, more than {MOST_BYTES:,}")
@@ -61,29 +64,86 @@ def read_picture(source: Path | bytes, name: str = "") -> ReadPicture:
             return _upright(opened, name, data)
     except UserError:
         raise
-    except (Image.DecompressionBombError, MemoryError) as error:
-        raise _too_large(name, f"has more than {MOST_PIXELS:,} pixels") from error
-    except UnidentifiedImageError as error:
-        raise UserError(
-            f"“{name}” is not a picture that can be read.", next_step=_WRITTEN
-        ) from error
     except Exception as error:  # each format's reader has its own for what is damaged
-        raise UserError(
-            f"“{name}” is damaged or cut short: {str(error)[:200] or type(error).__name__}.",
-            kept="Nothing of it was read.",
-            next_step="Copy or download it again.",
-        ) from error
+        raise _explained(error, name) from error
 
 
-def _file(path: Path) -> bytes:
+def picture_size(source: Path | bytes, name: str = "") -> tuple[int, int]:
+    """Return the (width, height) of the upright picture, by its header alone.
+
+    Raises UserError as `read_picture`, but for damage that only its pixels show.
+    """
+    name = name or (str(source) if isinstance(source, Path) else "The picture")
+    held = _HeadOf(source, name)
     try:
+        _refuse_drawings(held.first, name)
+        with Image.open(held.file, formats=FORMATS) as opened:
+            _check_size(opened, name)
+            width, height = opened.size
+            turned = opened.getexif().get(_ORIENTATION, 1) in range(5, 9)
+            return (height, width) if turned else (width, height)
+    except UserError:
+        raise
+    except Exception as error:  # each format's reader has its own for what is damaged
+        raise _explained(error, name) from error
+    finally:
+        held.file.close()
+
+
+class _HeadOf:
+    """A picture's file, opened at its beginning."""
+
+    def __init__(self, source: Path | bytes, name: str) -> None:
+        if isinstance(source, Path):
+            _check_file(source)
+            self.file: BinaryIO = _opened(source)
+        else:
+            if len(source) > MOST_BYTES:
+                raise _too_large(name, f"has {len(source):,} bytes, more than {MOST_BYTES:,}")
+            self.file = io.BytesIO(source)
+        self.first = self.file.read(_HEAD)
+        self.file.seek(0)
+
+
+def _explained(error: Exception, name: str) -> UserError:
+    """Return what stopped a format's reader, in words."""
+    if isinstance(error, Image.DecompressionBombError | MemoryError):
+        return _too_large(name, f"has more than {MOST_PIXELS:,} pixels")
+    if isinstance(error, UnidentifiedImageError):
+        return UserError(f"“{name}” is not a picture that can be read.", next_step=_WRITTEN)
+    return UserError(
+        f"“{name}” is damaged or cut short: {str(error)[:200] or type(error).__name__}.",
+        kept="Nothing of it was read.",
+        next_step="Copy or download it again.",
+    )
+
+
+def picture_bytes(path: Path) -> bytes:
+    """Return a picture's file. Raises UserError where it is too large, gone, or none."""
+    _check_file(path)
+    with _opened(path) as file:
+        return file.read(MOST_BYTES + 1)
+
+
+def _check_file(path: Path) -> None:
+    with _told(path):
         told = path.stat()
-        if not stat.S_ISREG(told.st_mode):
-            raise UserError(f"“{path}” is not a file.", next_step="Choose a picture.")
-        if told.st_size > MOST_BYTES:
-            raise _too_large(str(path), f"has {told.st_size:,} bytes, more than {MOST_BYTES:,}")
-        with path.open("rb") as file:
-            return file.read(MOST_BYTES + 1)
+    if not stat.S_ISREG(told.st_mode):
+        raise UserError(f"“{path}” is not a file.", next_step="Choose a picture.")
+    if told.st_size > MOST_BYTES:
+        raise _too_large(str(path), f"has {told.st_size:,} bytes, more than {MOST_BYTES:,}")
+
+
+def _opened(path: Path) -> BinaryIO:
+    with _told(path):
+        return path.open("rb")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say in words what the system has against a file."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise UserError(
             f"There is no file “{path}”.", next_step="Choose a picture that exists."

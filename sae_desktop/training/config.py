@@ -20,6 +20,7 @@ from sae_desktop.limits import (
 )
 from sae_desktop.training.started import StartedFrom
 
+RowsOf = Literal["both", "text", "pictures"]
 Target = Literal["input", "transcoder", "skip_transcoder", "crosscoder", "cross_layer_transcoder"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -242,6 +243,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
         bool,
         said("Leave out massive rows", "Rows whose norm is above 10 × the median.", START),
     ] = True
+    rows_of: Annotated[
+        RowsOf, said("Rows of", "Of a store with pictures: texts, pictures, or both.", START)
+    ] = "both"
     seed: Annotated[Seed, said("Seed", "Seed of the weights and of the order of rows.", START)] = 0
     metric_rows: Annotated[
         Count,
@@ -317,17 +321,13 @@ class EvaluateConfig(msgspec.Struct, frozen=True, kw_only=True, tag="evaluate"):
     ] = ()
     rows: Annotated[
         Count,
-        said(
-            "Rows",
-            "The most rows to measure the fit on, held out from training if there are any.",
-        ),
+        said("Rows", "The most rows to measure the fit on, held out from training if any are."),
     ] = 65_536
     dead_rows: Annotated[
         Count, said("Rows for dead features", "The most rows in which to look for firings.")
     ] = 1_000_000
     loss_windows: Annotated[
-        CountOrNone,
-        said("Windows of text", "To measure the loss recovered on; 0: it is not measured."),
+        CountOrNone, said("Windows of text", "To measure the loss recovered on; 0: none.")
     ] = 64
     control: Annotated[
         bool,

@@ -27,6 +27,7 @@ _CHOICES = {
         ("Random directions", "random"),
         ("Rows of the data", "data"),
     ),
+    "rows_of": (("Texts and pictures", "both"), ("Texts", "text"), ("Pictures", "pictures")),
     "centre": (("Automatic", "auto"), ("Always", "always"), ("Never", "never")),
 }
 
@@ -65,6 +66,7 @@ def make_fields(defaults: TrainConfig) -> dict[str, Any]:
         "init": _combo("init"),
         "centre": _combo("centre"),
         "exclude_massive": _check("exclude_massive", d.exclude_massive),
+        "rows_of": _combo("rows_of"),
         "seed": _count("seed", d),
         "metric_rows": _count("metric_rows", d, 10_000_000),
         "measure_loss": _check("measure_loss", d.measure_loss),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.files.find import ModelFiles
 from sae_desktop.language_model.load import LanguageModel, Network
+from sae_desktop.language_model.pictures.batches import PictureBatch, join
 from sae_desktop.language_model.pictures.expansion import (
     expanded,
     image_token,
@@ -37,25 +36,6 @@ if TYPE_CHECKING:
 
 Document = Sequence["str | Image"]
 """Texts and upright pictures in their order."""
-
-
-@dataclass(frozen=True)
-class PictureBatch:
-    """What a model is given, and which of its rows are of pictures."""
-
-    inputs: Mapping[str, Tensor]
-    """By the names of the forward pass; sequences are padded on the right."""
-    layouts: list[PictureLayout]
-    """Of the pictures of all documents, in their order."""
-    lengths: list[int]
-    """Tokens of each document."""
-    picture: NDArray[np.int32]
-    """(B, S): the number of the picture a row is of; −1 of text and of padding."""
-    token: NDArray[np.int32]
-    """(B, S): which token of that picture it is; −1 where it is of none."""
-    special: NDArray[np.bool_]
-    """(B, S): tokens that stand around every text, such as the beginning-of-sequence token; not
-    padding."""
 
 
 class PictureReader:
@@ -125,6 +105,17 @@ class PictureReader:
             return self._of_pictures(documents, pictures, layouts)
         inputs = self._pixels(pictures, layouts)
         return self._of_both(self._family, self._text, documents, layouts, inputs)
+
+    def joined(self, batches: Sequence[PictureBatch], length: int = 0) -> PictureBatch:
+        """Return batches as one, as `batch` makes of all their documents, `length` tokens long
+        where none is longer.
+
+        An encoder of pictures takes those of one length together.
+        """
+        padding = 0
+        if self._text is not None and self._family is not None:
+            padding = _padding(self._text, int(self._config.image_token_id))
+        return join(batches, padding, length)
 
     # ------------------------------------------------------------------ tokens of a tile
     def _cell(self, view: View) -> tuple[float, float]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+IMAGE_TOKEN = "⟨image⟩"
+"""What a token of a picture is shown as among those of a text."""
+
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _UNSEEN_SPACES = re.compile(r"^ +| +$|(?<=[\n\r\t]) +| +(?=[\n\r\t])")
 

@@ -186,9 +186,10 @@ def text_for_losses(
         return None
     lm = model_of(source.store, config.device)
     if lm is None:
-        context.log(
-            "The loss recovered is not measured: the activations were imported without a model."
-        )
+        why = "the activations were imported without a model"
+        if source.store.info.pictures:
+            why = "an encoder of pictures does not predict a next token"
+        context.log(f"The loss recovered is not measured: {why}.")
         return None
     if not lm.causal:
         context.log("The loss recovered is not measured: an encoder does not predict a next token.")
@@ -196,7 +197,7 @@ def text_for_losses(
     if not source.one_model:
         context.log("The loss recovered is not measured: the dictionary reads several models.")
         return None
-    return splice_text(
+    found = splice_text(
         lm,
         source.store,
         source.input_sites,
@@ -204,6 +205,12 @@ def text_for_losses(
         windows=config.loss_windows,
         rows=rows,
     )
+    if found is None:
+        context.log(
+            "The loss recovered is not measured: every window of the store has a picture, and it "
+            "is measured on texts."
+        )
+    return found
 
 
 def _norm_counts(run_log: Path) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from torch import Tensor
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.language_model.load import LanguageModel
-from sae_desktop.language_model.text.token_text import token_text
+from sae_desktop.language_model.text.token_text import IMAGE_TOKEN, token_text
 from sae_desktop.training.rows.data import Array, Rows, SiteRows, held_out_windows
 from sae_desktop.training.run_log import FeatureSample, SampleContext
 
@@ -44,7 +44,17 @@ def sample_text(
         return None
     rows = np.concatenate([np.arange(w["first_row"], w["first_row"] + w["length"]) for w in chosen])
     values = [part.gather(rows) for part in parts]
-    return text_of(lm, values, store.tokens[rows], chosen["length"])
+    found = text_of(lm, values, np.maximum(store.tokens[rows], 0), chosen["length"])
+    if not len(store.pictures):
+        return found
+    of_picture = store.pictures.of_rows()[rows] >= 0
+    return replace(
+        found,
+        tokens=[
+            IMAGE_TOKEN if pictured else text
+            for text, pictured in zip(found.tokens, of_picture, strict=True)
+        ],
+    )
 
 
 def text_of(

@@ -93,11 +93,12 @@ _Change = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
 
 def model_of(store: ActivationStore, device: str) -> LanguageModel | None:
-    """Return the model that made a store; None for imported activations.
+    """Return the model that made a store; None for imported activations, and for an encoder of
+    pictures, which reads no text.
 
     Raises UserError when it is not here, or another one is in its place.
     """
-    if not store.info.model:
+    if not store.info.model or (store.info.pictures and not store.info.tokenizer_hash):
         return None
     project = store.folder.parent.parent
     what = f"store:{store.folder.name}"
@@ -112,18 +113,22 @@ def splice_text(
     outputs: Sequence[str] = (),
     windows: int,
     rows: Rows,
-) -> SpliceText:
+) -> SpliceText | None:
     """Take the first long enough windows of held-out rows; where there is none, of the store.
 
-    `sites` are what a dictionary reads, `outputs` what it writes; (): the same. All of them
-    must be in the store. Raises UserError for one that is not, and for an encoder.
+    Windows with pictures are passed over, since a store does not say what the model was given of
+    them: None where there are no others. `sites` are what a dictionary reads, `outputs` what it
+    writes; (): the same. All of them must be in the store. Raises UserError for one that is not,
+    and for an encoder.
     """
     require_causal(lm, "The loss recovered")
     inputs = (sites,) if isinstance(sites, str) else tuple(sites)
     written = tuple(outputs) or inputs
-    table = store.windows
+    table = _of_text_alone(store, store.windows)
+    if not len(table):
+        return None
     least = min(_SHORTEST_WINDOW, int(table["length"].max()))
-    held_out = held_out_windows(store, rows)
+    held_out = _of_text_alone(store, held_out_windows(store, rows))
     held_out = held_out[held_out["length"] >= least]
     chosen = (held_out if len(held_out) else table[table["length"] >= least])[:windows]
     texts = [_window_ids(lm, store, window) for window in chosen]
@@ -135,6 +140,15 @@ def splice_text(
         typical_norms=[_typical_norm(store, site) for site in inputs],
         means=[_mean(store, site).to(lm.device) for site in written],
     )
+
+
+def _of_text_alone(store: ActivationStore, windows: Any) -> Any:
+    """Return the windows, entries of a store's table, that have no picture."""
+    if not len(store.pictures):
+        return windows
+    counts = np.concatenate([[0], np.cumsum(store.pictures.of_rows() >= 0)])
+    ends = windows["first_row"] + windows["length"]
+    return windows[counts[ends] == counts[windows["first_row"]]]
 
 
 def _window_ids(lm: LanguageModel, store: ActivationStore, window: Any) -> list[int]:

@@ -9,7 +9,7 @@ Shape legend: T rows, D width of a part.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +22,7 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary.architectures import Batch
 from sae_desktop.dictionary.normalisation import Affine, joined, massive_rows, scalar_of
 from sae_desktop.errors import UserError
+from sae_desktop.training.config import RowsOf
 from sae_desktop.training.rows.document_split import HeldOutBy, held_out_rows
 
 HELD_OUT_SHARE = 0.1
@@ -95,11 +96,13 @@ def split_parts(
     exclude_massive: bool,
     rows: int | None = None,
     by: HeldOutBy = "documents",
+    of: RowsOf = "both",
 ) -> Split:
     """Divide the first `rows` rows of the stores, which hold the same tokens row by row.
 
     Held out are all rows of some documents; of a store with too few, and with `by` rows, the last
-    ones. A row that is massive at any of the sites is excluded. Raises UserError as `split_rows`.
+    ones. A row that is massive at any of the sites, among those of texts or of pictures, is
+    excluded. Raises UserError as `split_rows`, and for a store with no rows `of` a kind.
     """
     first = parts[0].store
     count = min(part.store.rows for part in parts)
@@ -110,16 +113,19 @@ def split_parts(
             next_step="Harvest more before training.",
         )
     massive = np.zeros(count, dtype=np.bool_)
+    kinds = _kinds(first, count)
     for part in parts:
         norms = part.store.norms(part.site)[:count]
         _refuse_not_finite(part, norms)
-        if exclude_massive:
-            massive |= massive_rows(norms)
+        for kind in kinds.values() if exclude_massive else ():
+            massive[kind] |= massive_rows(norms[kind])
+    wanted_R = _wanted(first, kinds, count, of)
     wanted = min(MAX_HELD_OUT, max(1, int(count * HELD_OUT_SHARE)))
     found = held_out_rows(first, count, wanted) if by == "documents" else None
     held = np.zeros(count, dtype=np.bool_)
     held[slice(count - wanted, None) if found is None else found[0]] = True
-    training, held_out = np.flatnonzero(~massive & ~held), np.flatnonzero(~massive & held)
+    usable = ~massive & wanted_R
+    training, held_out = np.flatnonzero(usable & ~held), np.flatnonzero(usable & held)
     for part in parts:
         if len(training) == 0 or not float(part.store.norms(part.site)[training].max()) > 0:
             raise UserError(
@@ -130,10 +136,33 @@ def split_parts(
     return Split(
         training=training,
         held_out=held_out,
-        excluded=np.flatnonzero(massive),
+        excluded=np.flatnonzero(massive & wanted_R),
         scalar=scalar_of(first.norms(parts[0].site)[training], parts[0].width),
         texts=0 if found is None else found[1],
     )
+
+
+def _kinds(store: ActivationStore, count: int) -> dict[RowsOf, Array]:
+    """Return which of the first rows (R,) are of texts, and which of pictures: the norms of the
+    two may have nothing to do with each other."""
+    if not len(store.pictures):
+        return {"text": np.ones(count, dtype=np.bool_)}
+    pictures = store.pictures.of_rows(0, count) >= 0
+    return {"text": ~pictures, "pictures": pictures}
+
+
+def _wanted(store: ActivationStore, kinds: Mapping[RowsOf, Array], count: int, of: RowsOf) -> Array:
+    if of == "both":
+        return np.ones(count, dtype=np.bool_)
+    found = kinds.get(of, np.zeros(count, dtype=np.bool_))
+    if not found.any():
+        raise UserError(
+            f"The store “{store.folder.name}” has no rows of {'texts' * (of == 'text')}"
+            f"{'pictures' * (of == 'pictures')}.",
+            kept="Nothing was changed.",
+            next_step="Train on both, or choose another store.",
+        )
+    return found
 
 
 def _refuse_not_finite(part: SiteRows, norms: Array) -> None:

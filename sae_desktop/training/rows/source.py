@@ -184,7 +184,11 @@ class StoreSource(Source):
                 next_step="Harvest more before training.",
             )
         return split_parts(
-            self._parts, exclude_massive=self._config.exclude_massive, rows=rows, by=by
+            self._parts,
+            exclude_massive=self._config.exclude_massive,
+            rows=rows,
+            by=by,
+            of=self._config.rows_of,
         )
 
     def _pool(self) -> PoolSize:

@@ -40,7 +40,7 @@ class HeldOutTexts:
                 self._ordinals.add(document.ordinal)
                 if text is not None:
                     self._texts.add(text)
-                tokens += len(harvest.lm.encode(document.text))
+                tokens += len(harvest.text.encode(document.text))
             if tokens > _MARGIN * rows:
                 break
         self._alike = KnownTexts(held, others)

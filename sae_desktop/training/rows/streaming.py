@@ -311,7 +311,7 @@ class StreamSource(Source):
 
     def texts(self, device: str) -> tuple[SpliceText | None, SampleText | None]:
         del device  # the harvest's model is at hand
-        lm, windows = self._harvest.lm, self._held_out_windows
+        lm, windows = self._harvest.text, self._held_out_windows
         count = len(self.plan.inputs)
         outputs = self._sites[count:] or self._sites
         means = self._training[count:] or self._training

@@ -42,7 +42,7 @@ from sae_desktop.training.sweeps.sweep_config import (
 
 _OF_ONE_PASS = (
     "activations", "other_activations", "stream", "target", "sites", "output_sites",
-    "exclude_massive", "centre", "batch", "seed", "metric_rows", "device",
+    "exclude_massive", "rows_of", "centre", "batch", "seed", "metric_rows", "device",
 )  # fmt: skip
 """Settings that decide which rows a step is given, as what, and where."""
 _FREE_SETTINGS = (

@@ -1,0 +1,212 @@
+"""A harvest of pictures, checked and worked out before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.activations.harvest_plan import (
+    DEFAULT_BATCH_TOKENS,
+    HarvestPlan,
+    about,
+    harvest_sites,
+    plan_harvest,
+)
+from sae_desktop.activations.layout import Capacity, StoreInfo
+from sae_desktop.activations.picture_survey import Survey, survey
+from sae_desktop.activations.picture_windows import PictureInputs, PictureWindow, WindowReader
+from sae_desktop.corpus.documents import Document
+from sae_desktop.corpus.picture_documents import PictureCorpus, PictureReport
+from sae_desktop.corpus.records import Report
+from sae_desktop.corpus.windows import Encoded, ReadingPoint, Window, WindowPlan
+from sae_desktop.errors import UserError
+from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.load import LanguageModel, Network, load_any
+from sae_desktop.language_model.pictures.reader import open_pictures
+from sae_desktop.language_model.sites.resolve import check_site, site_width
+from sae_desktop.limits import refuse_beyond_limits
+
+_MARGIN = 1.5
+_SPARE = 256
+_SPECIAL = 1.25
+"""Room for the special tokens around pictures and tiles, which a survey does not count."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PicturePlan(HarvestPlan):
+    """What a harvest of pictures does: a document is a window."""
+
+    reader: WindowReader
+    path: Path
+
+    @property
+    def alone(self) -> bool:
+        """Whether the model reads pictures without words."""
+        return not isinstance(self.lm, LanguageModel)
+
+    @property
+    def divisible(self) -> bool:
+        """A picture is never cut."""
+        return False
+
+    @property
+    def padded(self) -> bool:
+        """An encoder of pictures is given those of one length together."""
+        return not self.alone
+
+    def pictures(self, windows: Sequence[Window], length: int) -> PictureInputs:
+        """Return what the model is given of some windows."""
+        whole = [window for window in windows if isinstance(window, PictureWindow)]
+        return PictureInputs.of(self.reader.reader, whole, length)
+
+    def lead(self, window: Window) -> int:
+        """Return how many rows of a window's beginning are not kept: none of a picture's."""
+        assert isinstance(window, PictureWindow)
+        return 0 if self.config.keep_first or window.prepared.picture[0, 0] >= 0 else 1
+
+    def left_out(self, window: Window) -> int:
+        """Return the token of a window's first row where that is not kept, else −1."""
+        return window.ids[0] if self.lead(window) else -1
+
+    def source(self, report: PictureReport) -> PictureCorpus:
+        """Return the corpus, opened to be read once."""
+        return PictureCorpus(self.path, self.config, report, alone=self.alone)
+
+    def corpus(self) -> tuple[Iterable[Document] | None, Report]:
+        """Return what is learnt of the corpus while its windows are read."""
+        return None, PictureReport()
+
+    def read(
+        self, start: ReadingPoint, documents: Iterable[Document] | None, report: Report | None
+    ) -> Iterator[Window]:
+        """Yield the windows of the documents from `start` on."""
+        del documents
+        found = report if isinstance(report, PictureReport) else PictureReport()
+        return self.reader.windows(self.source(found), found, max(0, start.ordinal))
+
+    def survey(self) -> Survey:
+        """Return what the first documents amount to, by their headers alone."""
+        return survey(self.source(PictureReport()), self.reader)
+
+    def capacity(self, rows: int, times: int = 1) -> Capacity:
+        """Return the room for `rows` rows, judged by the first documents.
+
+        Raises UserError for a corpus that has no document that can be read.
+        """
+        found = self.survey()
+        if not found.documents:
+            raise found.empty(self.windows.settings.corpus)
+        if found.complete:
+            most = int(_SPECIAL * found.tokens) + _SPARE * found.documents
+            rows = min(rows, times * most)
+            documents, pictures = found.documents, found.pictures
+        else:
+            share = _MARGIN * rows / found.tokens
+            documents = min(rows, times * (int(share * found.documents) + _SPARE))
+            pictures = min(rows, times * (int(share * found.pictures) + _SPARE))
+        return Capacity(
+            rows=rows,
+            windows=documents,
+            documents=documents,
+            pictures=pictures,
+            picture_data=times * found.data_bytes(pictures),
+        )
+
+    def info(self) -> StoreInfo:
+        """Return what the store will say of itself."""
+        return about(self, _policy(self), pictures=True, reader_digest=self.reader.reader.digest)
+
+
+def plan_any(config: HarvestConfig, context: JobContext | None = None) -> HarvestPlan:
+    """As `plan_harvest`, of texts or of pictures."""
+    return plan_pictures(config, context) if config.pictures else plan_harvest(config, context)
+
+
+def plan_pictures(config: HarvestConfig, context: JobContext | None = None) -> PicturePlan:
+    """Load the model and check every setting of a harvest of pictures.
+
+    Raises UserError for a setting that cannot be, and for a model that reads no pictures.
+    """
+    sites = harvest_sites(config)
+    refuse_beyond_limits(config)
+    _check_settings(config)
+    path = _source(config.pictures)
+    lm = load_any(config.model, config.device, config.model_dtype, fetch=True, context=context)
+    pictures = open_pictures(lm)
+    for site in sites:
+        check_site(lm.model, site)
+    most = _window(lm, config)
+    settings = msgspec.structs.replace(config, corpus=str(path))
+    reader = WindowReader(
+        reader=pictures,
+        dtype=lm.model.dtype,
+        encode=lm.encode if isinstance(lm, LanguageModel) else lambda text: (),
+        most_tokens=most,
+        most_of_picture=config.picture_tokens,
+        source=str(path),
+        keep=config.keep_pictures,
+        skip_limit=config.skip_limit,
+    )
+    return PicturePlan(
+        config=config,
+        lm=lm,
+        sites=sites,
+        widths=tuple(site_width(lm.model, site) for site in sites),
+        windows=WindowPlan(settings),
+        encode=_no_text,
+        batch_tokens=config.batch_tokens or DEFAULT_BATCH_TOKENS,
+        reader=reader,
+        path=path,
+    )
+
+
+def _no_text(document: Document) -> Encoded:
+    raise AssertionError("windows of pictures come prepared")
+
+
+def _check_settings(config: HarvestConfig) -> None:
+    if config.packing == "packed" or config.overlap:
+        raise UserError(
+            "With pictures, each window holds one document, and windows do not overlap.",
+            next_step="Choose one document per window, and no overlap.",
+        )
+
+
+def _source(name: str) -> Path:
+    path = Path(name).expanduser().resolve()
+    if not path.exists():
+        raise UserError(
+            f"There is no file or folder “{name}”.",
+            next_step="Choose a picture, a folder, an archive or a table of pictures.",
+        )
+    return path
+
+
+def _window(lm: Network, config: HarvestConfig) -> int:
+    """Return the most tokens of a window; 0: any number, of an encoder of pictures."""
+    if not isinstance(lm, LanguageModel):
+        return 0
+    if config.context_size > lm.context_size:
+        raise UserError(
+            f"A window of {config.context_size:,} tokens is longer than “{lm.name}” can read.",
+            next_step=f"Use a context of at most {lm.context_size:,}.",
+        )
+    return config.context_size
+
+
+def _policy(plan: PicturePlan) -> str:
+    if plan.alone:
+        return "Each window is one picture, without words."
+    first = (
+        ""
+        if plan.config.keep_first
+        else (" Its first token is left out, unless that is of a picture.")
+    )
+    return (
+        "Each window is one document, its pictures whole, with the special tokens that the model "
+        f"expects around them.{first}"
+    )
