@@ -41,6 +41,7 @@ COMMANDS = (
     "concept-sets",
     "scan",
     "completeness",
+    "concept-kinds",
     "steer",
     "output-effect",
     "monitor",

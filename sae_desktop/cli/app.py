@@ -30,6 +30,7 @@ from sae_desktop.cli import (
     glossary_command,
     item_commands,
     job_commands,
+    kinds_command,
     label_command,
     label_commands,
     lens_commands,
@@ -135,6 +136,7 @@ app.command()(comparison_commands.concepts)
 app.add_typer(concept_set_commands.concept_sets_app, name="concept-sets")
 app.add_typer(scan_commands.scan_app, name="scan")
 app.command()(comparison_commands.completeness)
+app.command("concept-kinds")(kinds_command.concept_kinds)
 app.command()(steering_commands.steer)
 app.command()(steering_commands.output_effect)
 app.add_typer(attention_commands.trace_app, name="trace")

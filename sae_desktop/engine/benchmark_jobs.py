@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sae_desktop.benchmark.config import BenchmarkConfig, BenchmarkResult, SyntheticConfig
+from sae_desktop.benchmark.kinds.config import ConceptKindsConfig, ConceptKindsResult
 from sae_desktop.engine.job_kind import JobKind, Output
 
 BENCHMARK_JOBS: dict[type[msgspec.Struct], JobKind] = {
@@ -27,5 +28,11 @@ BENCHMARK_JOBS: dict[type[msgspec.Struct], JobKind] = {
         "Every seed that was finished is kept; start the same benchmark again to resume from "
         "there.",
         resumes=True,
+    ),
+    ConceptKindsConfig: JobKind(
+        "sae_desktop.benchmark.kinds.job:concept_kinds",
+        ConceptKindsResult,
+        "Measure concepts in words, pictures and symbols",
+        "",
     ),
 }

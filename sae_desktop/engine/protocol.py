@@ -15,6 +15,7 @@ from sae_desktop.activations.config import (
     VerifyStoreConfig,
 )
 from sae_desktop.benchmark.config import BenchmarkConfig, SyntheticConfig
+from sae_desktop.benchmark.kinds.config import ConceptKindsConfig
 from sae_desktop.circuits.asking_config import (
     EdgeHeadsConfig,
     FaithfulnessConfig,
@@ -164,6 +165,7 @@ JobConfig = (
     | MitigateConfig
     | BenchmarkConfig
     | SyntheticConfig
+    | ConceptKindsConfig
 )
 
 

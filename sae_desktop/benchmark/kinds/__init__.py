@@ -1,0 +1,1 @@
+"""One idea in many kinds of instance: is a feature the same concept in all of them?"""

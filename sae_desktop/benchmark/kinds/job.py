@@ -1,0 +1,285 @@
+"""The job `concept_kinds`: a feature chosen on words, tried on every other kind of instance.
+
+N instances, C concepts, F features. Of every kind that is learnt from, the instances with even
+numbers are chosen on and those with odd ones are held out; of the other kinds all are held out. A
+concept stands against all the others, in sentences that are the same but for the word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sae_desktop.benchmark.kinds.areas import concept_areas, modality
+from sae_desktop.benchmark.kinds.config import (
+    WAYS,
+    ConceptKindsConfig,
+    ConceptKindsResult,
+    ConceptRow,
+    KindArea,
+    ModalScore,
+    Way,
+)
+from sae_desktop.benchmark.kinds.instances import (
+    KINDS,
+    PICTURE,
+    Instance,
+    Named,
+    chosen_concepts,
+    instances,
+    read_concepts,
+)
+from sae_desktop.benchmark.kinds.reading import ReadInstances, read_instances
+from sae_desktop.errors import UserError
+from sae_desktop.features.asking.opened import open_index
+from sae_desktop.features.asking.picture_documents import one_model, picture_reader_of
+from sae_desktop.jobs import JobContext
+from sae_desktop.safety.scan.separation import separation
+
+Array = npt.NDArray[Any]
+
+_FEATURES_AT_ONCE = 4096
+_DOING = "Choosing a feature for each concept"
+
+
+class Material(NamedTuple):
+    """The instances and what is known of them."""
+
+    names: list[str]
+    """(C,)"""
+    concept_N: Array
+    kind_N: Array
+    """Places in KINDS."""
+    frame_N: Array
+    learnt_N: Array
+    """bool: chosen on."""
+    read: ReadInstances
+
+
+class Chosen(NamedTuple):
+    """What a way gives each concept."""
+
+    numbers: list[int]
+    """(C,), −1 of what has none."""
+    learnt: Array
+    """(C,)"""
+    scores_CN: Array
+
+
+def concept_kinds(config: ConceptKindsConfig, context: JobContext) -> ConceptKindsResult:
+    """Return the area of each way, concept and kind on what was held out.
+
+    Raises UserError for fewer than two concepts, kinds that there are not, folders without
+    drawings, and where the model reads no pictures and is to.
+    """
+    folder = Path(config.folder).expanduser() if config.folder else None
+    concepts = chosen_concepts(read_concepts(folder), config.concepts)
+    if len(concepts) < 2:
+        raise UserError(
+            "A concept is told from others, and there is only one.",
+            next_step="Choose at least two concepts.",
+        )
+    found = [one for concept in concepts for one in instances(concept)]
+    files, notes = _drawings(config.pictures, found)
+    _check_learn(config.learn, found, files)
+    opened = open_index(config.project, config.index, config.device)
+    if files:
+        picture_reader_of(one_model(opened))  # refused before anything is read
+    known, read = read_instances(opened, found, files, config.seed, context)
+    material = _material(concepts, known, config.learn, read)
+    rows = _rows(material, concepts, config.seed, context)
+    kinds = [kind for number, kind in enumerate(KINDS) if (material.kind_N == number).any()]
+    return ConceptKindsResult(
+        index=config.index,
+        kinds=kinds,
+        learn=list(config.learn),
+        rows=rows,
+        modality=_modality(material, config) if files else None,
+        notes=notes,
+    )
+
+
+# ---------------------------------------------------------------- what there is
+def _drawings(
+    folders: Sequence[str], found: Sequence[Instance]
+) -> tuple[dict[str, list[Path]], list[str]]:
+    """Return the files of each code point, and what is said of those that are missing."""
+    if not folders:
+        return {}, ["Pictures were not measured: no folder of drawings was given."]
+    places = [Path(name).expanduser() for name in folders]
+    wanted = list(dict.fromkeys(one.text for one in found if one.kind == PICTURE))
+    files = {code: [path for place in places if (path := place / f"{code}.png").is_file()]
+             for code in wanted}  # fmt: skip
+    files = {code: paths for code, paths in files.items() if paths}
+    if not files:
+        raise UserError(
+            f"None of the {len(wanted):,} drawings is in “{folders[0]}”.",
+            kept="Nothing was measured.",
+            next_step="Choose a folder of emoji drawings that are called by their code points, "
+            "such as 1f40e.png.",
+        )
+    missing = [code for code in wanted if code not in files]
+    if not missing:
+        return files, []
+    told = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
+    return files, [f"{len(missing):,} of {len(wanted):,} drawings are missing: {told}."]
+
+
+def _check_learn(
+    learn: Sequence[str], found: Sequence[Instance], files: dict[str, list[Path]]
+) -> None:
+    there = {one.kind for one in found if one.kind != PICTURE} | ({PICTURE} if files else set())
+    wrong = [kind for kind in learn if kind not in there]
+    if wrong or not learn:
+        what = f"“{wrong[0]}” is not among the kinds of instance" if wrong else "No kind was chosen"
+        raise UserError(
+            f"{what} that a feature can be chosen on.",
+            next_step=f"Choose of: {', '.join(kind for kind in KINDS if kind in there)}.",
+        )
+
+
+def _material(
+    concepts: Sequence[Named], known: Sequence[Instance], learn: Sequence[str], read: ReadInstances
+) -> Material:
+    names = [concept.name for concept in concepts]
+    frame_N = np.array([one.frame for one in known])
+    learnt_N = np.array([one.kind in learn for one in known]) & (frame_N % 2 == 0)
+    return Material(
+        names,
+        np.array([names.index(one.concept) for one in known]),
+        np.array([KINDS.index(one.kind) for one in known]),
+        frame_N,
+        learnt_N,
+        read,
+    )
+
+
+# ---------------------------------------------------------------- ways
+def _rows(
+    material: Material, concepts: Sequence[Named], seed: int, context: JobContext
+) -> list[ConceptRow]:
+    features = material.read.features()
+    true_N, count = material.concept_N, len(concepts)
+    shuffled_N = true_N.copy()
+    places = np.flatnonzero(material.learnt_N)
+    shuffled_N[places] = np.random.default_rng(seed).permutation(true_N[places])
+    read = material.read
+    ways: list[tuple[Way, Chosen]] = []
+    for number, way in enumerate(WAYS):
+        context.check_cancelled()
+        context.progress(number, len(WAYS), "ways", _DOING)
+        match way:
+            case "feature":
+                chosen = _best_feature(material, features, true_N)
+            case "shuffled labels":
+                chosen = _best_feature(material, features, shuffled_N)
+            case "neuron":
+                chosen = _best_of(material, read.neurons)
+                width = read.means.shape[1]
+                chosen = chosen._replace(numbers=[n % width for n in chosen.numbers])
+            case "random direction":
+                chosen = _best_of(material, read.random)._replace(numbers=[-1] * count)
+            case _:
+                chosen = _difference(material)
+        ways.append((way, chosen))
+    context.progress(len(WAYS), len(WAYS), "ways", _DOING)
+    return [
+        ConceptRow(
+            concept=concept.name,
+            group=concept.group,
+            way=way,
+            number=chosen.numbers[place],
+            learnt=float(chosen.learnt[place]),
+            areas=_areas(material, place, chosen.scores_CN[place]),
+        )
+        for place, concept in enumerate(concepts)
+        for way, chosen in ways
+    ]
+
+
+def _best_feature(material: Material, features: Array, concept_N: Array) -> Chosen:
+    """Return the feature of the largest area on what is chosen on, for labels that may be wrong."""
+    count = len(material.names)
+    best, area = np.zeros(count, np.int64), np.full(count, -1.0)
+    for first in range(0, len(features), _FEATURES_AT_ONCE):
+        part = features[first : first + _FEATURES_AT_ONCE]
+        scores_Nn = material.read.of(part)[material.learnt_N]
+        found_Cn = concept_areas(scores_Nn, concept_N[material.learnt_N], count)
+        places = found_Cn.argmax(axis=1)
+        own = found_Cn[np.arange(count), places]
+        better = own > area
+        best[better], area[better] = part[places[better]], own[better]
+    return Chosen(best.tolist(), area, material.read.of(best).T)
+
+
+def _best_of(material: Material, scores_Nn: Array) -> Chosen:
+    learnt = material.learnt_N
+    found_Cn = concept_areas(scores_Nn[learnt], material.concept_N[learnt], len(material.names))
+    places = found_Cn.argmax(axis=1)
+    own = found_Cn[np.arange(len(places)), places]
+    return Chosen(places.tolist(), own, scores_Nn[:, places].T)
+
+
+def _difference(material: Material) -> Chosen:
+    means, learnt = material.read.means.astype(np.float64), material.learnt_N
+    scores, areas = [], []
+    for concept in range(len(material.names)):
+        own = learnt & (material.concept_N == concept)
+        direction_I = means[own].mean(axis=0) - means[learnt & ~own].mean(axis=0)
+        scores.append(means @ direction_I)
+        found = concept_areas(scores[-1][learnt][:, None], material.concept_N[learnt] == concept, 2)
+        areas.append(float(found[1, 0]))
+    return Chosen([-1] * len(areas), np.array(areas), np.stack(scores))
+
+
+def _areas(material: Material, concept: int, scores_N: Array) -> list[KindArea]:
+    """Return the areas on what was held out, for one concept and its scores of all instances.
+
+    Instances of the concept are independent of one another; of the others, those of one concept
+    count as alike.
+    """
+    found = []
+    for number, kind in enumerate(KINDS):
+        here = (material.kind_N == number) & ~material.learnt_N
+        own = material.concept_N[here] == concept
+        if not own.any() or own.all():
+            continue
+        alike = np.where(own, -1 - np.arange(len(own)), material.concept_N[here])
+        told = separation(scores_N[here].astype(np.float64), own, alike)
+        found.append(
+            KindArea(
+                kind=kind, area=told.area, low=told.low, high=told.high,
+                instances=int(own.sum()), others=int((~own).sum()),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _modality(material: Material, config: ConceptKindsConfig) -> ModalScore:
+    pictures_N = material.kind_N == KINDS.index(PICTURE)
+    learn = [KINDS.index(kind) for kind in config.learn if kind != PICTURE]
+    words_N = np.isin(material.kind_N, learn) if learn else ~pictures_N
+    drawn = sorted(set(material.concept_N[pictures_N].tolist()))
+    features = material.read.features()
+    parts = []
+    for first in range(0, len(features), _FEATURES_AT_ONCE):
+        scores_Nn = material.read.of(features[first : first + _FEATURES_AT_ONCE])
+        fires = scores_Nn[words_N].any(axis=0) & scores_Nn[pictures_N].any(axis=0)
+        parts.append(
+            (
+                features[first : first + _FEATURES_AT_ONCE][fires],
+                *(
+                    concept_areas(
+                        scores_Nn[some][:, fires], material.concept_N[some], len(material.names)
+                    )[drawn]
+                    for some in (words_N, pictures_N)
+                ),
+            )
+        )
+    whole = [np.concatenate(found, axis=-1) for found in zip(*parts, strict=True)]
+    both, text_CF, picture_CF = whole
+    return modality(text_CF, picture_CF, both, [material.names[n] for n in drawn], config.seed)
