@@ -51,9 +51,9 @@ G languages, S sources, I inputs and O outputs of the dictionary:
                                                   read before it that another window has
     documents                          (D,)       DOCUMENT_DTYPE
     vocabulary/bytes, offsets                     token i is bytes[offsets[i]:offsets[i+1]]
-    picture, picture_token             (R,)       of which of K pictures a row is, and which of its
+    picture, picture_token             (R,)       of which of Q pictures a row is, and which of its
                                                   tokens; −1 of a row of text
-    pictures                           (K,)       PICTURE_DTYPE, as a store has it; rows and
+    pictures                           (Q,)       PICTURE_DTYPE, as a store has it; rows and
                                                   documents are the index's
     picture_data                       (n,)       their records and small copies
 

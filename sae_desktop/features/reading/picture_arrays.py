@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 PICTURE_ARRAYS = {
     "picture": Accepted(WHOLE, ("R",), needed=False),
     "picture_token": Accepted(WHOLE, ("R",), needed=False),
-    "pictures": Accepted(PICTURE_DTYPE, ("K",), needed=False),
+    "pictures": Accepted(PICTURE_DTYPE, ("Q",), needed=False),
     "picture_data": Accepted(np.dtype("u1"), ("picture bytes",), needed=False),
 }
 

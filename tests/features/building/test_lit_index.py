@@ -43,6 +43,25 @@ def test_columns__count_firings_on_pictures_and_on_text(index: FeatureIndex) -> 
     assert index.picture_rows == 40
 
 
+def test_index__has_neurons_beside_any_number_of_pictures(
+    index: FeatureIndex, tmp_path: Path
+) -> None:
+    path = tmp_path / "i.h5"
+    shutil.copyfile(index.path, path)
+    count = index.features
+    with h5py.File(path, "r+") as file:
+        for name, values in (
+            ("layers", np.zeros((count, 3), np.int16)),
+            ("ids", np.tile(np.arange(3, dtype=np.int32), (count, 1))),
+            ("pearson", np.full((count, 3), 0.5, np.float32)),
+        ):
+            file[f"neurons/{name}"] = values
+    found = FeatureIndex(path)
+    assert [neuron.neuron for neuron in found.neurons(0)] == [0, 1, 2]
+    assert found.pictures is not None
+    assert len(found.pictures) == 2
+
+
 def test_filter__finds_what_fires_on_pictures_on_text_and_on_both(index: FeatureIndex) -> None:
     marks = NotedMarks(None, "d")
 
