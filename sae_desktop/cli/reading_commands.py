@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -16,7 +16,7 @@ from sae_desktop.cli import render
 from sae_desktop.cli.options import IndexOption, JsonOption, ProjectArgument
 from sae_desktop.cli.runner import run_reading_command
 from sae_desktop.features.reading.categories import category_names
-from sae_desktop.features.reading.columns import COLUMNS, FIRES_ON_RULE, Modality, column_info
+from sae_desktop.features.reading.columns import COLUMNS, FIRES_ON_RULE, column_info
 from sae_desktop.features.reading.export import export_features
 from sae_desktop.features.reading.facts import PictureContext, Share
 from sae_desktop.features.reading.filter import (
@@ -42,7 +42,7 @@ from sae_desktop.words.picture_words import place_words
 _DEFAULT_LIMIT = 50
 _NO_NAMES: list[str] = []
 _NO_NUMBERS: list[int] = []
-_NO_KINDS: list[Modality] = []
+FiresOn = Literal["", "pictures", "text", "both"]
 _SORTED_BY = (NUMBER, LABEL, STARRED, SCORE, *(c.name for c in COLUMNS))
 _CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|<|>|=)\s*(\S+)\s*")
 
@@ -72,9 +72,9 @@ def features(
     ] = _NO_NAMES,
     source: Annotated[list[str], typer.Option(help="Source of most of its firings.")] = _NO_NAMES,
     fires_on: Annotated[
-        list[Modality],
+        FiresOn,
         typer.Option(help=f"Pictures alone, text alone or both: {FIRES_ON_RULE}."),
-    ] = _NO_KINDS,
+    ] = "",
     cluster: Annotated[list[int], typer.Option(help="Cluster it is in.")] = _NO_NUMBERS,
     member_of: Annotated[str, typer.Option("--list", help="A list the feature is in.")] = "",
     alive: Annotated[bool, typer.Option("--alive", help="Only features that fire.")] = False,
@@ -116,7 +116,7 @@ def features(
         ranges=tuple(range_of(condition) for condition in where),
         languages=tuple(language),
         sources=tuple(source),
-        modalities=tuple(fires_on),
+        modalities=(fires_on,) if fires_on else (),
         clusters=tuple(cluster),
         member_of=member_of,
         alive_only=alive,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from sae_desktop.activations.original_config import OriginalPicture, OriginalPictureConfig
 from sae_desktop.engine.job_kind import JobKind, Output
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
@@ -30,6 +31,13 @@ MODEL_JOBS: dict[type[msgspec.Struct], JobKind] = {
         PicturesDescription,
         "Look through pictures",
         "pictures",
+        quiet=True,
+    ),
+    OriginalPictureConfig: JobKind(
+        "sae_desktop.activations.original_picture:original_picture",
+        OriginalPicture,
+        "Show picture",
+        "name",
         quiet=True,
     ),
     TrustModelConfig: JobKind(

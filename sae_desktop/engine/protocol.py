@@ -14,6 +14,7 @@ from sae_desktop.activations.config import (
     ImportActivationsConfig,
     VerifyStoreConfig,
 )
+from sae_desktop.activations.original_config import OriginalPictureConfig
 from sae_desktop.benchmark.config import BenchmarkConfig, SyntheticConfig
 from sae_desktop.benchmark.kinds.config import ConceptKindsConfig
 from sae_desktop.circuits.asking_config import (
@@ -97,6 +98,7 @@ JobConfig = (
     | DescribeModelConfig
     | DescribeCorpusConfig
     | PreviewPicturesConfig
+    | OriginalPictureConfig
     | DescribeStoreConfig
     | VerifyStoreConfig
     | TrustModelConfig

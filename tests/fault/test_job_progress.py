@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sae_desktop.activations.config import (
     EstimateHarvestConfig,
     VerifyStoreConfig,
 )
+from sae_desktop.activations.original_config import OriginalPictureConfig
 from sae_desktop.benchmark.kinds.config import ConceptKindsConfig
 from sae_desktop.circuits.asking_config import (
     EdgeHeadsConfig,
@@ -112,6 +114,11 @@ def _questions(p: Place) -> dict[str, JobConfig]:
     return {
         "describe model": DescribeModelConfig(model=str(p.material / "model")),
         "pictures": PreviewPicturesConfig(pictures=str(PICTURE)),
+        "original picture": OriginalPictureConfig(
+            digest=hashlib.sha256(PICTURE.read_bytes()).hexdigest(),
+            name=PICTURE.name,
+            place=str(PICTURE.parent),
+        ),
         "describe corpus": DescribeCorpusConfig(corpus=str(p.material / "text")),
         "describe store": DescribeStoreConfig(project=p.project, name="acts"),
         "verify": VerifyStoreConfig(project=p.project, name="acts"),

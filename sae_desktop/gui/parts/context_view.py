@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
@@ -15,7 +16,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QMenu
 
-from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.passages import BlockItem, HoveredToken
 from sae_desktop.gui.parts.picture_gallery import ShownPicture
 from sae_desktop.gui.parts.picture_output import copy_picture, save_picture_dialog
@@ -41,7 +41,7 @@ class ContextView(TokenTextView):
         self._marked_token: tuple[_At, int] | None = None
         """A picture's token under the pointer."""
 
-    def set_blocks(self, items: list[BlockItem]) -> None:
+    def set_blocks(self, items: Sequence[BlockItem]) -> None:
         self._chosen = self._marked_token = None
         super().set_blocks(items)
         if not self.accessibleDescription() and self.pictures:
@@ -72,6 +72,14 @@ class ContextView(TokenTextView):
         """Draw a line around a picture; return where it is."""
         self._choose(self._places()[number])
         return self.picture_rect(number)
+
+    def point_at_context(self, block: int, slot: int) -> QRect:
+        """Draw a line around a context, a text or one of a block’s pictures; return where it is."""
+        gallery = self._blocks[block].gallery
+        if gallery is None:
+            return self.point_at(block)
+        entry = next(n for n, one in enumerate(gallery.entries) if one.slot == slot)
+        return self.choose_picture(self._places().index((block, entry)))
 
     def _places(self) -> list[_At]:
         return [
@@ -110,9 +118,6 @@ class ContextView(TokenTextView):
         block.gallery.paint(
             painter, block.top, self.scale, lit=self._lit, shown=shown, marked=here, chosen=chosen
         )
-
-    def set_scale(self, scale: ColourScale) -> None:
-        super().set_scale(scale)
 
     # ------------------------------------------------------------------ pointer and keys
     def _picture_at(self, point: QPointF) -> _At | None:

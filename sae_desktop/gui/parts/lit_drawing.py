@@ -34,14 +34,20 @@ _STRONGEST = 0.82
 
 def decoded_thumbnail(data: bytes) -> QImage:
     """Return a small copy as the stores keep it (WebP); a null image for anything else."""
-    if not data or len(data) > _LARGEST_FILE:
+    return QImage() if len(data) > _LARGEST_FILE else decoded_webp(data, THUMBNAIL_SIDE)
+
+
+def decoded_webp(data: bytes, side: int) -> QImage:
+    """Return a picture that this program has written as WebP; a null image for anything else, and
+    where it is larger than `side` pixels either way, which is told before it is decoded."""
+    if not data:
         return QImage()
     buffer = QBuffer()
     buffer.setData(QByteArray(data))
     buffer.open(QIODevice.OpenModeFlag.ReadOnly)
     reader = QImageReader(buffer, QByteArray(b"webp"))
     size = reader.size()
-    if not size.isValid() or max(size.width(), size.height()) > THUMBNAIL_SIDE:
+    if not size.isValid() or max(size.width(), size.height()) > side:
         return QImage()
     return reader.read().convertToFormat(QImage.Format.Format_RGB32)
 
@@ -159,10 +165,10 @@ class LitDrawing:
         if lit and self._of_shown_tile():
             self._paint_outline(painter, colours)
         if marked is not None and (place := self.token_rect(marked)) is not None:
-            painter.setPen(QPen(colours.surface, 4))
-            painter.drawRect(place)
-            painter.setPen(QPen(colours.focus, 2))
-            painter.drawRect(place)
+            narrow = min(place.width(), place.height()) < CHIP
+            for colour, width in ((colours.surface, 4), (colours.focus, 2)):
+                painter.setPen(QPen(colour, 1 if narrow else width))
+                painter.drawRect(place)
         painter.restore()
 
     def _of_shown_tile(self) -> bool:

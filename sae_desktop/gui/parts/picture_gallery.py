@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPen
@@ -28,6 +28,15 @@ class ShownPicture:
     times: int = 1
     slot: int = -1
     """Its place among the feature's contexts."""
+    place: str = ""
+    """The folder, archive or table it is from, as it was named."""
+    digest: str = ""
+    done: tuple[str, ...] = ()
+    """What was done to it as it was read."""
+
+    def with_picture(self, picture: LitPicture) -> ShownPicture:
+        """Return it with another copy of the same picture."""
+        return replace(self, picture=picture)
 
 
 @dataclass(frozen=True, eq=False)

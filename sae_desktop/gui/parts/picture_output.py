@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QIODevice, QRectF, QSize
-from PySide6.QtGui import QGuiApplication, QImage, QPainter
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, QSize
+from PySide6.QtGui import QGuiApplication, QImage, QImageWriter, QPainter
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from sae_desktop.gui.parts import theme
@@ -50,7 +50,7 @@ def save_picture(entry: ShownPicture, scale: ColourScale, path: Path, *, lit: bo
     """Write a picture as it is shown as PNG. Raises UserError when it cannot be written."""
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    drawn_picture(entry, scale, lit=lit).save(buffer, "PNG")
+    QImageWriter(buffer, QByteArray(b"png")).write(drawn_picture(entry, scale, lit=lit))
     with explained(path):
         write_bytes(path, bytes(buffer.data().data()))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from frame_client import FakeClient
 from frame_project import add_run, add_store
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QLineEdit, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -17,6 +19,7 @@ from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.exchange.merging import Comparison
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.gui.explore.page.label_history import LabelHistory
+from sae_desktop.gui.explore.page.picture_dialog import PictureDialog
 from sae_desktop.gui.forms.grow_set_form import GrowSetForm
 from sae_desktop.gui.forms.job_forms import EvaluateForm, ImportForm, IndexForm, JobForm
 from sae_desktop.gui.forms.merge_notes import MergeDialog
@@ -25,7 +28,10 @@ from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.settings_dialog import SettingsDialog
+from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.glossary_dialog import GlossaryDialog
+from sae_desktop.gui.parts.lit_drawing import LitPicture
+from sae_desktop.gui.parts.picture_gallery import ShownPicture
 from sae_desktop.gui.parts.said import Messages, MessagesDialog
 from sae_desktop.gui.parts.toasts import DetailsDialog
 from sae_desktop.gui.project.project import ProjectPanel
@@ -35,6 +41,7 @@ from sae_desktop.gui.state.settings import Settings
 from sae_desktop.gui.steer.condition_dialog import ConditionDialog
 from sae_desktop.gui.steer.direction_menu import DecoderRowDialog, IndexFeatureDialog, TextsDialog
 from sae_desktop.gui.steer.preset_name import PresetNameDialog
+from sae_desktop.pictures.places import PictureLayout, Tile
 from sae_desktop.project import Project
 
 Make = Callable[[Session, QWidget], QDialog]
@@ -43,6 +50,12 @@ Make = Callable[[Session, QWidget], QDialog]
 def _history(session: Session, parent: QWidget) -> LabelHistory:
     FeatureNotes.of(session)
     return LabelHistory(session, 1, parent)
+
+
+def _picture(session: Session, parent: QWidget) -> PictureDialog:
+    layout = PictureLayout(2, 2, [Tile(1, 1, 0, 0, 2, 2)])
+    shown = ShownPicture(LitPicture(QImage(), layout, np.ones(1, np.float32)), "a.png")
+    return PictureDialog(session, [shown], 0, ColourScale(1.0), parent)
 
 
 DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
@@ -66,6 +79,7 @@ DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
         "Close",
     ),
     LabelHistory: (_history, "Close"),
+    PictureDialog: (_picture, "Close"),
     MergeDialog: (
         lambda session, parent: MergeDialog(
             session, Path("a.sqlite"), Comparison(new=[], same=0, conflicts=[]), parent

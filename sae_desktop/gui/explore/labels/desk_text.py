@@ -8,13 +8,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QScrollArea
 
-from sae_desktop.features.reading.facts import Context
 from sae_desktop.features.reading.layout import IndexInfo
-from sae_desktop.gui.explore.context_groups import context_groups, origin_text
+from sae_desktop.gui.explore.context_blocks import context_blocks, plain_blocks
 from sae_desktop.gui.explore.labels.desk_cards import FeatureCard
 from sae_desktop.gui.parts.colour_scale import ColourScale
-from sae_desktop.gui.parts.passages import Heading, Passage
-from sae_desktop.gui.parts.token_text import TokenTextView
+from sae_desktop.gui.parts.context_view import ContextView
+from sae_desktop.gui.parts.passages import Heading
 
 _PAGE = 0.8
 """Of the height, how far Space scrolls."""
@@ -25,7 +24,7 @@ class DeskText(QScrollArea):
 
     def __init__(self) -> None:
         super().__init__()
-        self.view = TokenTextView()
+        self.view = ContextView()
         self.view.setAccessibleName("Texts the feature fires in")
         self.setWidget(self.view)
         self.setWidgetResizable(True)
@@ -50,7 +49,9 @@ class DeskText(QScrollArea):
         wanted = set(rows)
         found = [c for c in self._card.contexts if c.row in wanted]
         if found:
-            self._show([Heading(title, f"{len(found)} of {len(self._card.contexts)}")], found)
+            heading = Heading(title, f"{len(found)} of {len(self._card.contexts)}")
+            self.view.set_blocks([heading, *plain_blocks(found, self._info)])
+            self.verticalScrollBar().setValue(0)
         return len(found)
 
     def show_all(self) -> None:
@@ -62,32 +63,12 @@ class DeskText(QScrollArea):
         card, info = self._card, self._info
         assert card is not None
         assert info is not None
-        groups = context_groups(card.contexts, info.buckets, short=True, scheme=info.bucket_scheme)
-        blocks: list[Heading | Passage] = []
-        for group in groups:
-            blocks.append(Heading(group.name))
-            blocks += [self._passage(c, group.times.get(c.slot, 1)) for c in group.contexts]
+        blocks, _ = context_blocks(card.contexts, info, short=True)
         if not blocks:
             fires = card.maximum > 0.0
             blocks = [Heading("No contexts were kept." if fires else "It never fired on the text.")]
         self.view.set_blocks(blocks)
         self.verticalScrollBar().setValue(0)
-
-    def _show(self, blocks: list[Heading | Passage], contexts: list[Context]) -> None:
-        self.view.set_blocks([*blocks, *(self._passage(c, 1) for c in contexts)])
-        self.verticalScrollBar().setValue(0)
-
-    def _passage(self, context: Context, times: int) -> Passage:
-        origin = origin_text(context, self._info)
-        note = " · ".join(part for part in (f"×{times}" if times > 1 else "", origin) if part)
-        return Passage(
-            context.tokens,
-            context.activations,
-            context.peak,
-            note,
-            context.starts,
-            context.read,
-        )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Scroll by keys; the desk gets all others."""

@@ -15,9 +15,8 @@ from PySide6.QtWidgets import (
 from superqt import QFlowLayout
 
 from sae_desktop.features.reading.facts import Context
-from sae_desktop.features.reading.layout import TOP_BUCKET, IndexInfo
 from sae_desktop.features.reading.reader import FeatureIndex
-from sae_desktop.gui.explore.context_groups import context_groups, origin_text
+from sae_desktop.gui.explore.context_blocks import context_blocks, of_kind
 from sae_desktop.gui.explore.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.explore.page.activation_legend import ActivationLegend
 from sae_desktop.gui.explore.page.feature_company import FeatureCompany
@@ -26,15 +25,17 @@ from sae_desktop.gui.explore.page.feature_logits import FeatureLogits
 from sae_desktop.gui.explore.page.feature_outputs import FeatureOutputs
 from sae_desktop.gui.explore.page.feature_title import FeatureTitle
 from sae_desktop.gui.explore.page.figures_line import figures_text, unbroken
+from sae_desktop.gui.explore.page.picture_bar import PictureBar
+from sae_desktop.gui.explore.page.picture_dialog import PictureDialog
 from sae_desktop.gui.forms.grow_set_form import offer_growth
 from sae_desktop.gui.parts.colour_scale import ColourScale
+from sae_desktop.gui.parts.context_view import ContextView
 from sae_desktop.gui.parts.histogram import ActivationHistogram
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.kept_scroll import keep_scroll
 from sae_desktop.gui.parts.labels import label, push_button
-from sae_desktop.gui.parts.passages import Heading, HoveredToken, Passage
+from sae_desktop.gui.parts.passages import Heading, HoveredToken
 from sae_desktop.gui.parts.terms import explain
-from sae_desktop.gui.parts.token_text import TokenTextView
 from sae_desktop.gui.state.session import Session
 
 WIDE = 1120
@@ -68,8 +69,8 @@ class FeaturePage(QScrollArea):
         self.setObjectName("explore.page")
         self._session = session
         self._contexts: list[Context] = []
-        self._slots: list[int | None] = []
-        """The context in each line of the text, None in those of headings."""
+        self._slots: list[tuple[int, ...]] = []
+        """The contexts in each block of the view, none in headings."""
         self._shown: tuple[FeatureIndex, int] | None = None
         self._waiting: int | None = None
         """The feature to be shown once the page is seen."""
@@ -77,7 +78,7 @@ class FeaturePage(QScrollArea):
         self.figures = label("", "muted", wrap=True)
         explain(self.figures, "Density", "Maximum", "Mean", "Std", "Skewness", "Kurtosis")
         self.legend = ActivationLegend()
-        self.contexts = TokenTextView()
+        self.contexts = ContextView()
         self.contexts.setAccessibleName("Contexts the feature fires in")
         self.window_size = QComboBox()
         for text, around in _WINDOWS:
@@ -85,6 +86,7 @@ class FeaturePage(QScrollArea):
         self.window_size.setCurrentIndex(_AS_INDEXED)
         self.window_size.setAccessibleName("How much text to show around each token")
         self.window_size.setToolTip("How much text to show around the chosen token")
+        self.pictures = PictureBar()
         self.more = push_button("", None)
         self.more.setCheckable(True)
         self.read = push_button(
@@ -119,6 +121,9 @@ class FeaturePage(QScrollArea):
         self.contexts.textKept.connect(lambda text: offer_growth(session, text, self))
         self.legend.scaleChanged.connect(self._on_scale_changed)
         self.contexts.tokenHovered.connect(self._on_token_hovered)
+        self.contexts.pictureChosen.connect(self._enlarge)
+        self.pictures.kindChosen.connect(self._on_more_toggled)
+        self.pictures.lit.toggled.connect(self.contexts.set_lit)
         session.featureSelected.connect(self.show_feature)
         session.indexOpened.connect(self._on_index_opened)
         if session.feature is not None:
@@ -126,6 +131,8 @@ class FeaturePage(QScrollArea):
         shown = {
             "around": self.window_size,
             "more": self.more,
+            "context_kind": self.pictures.kinds,
+            "lit": self.pictures.lit,
             "logarithmic": self.legend.switch,
             "centred": self.centred,
         }
@@ -174,6 +181,7 @@ class FeaturePage(QScrollArea):
         bar.setVerticalSpacing(4)
         bar.addWidget(self.legend)
         bar.addWidget(self.window_size)
+        bar.addWidget(self.pictures)
         bar.addWidget(self.more)
         column.addLayout(bar)
         column.addWidget(self.contexts)
@@ -247,6 +255,7 @@ class FeaturePage(QScrollArea):
         self.figures.setText(unbroken(figures_text(index, feature)))
         self.legend.set_maximum(maximum)
         self.contexts.set_scale(self.legend.scale())
+        self.pictures.setVisible(index.pictures is not None)
         self._read_contexts(index, feature)
         self.histogram.set_counts(*index.histogram(feature))
         self.outputs.show_feature(index, feature)
@@ -263,31 +272,11 @@ class FeaturePage(QScrollArea):
     def _show_contexts(self) -> None:
         index = self._session.index
         assert index is not None
-        buckets = index.info.buckets
-        scheme = index.info.bucket_scheme
+        contexts = of_kind(self._contexts, self.pictures.kind)
         short = not self.more.isChecked()
-        groups = context_groups(self._contexts, buckets, short=short, scheme=scheme)
-        first_bucket = next((g for g in groups if g.bucket != TOP_BUCKET), None)
-        blocks: list[Heading | Passage] = []
-        self._slots = []
-        for group in groups:
-            note = f"{scheme} buckets" if group is first_bucket else ""
-            if group.hidden and group.bucket == TOP_BUCKET:
-                total = len([c for c in self._contexts if c.bucket == TOP_BUCKET])
-                note = f"{total - group.hidden} of {total}"
-            blocks.append(Heading(group.name, note))
-            self._slots += [None, *(c.slot for c in group.contexts)]
-            blocks += [
-                Passage(
-                    c.tokens,
-                    c.activations,
-                    c.peak,
-                    _note(c, group.times.get(c.slot, 1), index.info),
-                    c.starts,
-                    c.read,
-                )
-                for c in group.contexts
-            ]
+        blocks, self._slots = context_blocks(contexts, index.info, short=short)
+        if self._contexts and not blocks:
+            blocks = [Heading(f"None of its contexts is of {self.pictures.kind_words}.")]
         if not blocks:
             fires = self.legend.scale().maximum > 0.0
             blocks = [Heading("No contexts were kept." if fires else "It never fired on the text.")]
@@ -304,9 +293,10 @@ class FeaturePage(QScrollArea):
         QTimer.singleShot(0, self, lambda: self._point_at(slot))
 
     def _point_at(self, slot: int) -> None:
-        if slot not in self._slots:  # told with another of the same words
+        block = next((n for n, slots in enumerate(self._slots) if slot in slots), None)
+        if block is None:  # told with another of the same words
             return
-        place = self.contexts.point_at(self._slots.index(slot))
+        place = self.contexts.point_at_context(block, slot)
         at = self.contexts.mapTo(self._content, place.center())
         self.ensureVisible(0, at.y(), 0, self.viewport().height() // 3)
 
@@ -341,6 +331,12 @@ class FeaturePage(QScrollArea):
             self._show_logits(*self._shown)
             self._show_neighbours(*self._shown)
 
+    def _enlarge(self, number: int) -> None:
+        view = self.contexts
+        PictureDialog(
+            self._session, view.pictures, number, self.legend.scale(), self.window(), lit=view.lit
+        ).open()
+
     def _on_scale_changed(self, _logarithmic: bool) -> None:
         self.contexts.set_scale(self.legend.scale())
 
@@ -357,11 +353,6 @@ class FeaturePage(QScrollArea):
     def scale(self) -> ColourScale:
         """Return the scale the contexts are coloured by."""
         return self.legend.scale()
-
-
-def _note(context: Context, times: int, info: IndexInfo) -> str:
-    origin = origin_text(context, info)
-    return " · ".join(part for part in (f"×{times}" if times > 1 else "", origin) if part)
 
 
 def _titled(title: str, widget: QWidget, action: QWidget | None = None) -> QWidget:
