@@ -10,6 +10,12 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit
 
 from sae_desktop.errors import UserError
+from sae_desktop.gui.parts.picture_strip import (
+    PictureStrip,
+    brings_pictures,
+    pasted_image,
+    picture_files,
+)
 from sae_desktop.gui.state.background import Background
 
 MOST_CHARACTERS = 4_000_000
@@ -59,22 +65,35 @@ class TextBox(QPlainTextEdit):
     readingChanged = Signal(str)
     """Name of the file that is being read; empty once it is read or refused."""
 
-    def __init__(self, read: Callable[[Path], str] = file_text) -> None:
+    def __init__(
+        self, read: Callable[[Path], str] = file_text, pictures: PictureStrip | None = None
+    ) -> None:
         """`read` gives the text that a file stands for, away from the window's thread.
 
-        Raises UserError.
+        Raises UserError. Pictures that are dropped or pasted go to the strip `pictures`.
         """
         super().__init__()
         self._read = read
+        self._pictures = pictures
         self._reading = Background(self)
         self._reading.answered.connect(self._on_read)
         self._reading.refused.connect(self._on_refused)
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        if self._pictures is not None and brings_pictures(source):
+            return True
         return bool(local_files(source)) or super().canInsertFromMimeData(source)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
         files = local_files(source)
+        if self._pictures is not None and brings_pictures(source):
+            image, pictures = pasted_image(source), picture_files(source)
+            if image is not None:
+                self._pictures.add_pasted(image)
+            self._pictures.add(pictures)
+            files = [file for file in files if str(file) not in {str(Path(p)) for p in pictures}]
+            if not files:
+                return
         if not files:
             super().insertFromMimeData(source)
             return

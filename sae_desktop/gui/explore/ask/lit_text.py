@@ -45,13 +45,18 @@ class LitText(QWidget):
         column.addWidget(self.page)
         column.addWidget(self._view, 1)
 
-    def say_feature(self, feature: int | None, most: float) -> None:
-        """Say which feature colours the text, and what it comes to there."""
+    def say_feature(self, feature: int | None, most: float, what: str = "text") -> None:
+        """Say which feature colours what was read, and what it comes to there."""
         words = None if feature is None else self._notes.words(feature)
         self.heading.setText("" if feature is None else self._notes.title(feature))
         self.words.name_feature("", words)
-        fires = f"at most {most:.2f} on this text"
-        self._say(fires if most > 0.0 else "does not fire on this text", lit=True)
+        here = f"{'these' if what.startswith('pictures') else 'this'} {what}"
+        fires = f"at most {most:.2f} on {here}"
+        self._say(fires if most > 0.0 else f"does not fire on {here}", lit=True)
+
+    def show_words(self, there: bool) -> None:
+        """Show the tokens of the text, or no room for them where there is none."""
+        self._view.setVisible(there)
 
     def say_engine(self) -> None:
         """Say that the engine is needed, and offer to start it."""

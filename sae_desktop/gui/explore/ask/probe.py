@@ -8,32 +8,29 @@ import numpy as np
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QSplitter,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from sae_desktop.gui.explore.ask.found_features import FoundFeatures
-from sae_desktop.gui.explore.ask.lit_text import LitText, scrolled
-from sae_desktop.gui.explore.ask.probe_bars import ExampleTexts, ProbeSettings, WaysBar
+from sae_desktop.gui.explore.ask.found_part import FoundPart, Looked
+from sae_desktop.gui.explore.ask.lit_text import LitText
+from sae_desktop.gui.explore.ask.probe_bars import ExampleTexts, ProbeSettings
+from sae_desktop.gui.explore.ask.probe_pictures import ProbePictures
 from sae_desktop.gui.explore.ask.probe_question import LONGEST, Asked, ProbeQuestion
 from sae_desktop.gui.explore.ask.probe_summary import PAGE_TOKENS, ProbeTable
-from sae_desktop.gui.explore.ask.probe_words import UNITS, found_rows, ranked_text
-from sae_desktop.gui.explore.ask.token_matrix import TokenMatrix
+from sae_desktop.gui.explore.ask.probe_words import read_words
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.feature_menu import open_feature, show_feature_menu
 from sae_desktop.gui.parts.kept_fields import keep_fields
-from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.passages import Passage
+from sae_desktop.gui.parts.picture_strip import PictureStrip, brings_pictures
 from sae_desktop.gui.parts.text_box import TextBox, file_text, local_files
 from sae_desktop.gui.state.compared import Compared
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
-from sae_desktop.words.running_text import shown_token
 
-_PLACEHOLDER = "Type or paste a text, or drop a file here, to see what fires on its tokens."
+_PLACEHOLDER = "Type or paste a text, or drop a file or picture here, to see what fires on it."
 _LINES = 3
 """Of the text that is typed, beside what is found on it: it can be drawn larger."""
 _LIT_HIGHEST = 160
@@ -59,11 +56,14 @@ class ProbePanel(QWidget):
         self._finds = True
         """Whether the strongest feature is lit where the one that is lit does not fire."""
         self._token: int | None = None
+        self._region: list[int] = []
+        """Patches of a picture that are asked about together."""
         self._file = ""
         """Name of the file that is being read."""
-        self._shared = False
-        """Whether the box has left what is below its height."""
-        self.text = TextBox(lambda path: file_text(path, LONGEST))
+        self._shared = ""
+        """For what the height was shared out last: nothing, a text, or pictures and a text."""
+        self.strip = PictureStrip()
+        self.text = TextBox(lambda path: file_text(path, LONGEST), self.strip)
         self.text.setPlaceholderText(_PLACEHOLDER)
         self.text.setAccessibleName("Text to try")
         self.text.setToolTip("Your own text (Ctrl+T)")
@@ -71,13 +71,12 @@ class ProbePanel(QWidget):
         self.text.setMinimumHeight(self.text.fontMetrics().lineSpacing() * _LINES + 16)
         self.examples = ExampleTexts()
         self.settings = ProbeSettings()
+        self.pictures = ProbePictures()
         self.lit = LitText(session)
         self.page, self.tokens = self.lit.page, self.lit.tokens
-        self.ranked = label("", "small", wrap=True)
-        self.whole = push_button("Rank by the whole text", lambda: self.choose_token(None))
-        self.ways = WaysBar()
-        self.found = FoundFeatures(session)
-        self.matrix = TokenMatrix(self._notes.title, self._notes.words)
+        below = self._below = FoundPart(session, lambda: self.choose_token(None))
+        self.found, self.matrix = below.found, below.matrix
+        self.ways, self.ranked, self.whole = below.ways, below.ranked, below.whole
         self.question = ProbeQuestion(session, self)
         self._build()
         self._connect()
@@ -86,6 +85,7 @@ class ProbePanel(QWidget):
         fields = {"kind": asked.kind, "ranking": asked.ranking, "density": asked.density}
         keep_fields(session, self, {**fields, "text": self.text})
         session.place.add(self, self._kept, self._give, part="at", of_index=True)
+        session.place.add(self, self._kept_files, self._give_files, part="pictures")
 
     def _build(self) -> None:
         self._above = QWidget()
@@ -93,26 +93,13 @@ class ProbePanel(QWidget):
         top.setContentsMargins(0, 0, 0, 0)
         top.setSpacing(8)
         top.addWidget(self.text, 1)
+        top.addWidget(self.strip)
         top.addWidget(self.examples)
         top.addWidget(self.settings)
-        self._found_ways = QStackedWidget()
-        self._found_ways.addWidget(scrolled(self.found))
-        self._found_ways.addWidget(self.matrix)
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self.ranked, 1)
-        row.addWidget(self.whole)
-        row.addWidget(self.ways)
-        self._below = QWidget()
-        inner = QVBoxLayout(self._below)
-        inner.setContentsMargins(0, 4, 0, 0)
-        inner.setSpacing(4)
-        inner.addLayout(row)
-        inner.addWidget(self._found_ways, 1)
         self._parts = QSplitter(Qt.Orientation.Vertical)
         self._parts.setChildrenCollapsible(False)
         for number, (part, stretch) in enumerate(
-            ((self._above, 0), (self.lit, 1), (self._below, 3))
+            ((self._above, 0), (self.pictures, 3), (self.lit, 1), (self._below, 3))
         ):
             self._parts.addWidget(part)
             self._parts.setStretchFactor(number, stretch)
@@ -123,17 +110,21 @@ class ProbePanel(QWidget):
     def _connect(self) -> None:
         session = self._session
         self.text.textChanged.connect(self._on_text_changed)
+        self.strip.changed.connect(self._on_text_changed)
+        self.strip.shownChanged.connect(lambda _number: self._show_tokens())
+        self.pictures.tokensChosen.connect(self.choose_region)
         self.text.refused.connect(session.show_error)
         self.text.readingChanged.connect(self._on_file)
         self.examples.chosen.connect(self._on_example_chosen)
         self.settings.changed.connect(self._on_settings_changed)
         self.page.pageChanged.connect(self._show)
         self.tokens.tokenHovered.connect(self.tokenHovered)
-        self.tokens.tokenClicked.connect(lambda token: self.choose_token(token + self.page.first))
-        self.ways.chosen.connect(self._found_ways.setCurrentIndex)
+        self.tokens.tokenClicked.connect(lambda token: self.choose_token(self._words()[token]))
         self.found.featureChosen.connect(self.light)
         self.found.comparisonAsked.connect(self._compare)
-        self.matrix.tokenChosen.connect(self.choose_token)
+        self.matrix.tokenChosen.connect(
+            lambda token: self.choose_token(self._region[token] if self._region else token)
+        )
         self.matrix.featureChosen.connect(self.light)
         self.matrix.featureOpened.connect(lambda feature: open_feature(session, feature))
         self.matrix.menuRequested.connect(self._on_menu)
@@ -151,7 +142,7 @@ class ProbePanel(QWidget):
     def probe(self) -> None:
         """Ask which features fire on the text, once the typing pauses."""
         text = self.text.toPlainText()
-        if not text.strip() or self._session.index is None:
+        if not self._is_asked() or self._session.index is None:
             self._asked, self._error, self._table = None, "", None
             self.question.forget()
             self._show()
@@ -170,6 +161,7 @@ class ProbePanel(QWidget):
                 most_density=settings.most_density,
                 features=[f for f in dict.fromkeys(told) if f is not None],
                 token=self._token,
+                pictures=self.strip.files,
             ),
         )
 
@@ -188,12 +180,21 @@ class ProbePanel(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if self.text.toPlainText() != (self._asked or ""):
+        if self._asked is None and self._is_asked():
             self.probe()
 
+    def _is_asked(self) -> bool:
+        return bool(self.text.toPlainText().strip() or self.strip.files)
+
+    def _kept_files(self) -> dict[str, Any]:
+        return {"files": self.strip.kept}
+
+    def _give_files(self, kept: dict[str, Any]) -> None:
+        self.strip.set_files(kept["files"])
+
     def _on_text_changed(self) -> None:
-        self._token, self._finds = None, True
-        self.examples.setVisible(not self.text.toPlainText())
+        self._token, self._region, self._finds = None, [], True
+        self.examples.setVisible(not self.text.toPlainText() and not self.strip.files)
         self.probe()
 
     def _on_example_chosen(self, text: str) -> None:
@@ -215,11 +216,20 @@ class ProbePanel(QWidget):
 
     def choose_token(self, token: int | None) -> None:
         """Rank the features at a token; None: over all that is shown."""
-        self._token = token
+        self._token, self._region = token, []
         self._show()
         self.matrix.scroll_to_top()
         if self.settings.rank == "attribution":
             self.probe()
+
+    def choose_region(self, tokens: list[int]) -> None:
+        """Rank the features on one patch of a picture, or on several together."""
+        if len(tokens) == 1:
+            self.choose_token(tokens[0])
+            return
+        self._token, self._region = None, tokens
+        self._show()
+        self.matrix.scroll_to_top()
 
     def _compare(self, feature: int) -> None:
         """Put a feature beside the one that is lit; the lit one beside the best other one."""
@@ -242,7 +252,7 @@ class ProbePanel(QWidget):
 
     def _on_index_opened(self, _index: object = None) -> None:
         self._table = self._lit = self._token = None
-        self._finds = True
+        self._region, self._finds = [], True
         self._show()
         self.probe()
 
@@ -257,7 +267,7 @@ class ProbePanel(QWidget):
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Take a text that is let go beside the box as one that is let go over it."""
-        if not local_files(event.mimeData()):
+        if not local_files(event.mimeData()) and not brings_pictures(event.mimeData()):
             self.text.selectAll()
         self.text.insertFromMimeData(event.mimeData())
         event.acceptProposedAction()
@@ -267,6 +277,8 @@ class ProbePanel(QWidget):
         self._table, self._error = table, ""
         if self._token is not None and self._token >= len(table.tokens):
             self._token = None
+        if self._region and self._region[-1] >= len(table.tokens):
+            self._region = []
         self.page.set_total(len(table.tokens))
         if self._finds:
             self._find(table)
@@ -302,14 +314,17 @@ class ProbePanel(QWidget):
 
     def _share_height(self) -> None:
         """Leave the box a few lines once there is something to show under it."""
-        if self._table is None or self._shared:
-            self._shared = self._table is not None
+        table = self._table
+        shared = "" if table is None else "pictures" if table.pictures else "text"
+        if shared in ("", self._shared):
+            self._shared = shared
             return
-        self._shared = True
+        self._shared = shared
         least = self._above.minimumSizeHint().height()
         rest = max(self._parts.height() - least, 0)
-        lit = min(max(rest // 4, self.lit.minimumSizeHint().height()), _LIT_HIGHEST)
-        self._parts.setSizes([least, lit, rest - lit])
+        picture = rest * 2 // 5 if shared == "pictures" else 0
+        lit = min(max((rest - picture) // 4, self.lit.minimumSizeHint().height()), _LIT_HIGHEST)
+        self._parts.setSizes([least, picture, lit, rest - picture - lit])
 
     @property
     def shown_feature(self) -> int | None:
@@ -330,56 +345,42 @@ class ProbePanel(QWidget):
         self._say_state()
         if table is None:
             return
-        first, last = self._stretch()
-        values: Any = np.zeros(last - first, np.float32)
+        scale = self._scale_of(feature) if feature is not None else ColourScale(1.0)
+        self.pictures.show_picture(table, self.strip.shown, feature, scale)
+        words = self._words()
+        values: Any = np.zeros(len(words), np.float32)
         if feature is not None:
-            values = table.activations_of(feature, first, last)
-            self.tokens.set_scale(self._scale_of(feature))
-        self.tokens.set_blocks([Passage(table.tokens[first:last], values)])
+            values = table.activations_of(feature)[words]
+            self.tokens.set_scale(scale)
+        self.tokens.set_blocks([Passage([table.tokens[token] for token in words], values)])
         self._mark()
 
+    def _words(self) -> list[int]:
+        """Return the tokens of the stretch that are of text, not of pictures."""
+        assert self._table is not None
+        first, last = self._stretch()
+        return [first + int(n) for n in np.flatnonzero(self._table.picture[first:last] < 0)]
+
     def _mark(self) -> None:
-        here = None if self._token is None else self._token - self.page.first
-        self.tokens.mark_token(here if here is None or 0 <= here < PAGE_TOKENS else None)
+        words = self._words()
+        self.tokens.mark_token(words.index(self._token) if self._token in words else None)
+        self.pictures.set_chosen(self._region if self._token is None else [self._token])
         self.matrix.set_marks(self.shown_feature, self._token)
         self.found.set_current(self.shown_feature)
 
     def _show_found(self) -> None:
-        table, rank = self._table, self.settings.rank
-        self.whole.setVisible(self._token is not None)
-        if table is None:
-            self.matrix.set_rows(None, (), 0, self._scale_of)
-            self.found.set_found((), "")
-            return
-        first, last = self._stretch()
-        here = self._token is not None and first <= self._token < last
-        rows = (
-            table.rows_at(rank, first, last, self._token)
-            if here and self._token is not None
-            else table.rows(rank, first, last)
-        )
-        signed = rank == "attribution" and len(table.attributions) > 0
-        common: ColourScale | None = None
-        if rank in ("share", "excess"):
-            common = ColourScale(1.0, self._logarithmic)
-        elif signed:
-            common = ColourScale(float(rows.peaks.max(initial=0.0)), logarithmic=False)
-        names = [shown_token(token) for token in table.tokens[first:last]]
-        self.matrix.set_rows(
-            rows, names, first, lambda feature: common or self._scale_of(feature), signed=signed
-        )
-        token = self._token if here else None
-        index = self._session.index
-        maxima = None if index is None else index.columns["max_activation"]
-        span = (first, last) if token is None else (token, token + 1)
-        if rank == "excess" and token is not None:
-            rank = "share"  # which is what it comes to on one token
-        self.found.set_found(found_rows(table, rank, rows, span, maxima), UNITS[rank])
-        self.ranked.setText(ranked_text(table, rank, len(rows), token))
-        self._mark()
+        table, index = self._table, self._session.index
+        first, last = (0, 0) if table is None else self._stretch()
+        looked = Looked(
+            self.settings.rank, first, last, self._token, self._region, self._logarithmic,
+            self._scale_of, None if index is None else index.columns["max_activation"],
+        )  # fmt: skip
+        self._below.show_rows(table, looked)
+        if table is not None:
+            self._mark()
 
     def _say_state(self) -> None:
-        stopped = self._session.engine_stopped and bool(self.text.toPlainText().strip())
+        stopped = self._session.engine_stopped and self._is_asked()
         if stopped and self._session.index is not None:
             self.lit.say_engine()
         elif self._table is None:
@@ -391,4 +392,5 @@ class ProbePanel(QWidget):
             most = 0.0
             if feature is not None:
                 most = float(self._table.activations_of(feature).max(initial=0.0))
-            self.lit.say_feature(feature, most)
+            self.lit.say_feature(feature, most, read_words(self._table))
+            self.lit.show_words(bool((self._table.picture < 0).any()))

@@ -35,6 +35,8 @@ class Asked:
     """Told whatever their rank and density."""
     token: int | None = None
     """The token that is looked at, counted from the beginning of the text."""
+    pictures: Sequence[str] = ()
+    """Files that stand before the text."""
 
 
 class ProbeQuestion(QObject):
@@ -77,6 +79,8 @@ class ProbeQuestion(QObject):
                 index=self._session.index_name,
                 text="" if asked.chat else text,
                 chat=parse_chat(text) if asked.chat else [],
+                pictures=list(asked.pictures),
+                views=bool(asked.pictures),
                 features=list(asked.features),
                 # What runs through a text may be weak on each of its tokens: all of them come.
                 rank="share" if asked.rank == "excess" else asked.rank,

@@ -5,8 +5,9 @@ T tokens of the text, n activations reported of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.features.config import ProbeResult, Ranking
+from sae_desktop.words.running_text import shown_token
 
 Array = npt.NDArray[Any]
 Measure = Literal["excess"] | Ranking
@@ -92,6 +94,11 @@ class ProbeTable:
         Raises OSError or ValueError when the file is gone or cut short.
         """
         self.tokens = result.tokens
+        self.pictures = result.pictures
+        count = len(result.tokens)
+        self.picture = np.array(result.picture or [-1] * count, np.int64)
+        """(T,): the picture a token is of; −1 of text."""
+        self.picture_token = np.array(result.picture_token or [-1] * count, np.int64)
         self.difference = result.difference
         arrays = _read_file(result.file) if result.file else None
         self.offsets = _array(arrays, result, "offsets", np.int64)
@@ -100,6 +107,41 @@ class ProbeTable:
         self.attributions = _array(arrays, result, "attributions", np.float32)
         self.positions = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
         self._maxima, self._usual = maxima, usual
+
+    def short_name(self, token: int) -> str:
+        """Return what a column is called: the token’s text, or of a patch its row and column."""
+        picture = int(self.picture[token])
+        if picture < 0:
+            return shown_token(self.tokens[token])
+        place = self.pictures[picture].layout.place(int(self.picture_token[token]))
+        return "·" if place.tile < 0 else f"{place.row + 1}, {place.column + 1}"
+
+    def position_of(self, picture: int, token: int) -> int:
+        """Return where the token of a picture stands in the whole."""
+        return int(np.flatnonzero((self.picture == picture) & (self.picture_token == token))[0])
+
+    def of_picture(self, picture: int, feature: int | None) -> Array:
+        """Return a feature’s activation on each token of a picture, float32."""
+        here = self.picture == picture
+        found = np.zeros(int(here.sum()), np.float32)
+        if feature is not None:
+            found[self.picture_token[here]] = self.activations_of(feature)[here]
+        return found
+
+    def part(self, tokens: Sequence[int]) -> ProbeTable:
+        """Return the same of some tokens alone, ascending, as if they were a text."""
+        chosen = np.array(sorted(tokens), np.int64)
+        kept = np.isin(self.positions, chosen)
+        found = copy(self)
+        found.tokens = [self.tokens[token] for token in chosen]
+        found.picture, found.picture_token = self.picture[chosen], self.picture_token[chosen]
+        found.features, found.activations = self.features[kept], self.activations[kept]
+        if len(self.attributions):
+            found.attributions = self.attributions[kept]
+        found.positions = np.searchsorted(chosen, self.positions[kept])
+        counts = np.bincount(found.positions, minlength=len(chosen))
+        found.offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return found
 
     def values(self, measure: Measure) -> Array:
         """Return (n,), all activations by a measure."""

@@ -66,6 +66,14 @@ def found_rows(
     ]
 
 
+def read_words(table: ProbeTable) -> str:
+    """Return what was read: a text, a picture, or pictures and a text."""
+    if not table.pictures:
+        return "text"
+    pictures = "picture" if len(table.pictures) == 1 else "pictures"
+    return f"{pictures} and text" if (table.picture < 0).any() else pictures
+
+
 def _times(ratio: float) -> str:
     """Return “0.4×”, “12×” or “over 1,000×”."""
     if ratio > _MOST_TIMES:
@@ -73,10 +81,17 @@ def _times(ratio: float) -> str:
     return f"{ratio:.1f}×" if ratio < _DIGIT_BELOW else f"{exact_count(round(ratio))}×"
 
 
-def ranked_text(table: ProbeTable, rank: Measure, rows: int, token: int | None) -> str:
-    """Return how many features are listed, on what, and by what they are ranked."""
-    at = "on the text"
-    if token is not None:
+def ranked_text(
+    table: ProbeTable, rank: Measure, rows: int, token: int | None, region: int = 0
+) -> str:
+    """Return how many features are listed, on what, and by what they are ranked.
+
+    `region`: the number of patches of a picture that are chosen together, if any are.
+    """
+    at = f"on the {read_words(table)}"
+    if region:
+        at = f"on {exact_count(region)} patches of the picture"
+    elif token is not None:
         at = f"on “{shown_token(table.tokens[token])}” (token {token})"
     noun = "feature" if rows == 1 else "features"
     text = f"{exact_count(rows)} {noun} {at}, by {_BY[rank]}"

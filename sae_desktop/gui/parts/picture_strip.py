@@ -1,0 +1,151 @@
+"""The pictures that stand before a text: their names, each to be looked at or removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QTemporaryDir, Signal
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+from superqt import QFlowLayout
+
+from sae_desktop.gui.parts.labels import push_button
+from sae_desktop.gui.parts.plain_text import plain_tip
+
+_ENDINGS = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff")
+"""Of pictures/reading.py, which is not for the window: what a file is, the engine says."""
+_NAME = 24
+"""Characters of a name that are shown."""
+
+
+class PictureStrip(QWidget):
+    """Names of pictures in a row, with a button that adds some."""
+
+    changed = Signal()
+    shownChanged = Signal(int)
+    """Which picture is to be looked at."""
+
+    def __init__(self, text: str = "Add a picture…") -> None:
+        super().__init__()
+        self._files: list[str] = []
+        self._shown = 0
+        self._pasted = QTemporaryDir()
+        self._count = 0
+        self.add_button = push_button(
+            text,
+            self._on_add,
+            icon="image",
+            tip="Put a picture before the text. One that is dropped or pasted is taken, too",
+        )
+        self._row = QFlowLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setHorizontalSpacing(4)
+        self._row.setVerticalSpacing(4)
+        self._row.addWidget(self.add_button)
+        self._chips: list[QWidget] = []
+        self.names: list[QPushButton] = []
+        self.removers: list[QPushButton] = []
+
+    @property
+    def files(self) -> list[str]:
+        """The pictures, in their order."""
+        return list(self._files)
+
+    @property
+    def kept(self) -> list[str]:
+        """Those that will still be there another time: pasted ones will not."""
+        return [file for file in self._files if not file.startswith(self._pasted.path())]
+
+    @property
+    def shown(self) -> int:
+        """Which one is looked at."""
+        return self._shown
+
+    def set_files(self, files: Sequence[str]) -> None:
+        """Hold these pictures."""
+        self._files = list(dict.fromkeys(files))
+        self._shown = min(self._shown, max(len(self._files) - 1, 0))
+        self._show()
+        self.changed.emit()
+
+    def add(self, files: Sequence[str]) -> None:
+        """Add pictures, and look at the first of them."""
+        if files:
+            self._shown = len(self._files)
+            self.set_files([*self._files, *files])
+
+    def add_pasted(self, image: QImage) -> None:
+        """Add a picture that was pasted; it is kept in a file as long as this widget lives."""
+        self._count += 1
+        path = self._pasted.filePath(f"pasted {self._count}.png")
+        if image.save(path):
+            self.add([path])
+
+    def look_at(self, number: int) -> None:
+        """Say which picture is looked at."""
+        self._shown = number
+        self._show()
+        self.shownChanged.emit(number)
+
+    def _on_add(self) -> None:
+        endings = " ".join(f"*.{ending}" for ending in _ENDINGS)
+        names, _ = QFileDialog.getOpenFileNames(
+            self, "Pictures", "", f"Pictures ({endings});;All (*)"
+        )
+        self.add(names)
+
+    def _remove(self, number: int) -> None:
+        self.set_files([*self._files[:number], *self._files[number + 1 :]])
+        self.add_button.setFocus()
+
+    def _show(self) -> None:
+        for chip in self._chips:
+            self._row.removeWidget(chip)
+            chip.deleteLater()
+        self.names, self.removers = [], []
+        self._chips = [self._chip(number) for number in range(len(self._files))]
+        for chip in self._chips:
+            self._row.addWidget(chip)
+            chip.show()
+
+    def _chip(self, number: int) -> QWidget:
+        file = self._files[number]
+        name = Path(file).name
+        shown = name if len(name) <= _NAME else f"{name[: _NAME // 2]}…{name[-_NAME // 2 + 1 :]}"
+        chip = QWidget()
+        row = QHBoxLayout(chip)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        button = push_button(shown.replace("&", "&&"), partial(self.look_at, number))
+        button.setCheckable(True)
+        button.setChecked(number == self._shown)
+        button.setToolTip(plain_tip(file))
+        button.setAccessibleName(f"Picture {number + 1}: {name}")
+        remove = push_button("", partial(self._remove, number), icon="x", flat=True, tip="Remove")
+        remove.setAccessibleName(f"Remove {name}")
+        row.addWidget(button)
+        row.addWidget(remove)
+        self.names.append(button)
+        self.removers.append(remove)
+        return chip
+
+
+def picture_files(source: QMimeData) -> list[str]:
+    """Return the files that are called as pictures are."""
+    files = [url.toLocalFile() for url in source.urls() if url.isLocalFile()]
+    return [file for file in files if Path(file).suffix.lower().lstrip(".") in _ENDINGS]
+
+
+def pasted_image(source: QMimeData) -> QImage | None:
+    """Return a picture that is no file; None where there is a text, too, or none."""
+    if not source.hasImage() or source.hasUrls() or source.hasText():
+        return None
+    found = source.imageData()
+    return found if isinstance(found, QImage) and not found.isNull() else None
+
+
+def brings_pictures(source: QMimeData) -> bool:
+    """Return whether what is dropped or pasted is pictures."""
+    return bool(picture_files(source)) or pasted_image(source) is not None
