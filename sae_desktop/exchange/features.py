@@ -163,6 +163,8 @@ def export_features(config: ExportFeaturesConfig, context: JobContext) -> Export
                 context.check_cancelled()
                 context.progress(done, len(chosen), "features")
 
+        if index.pictures is not None:
+            _tell_of_pictures(config.format, context)
         if config.format == "labels":
             rows = label_rows(
                 notes, index, chosen, every=config.every_label, automatic=config.automatic_names
@@ -176,6 +178,19 @@ def export_features(config: ExportFeaturesConfig, context: JobContext) -> Export
     return ExportResult(
         path=str(target), files=len(files), bytes=sum(path.stat().st_size for path in files)
     )
+
+
+def _tell_of_pictures(form: str, context: JobContext) -> None:
+    """Say what becomes of contexts that are pictures."""
+    if form == "html":
+        context.log("The page holds small copies of the pictures that it shows.")
+    elif form != "labels":
+        context.log(
+            "The form has no place for pictures: each stands as one token with its name and its "
+            "strongest activation."
+            if form != "delphi"
+            else "The form has no place for pictures: of them, it has the image tokens alone."
+        )
 
 
 def _write_folder(

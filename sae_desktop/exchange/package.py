@@ -113,6 +113,10 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
             )
         require_whole(config.index, info)
         files[INDEX] = path
+        if len(pictures := FeatureIndex(path).pictures or ()):
+            context.log(
+                f"The package holds small copies of the {len(pictures):,} pictures of the index."
+            )
         if read_names(path, info) is not None:
             files[INDEX_NAMES] = names_path(path)
         if read_scores(path, info) is not None:

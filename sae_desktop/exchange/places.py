@@ -80,13 +80,31 @@ def copy_without_places(path: Path, target: Path) -> Path:
         return target
     # Written anew: an attribute that is replaced leaves its bytes in the file.
     with h5py.File(path) as file, h5py.File(target, "w", libver=("earliest", "v110")) as clean:
+        pictures = "pictures" in file and "picture_data" in file
         for name in file:
-            file.copy(name, clean)
+            if not (pictures and name in ("pictures", "picture_data")):
+                file.copy(name, clean)
+        if pictures:
+            _copy_pictures(file, clean)
         for name, value in file.attrs.items():
             clean.attrs[name] = _json_text(value) if isinstance(value, str) else value
         if "documents" in clean:
             _clean_documents(clean["documents"])
     return target
+
+
+def _copy_pictures(file: h5py.File, clean: h5py.File) -> None:
+    """Copy the pictures of an index; what is said of where they are from has no places."""
+    table, data = file["pictures"][:], bytearray()
+    for entry in table:
+        first, size = int(entry["data_first"]), int(entry["record_bytes"])
+        after = int(entry["thumbnail_bytes"]) + int(entry["whole_bytes"])
+        held = file["picture_data"][first : first + size + after].tobytes()
+        told = _json_text(held[:size].decode("utf-8", "replace")).encode()
+        entry["data_first"], entry["record_bytes"] = len(data), len(told)
+        data += told + held[size:]
+    clean.create_dataset("pictures", data=table)
+    clean.create_dataset("picture_data", data=np.frombuffer(bytes(data), np.uint8))
 
 
 def _clean_documents(documents: h5py.Dataset) -> None:

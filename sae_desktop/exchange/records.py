@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sae_desktop.exchange.places import without_place
-from sae_desktop.features.reading.facts import Context
+from sae_desktop.features.reading.facts import Context, PictureContext
 from sae_desktop.features.reading.layout import OTHER_KIND, TOP_BUCKET
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project_labels import REJECTED, Label
@@ -32,6 +32,8 @@ class ContextRecord:
     title: str = ""
     before: list[str] = field(default_factory=list)
     """Tokens before the first one: of the text, but not read together with these."""
+    picture: PictureContext | None = None
+    """Where it is a picture: the tokens are then one, which says so in words."""
 
 
 @dataclass
@@ -116,6 +118,7 @@ def _context(
         source=without_place(context.source),
         title=without_place(context.title),
         before=before,
+        picture=context.picture,
     )
 
 

@@ -13,18 +13,23 @@ from typing import Any
 import msgspec
 
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.lit_pictures import data_address, lit_webp
 from sae_desktop.exchange.pages import check_page, write_page
 from sae_desktop.exchange.places import without_place
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
+from sae_desktop.features.reading.facts import PictureContext
 from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.label_words import label_tip, score_figure
 from sae_desktop.language_model.names import public_name
+from sae_desktop.words.picture_words import place_words
 
 MOST_FEATURES = 2000
 _BEFORE, _AFTER = 30, 12
 """Tokens around the one a context is about."""
 _CONTEXTS = 24
+_PICTURES = 12
+"""Of a feature, drawn: some 10 KB each."""
 _LOGITS = 10
 _DIGITS = 4
 
@@ -86,9 +91,33 @@ def _told(record: FeatureRecord) -> dict[str, Any]:
         "raises": [(token, _short(value)) for token, value in record.raises[:_LOGITS]],
         "lowers": [(token, _short(value)) for token, value in record.lowers[:_LOGITS]],
         "neighbours": [(other, round(cosine, 2)) for other, cosine in record.neighbours[:_LOGITS]],
-        "contexts": [
-            _context(context, record.max_activation) for context in record.contexts[:_CONTEXTS]
-        ],
+        "contexts": _contexts(record),
+    }
+
+
+def _contexts(record: FeatureRecord) -> list[dict[str, Any]]:
+    """Return what a page shows of a feature’s contexts; of pictures the first are drawn."""
+    found = []
+    drawn = 0
+    for context in record.contexts[:_CONTEXTS]:
+        told = _context(context, record.max_activation)
+        if context.picture is not None and drawn < _PICTURES:
+            drawn += 1
+            told["picture"] = _picture(context.picture, record.max_activation)
+        found.append(told)
+    return found
+
+
+def _picture(picture: PictureContext, top: float) -> dict[str, Any] | None:
+    webp = lit_webp(picture, top)
+    if not webp:
+        return None
+    strongest = int(picture.activations.argmax())
+    return {
+        "address": data_address(webp),
+        "name": picture.name,
+        "told": f"{place_words(picture.layout, strongest)}: activation "
+        f"{_short(float(picture.activations[strongest]))}",
     }
 
 
