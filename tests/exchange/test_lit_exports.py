@@ -97,7 +97,10 @@ def test_form_without_pictures__has_a_token_with_the_name_and_says_so(
 def _export(project: Project, form: str, path: Path) -> list[str]:
     context = RecordingContext()
     config = ExportFeaturesConfig(
-        project=str(project.path), index="i", path=str(path), format=form  # type: ignore[arg-type]
+        project=str(project.path),
+        index="i",
+        path=str(path),
+        format=form,  # type: ignore[arg-type]
     )
     export_features(config, context)
     return context.lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from sae_desktop.features.reading.facts import Context
@@ -45,8 +46,12 @@ def context_blocks(
     return blocks, slots
 
 
-def plain_blocks(contexts: Sequence[Context], info: IndexInfo | None) -> list[BlockItem]:
-    """Return contexts in their order, without headings."""
+def plain_blocks(
+    contexts: Sequence[Context], info: IndexInfo | None = None, *, origins: bool = False
+) -> list[BlockItem]:
+    """Return contexts in their order, without headings; `origins`: with where they are from."""
+    if not origins:
+        contexts = [replace(c, source="", language="") for c in contexts]
     return [
         text_passage(run[0], 1, info)
         if run[0].picture is None

@@ -21,7 +21,7 @@ from sae_desktop.activations.original_config import OriginalPicture, OriginalPic
 from sae_desktop.activations.original_picture import original_picture
 from sae_desktop.errors import UserError
 from sae_desktop.gui.explore.explore import ExplorePanel
-from sae_desktop.gui.explore.page.picture_dialog import PictureDialog
+from sae_desktop.gui.explore.picture_dialog import PictureDialog
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.lit_drawing import LitDrawing, LitPicture, decoded_thumbnail, lit_image

@@ -19,7 +19,7 @@ from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.exchange.merging import Comparison
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.gui.explore.page.label_history import LabelHistory
-from sae_desktop.gui.explore.page.picture_dialog import PictureDialog
+from sae_desktop.gui.explore.picture_dialog import PictureDialog
 from sae_desktop.gui.forms.grow_set_form import GrowSetForm
 from sae_desktop.gui.forms.job_forms import EvaluateForm, ImportForm, IndexForm, JobForm
 from sae_desktop.gui.forms.merge_notes import MergeDialog

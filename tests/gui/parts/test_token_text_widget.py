@@ -13,8 +13,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from sae_desktop.gui.explore.page.activation_legend import ActivationLegend
 from sae_desktop.gui.parts import theme
+from sae_desktop.gui.parts.activation_legend import ActivationLegend
 from sae_desktop.gui.parts.colour_scale import ColourScale, contrast, readable_on
 from sae_desktop.gui.parts.passages import Heading, HoveredToken, Passage
 from sae_desktop.gui.parts.theme import rgb

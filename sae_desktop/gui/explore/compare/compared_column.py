@@ -9,18 +9,20 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from sae_desktop.features.reading.comparing import ComparedFeature
 from sae_desktop.features.reading.facts import Context
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.gui.explore.context_blocks import plain_blocks
 from sae_desktop.gui.explore.context_groups import fold
+from sae_desktop.gui.explore.picture_dialog import enlarge_from
 from sae_desktop.gui.explore.signed_bars import SignedBars
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.colour_scale import ColourScale
+from sae_desktop.gui.parts.context_view import ContextView
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.feature_menu import open_feature, show_feature_menu
 from sae_desktop.gui.parts.histogram import ActivationHistogram
 from sae_desktop.gui.parts.labelled_bars import Bar, LabelledBars
 from sae_desktop.gui.parts.labels import label, push_button
-from sae_desktop.gui.parts.passages import Heading, Passage
+from sae_desktop.gui.parts.passages import Heading
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.token_text import TokenTextView
 from sae_desktop.gui.state.compared import Compared
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
@@ -66,7 +68,8 @@ class ComparedColumn:
         self.histogram = ActivationHistogram()
         self.raised = SignedBars(f"Tokens whose logits feature {feature} raises most")
         self.lowered = SignedBars(f"Tokens whose logits feature {feature} lowers most")
-        self.contexts = TokenTextView()
+        self.contexts = ContextView()
+        enlarge_from(self.contexts, session)
         self.contexts.setAccessibleName(f"Contexts feature {feature} fires in")
         self._tokens_note = label("", "small", wrap=True)
         self.apart = _part("Tells it apart", self._tokens_note, self.tokens)
@@ -133,7 +136,7 @@ class ComparedColumn:
         self.contexts.set_scale(ColourScale(maximum))
         contexts = [context for context, _ in fold(_strongest(index, feature))][:_CONTEXTS]
         self.contexts.set_blocks(
-            [Passage(c.tokens, c.activations, c.peak, "", c.starts, c.read) for c in contexts]
+            plain_blocks(contexts)
             or [Heading("No contexts were kept." if density > 0 else "It never fired on the text.")]
         )
 

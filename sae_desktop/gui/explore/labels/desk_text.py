@@ -50,7 +50,7 @@ class DeskText(QScrollArea):
         found = [c for c in self._card.contexts if c.row in wanted]
         if found:
             heading = Heading(title, f"{len(found)} of {len(self._card.contexts)}")
-            self.view.set_blocks([heading, *plain_blocks(found, self._info)])
+            self.view.set_blocks([heading, *plain_blocks(found, self._info, origins=True)])
             self.verticalScrollBar().setValue(0)
         return len(found)
 

@@ -20,6 +20,7 @@ from sae_desktop.gui.explore.labels.desk_page import DeskPage
 from sae_desktop.gui.explore.labels.desk_route import DeskRoute
 from sae_desktop.gui.explore.labels.desk_side import HIDDEN
 from sae_desktop.gui.explore.labels.undo_steps import UndoSteps
+from sae_desktop.gui.explore.picture_dialog import enlarge_from
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
@@ -80,6 +81,7 @@ class ReadingDesk(DeskPage):
         self.side.chosen.connect(self.choose)
         self.side.pieceChosen.connect(self._on_piece_chosen)
         self.text.view.textChosen.connect(session.textRequested)
+        enlarge_from(self.text.view, session)
         foot.label.returnPressed.connect(self._on_label_entered)
         foot.label.committed.connect(self._on_label_typed)
         foot.label.left.connect(self._leave_label)

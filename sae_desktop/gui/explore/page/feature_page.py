@@ -18,7 +18,6 @@ from sae_desktop.features.reading.facts import Context
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.explore.context_blocks import context_blocks, of_kind
 from sae_desktop.gui.explore.feature_links import FeatureLinks, FeatureRow
-from sae_desktop.gui.explore.page.activation_legend import ActivationLegend
 from sae_desktop.gui.explore.page.feature_company import FeatureCompany
 from sae_desktop.gui.explore.page.feature_elsewhere import FeatureElsewhere
 from sae_desktop.gui.explore.page.feature_logits import FeatureLogits
@@ -26,8 +25,9 @@ from sae_desktop.gui.explore.page.feature_outputs import FeatureOutputs
 from sae_desktop.gui.explore.page.feature_title import FeatureTitle
 from sae_desktop.gui.explore.page.figures_line import figures_text, unbroken
 from sae_desktop.gui.explore.page.picture_bar import PictureBar
-from sae_desktop.gui.explore.page.picture_dialog import PictureDialog
+from sae_desktop.gui.explore.picture_dialog import enlarge_from
 from sae_desktop.gui.forms.grow_set_form import offer_growth
+from sae_desktop.gui.parts.activation_legend import ActivationLegend
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.context_view import ContextView
 from sae_desktop.gui.parts.histogram import ActivationHistogram
@@ -121,7 +121,7 @@ class FeaturePage(QScrollArea):
         self.contexts.textKept.connect(lambda text: offer_growth(session, text, self))
         self.legend.scaleChanged.connect(self._on_scale_changed)
         self.contexts.tokenHovered.connect(self._on_token_hovered)
-        self.contexts.pictureChosen.connect(self._enlarge)
+        enlarge_from(self.contexts, session)
         self.pictures.kindChosen.connect(self._on_more_toggled)
         self.pictures.lit.toggled.connect(self.contexts.set_lit)
         session.featureSelected.connect(self.show_feature)
@@ -330,12 +330,6 @@ class FeaturePage(QScrollArea):
         if self._shown is not None:
             self._show_logits(*self._shown)
             self._show_neighbours(*self._shown)
-
-    def _enlarge(self, number: int) -> None:
-        view = self.contexts
-        PictureDialog(
-            self._session, view.pictures, number, self.legend.scale(), self.window(), lit=view.lit
-        ).open()
 
     def _on_scale_changed(self, _logarithmic: bool) -> None:
         self.contexts.set_scale(self.legend.scale())

@@ -6,17 +6,13 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSizePolicy, QWidget
 
 from sae_desktop.gui.explore.context_blocks import Kind
+from sae_desktop.gui.explore.picture_dialog import LIT_TIP
 from sae_desktop.gui.parts.plain_text import plain_tip
 
 _KINDS: tuple[tuple[str, Kind], ...] = (
     ("Pictures and text", ""),
     ("Pictures", "pictures"),
     ("Text", "text"),
-)
-LIT_TIP = (
-    "Show how strongly the feature fires on each image token: the patches light up in the colours "
-    "of the legend, over the picture in grey. Around the strongest patch a line is drawn, and with "
-    "it around those that touch it and have at least half its activation. Off: the picture as it is"
 )
 
 

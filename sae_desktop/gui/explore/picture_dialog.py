@@ -17,11 +17,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sae_desktop.gui.explore.page.activation_legend import ActivationLegend
-from sae_desktop.gui.explore.page.original_picture import OriginalPicture
-from sae_desktop.gui.explore.page.picture_bar import LIT_TIP
+from sae_desktop.gui.explore.original_picture import OriginalPicture
+from sae_desktop.gui.parts.activation_legend import ActivationLegend
 from sae_desktop.gui.parts.colour_scale import ColourScale
-from sae_desktop.gui.parts.context_view import token_lines
+from sae_desktop.gui.parts.context_view import ContextView, token_lines
 from sae_desktop.gui.parts.default_button import set_default_button
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
@@ -34,12 +33,28 @@ from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.picture_words import size_words, tile_words
 
+LIT_TIP = (
+    "Show how strongly the feature fires on each image token: the patches light up in the colours "
+    "of the legend, over the picture in grey. Around the strongest patch a line is drawn, and with "
+    "it around those that touch it and have at least half its activation. Off: the picture as it is"
+)
 _SIDE = 300
 _RULE = (
     "The line is drawn around the strongest patch and those that touch it and have at least half "
     "its activation. Between the centres of patches, the light is interpolated."
 )
 _KEYS = "Arrow keys go from patch to patch, Home to the strongest."
+
+
+def enlarge_from(view: ContextView, session: Session) -> None:
+    """Have a picture of a view enlarged when it is chosen there."""
+
+    def enlarge(number: int) -> None:
+        PictureDialog(
+            session, view.pictures, number, view.scale, view.window(), lit=view.lit
+        ).open()
+
+    view.pictureChosen.connect(enlarge)
 
 
 class PictureDialog(QDialog):
