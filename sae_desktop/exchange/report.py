@@ -22,7 +22,7 @@ from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.label_words import label_tip, score_figure
 from sae_desktop.language_model.names import public_name
-from sae_desktop.words.picture_words import place_words
+from sae_desktop.pictures.place_words import place_words
 
 MOST_FEATURES = 2000
 _BEFORE, _AFTER = 30, 12
