@@ -66,7 +66,7 @@ class PicturePlan(HarvestPlan):
     def lead(self, window: Window) -> int:
         """Return how many rows of a window's beginning are not kept: none of a picture's."""
         assert isinstance(window, PictureWindow)
-        return 0 if self.config.keep_first or window.prepared.picture[0, 0] >= 0 else 1
+        return 0 if self.config.keep_first or bool(window.prepared.picture[0, 0] >= 0) else 1
 
     def left_out(self, window: Window) -> int:
         """Return the token of a window's first row where that is not kept, else −1."""

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+_FEW_PARTS = 4
+"""So many pieces are prepared before it is asked whether they fit."""
+
+
 @dataclass(frozen=True)
 class WindowPicture:
     """A picture of a window, as it will be kept."""
@@ -145,8 +149,8 @@ class WindowReader:
         )
 
     def _beginning(self, document: PictureDocument) -> Sequence[str | HeldPicture]:
-        """Return as many pieces as may fit, so that no more are decoded."""
-        if not self.most_tokens:
+        """Return as many pieces as may fit, so that of a long document no more are decoded."""
+        if not self.most_tokens or len(document.parts) <= _FEW_PARTS:
             return document.parts
         tokens = 0
         for number, part in enumerate(document.parts):

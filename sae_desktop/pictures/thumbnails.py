@@ -11,6 +11,8 @@ THUMBNAIL_SIDE = 160
 VIEW_SIDE = 640
 """The same, of a copy that is looked at by itself."""
 _QUALITY = 80
+_EFFORT = 2
+"""Of 6: a third faster than the usual 4, and some 3% larger."""
 
 
 def thumbnail(image: Image.Image, side: int = THUMBNAIL_SIDE) -> bytes:
@@ -21,5 +23,5 @@ def thumbnail(image: Image.Image, side: int = THUMBNAIL_SIDE) -> bytes:
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         small = image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
     out = io.BytesIO()
-    small.save(out, "WEBP", quality=_QUALITY)
+    small.save(out, "WEBP", quality=_QUALITY, method=_EFFORT)
     return out.getvalue()

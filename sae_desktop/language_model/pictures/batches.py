@@ -64,7 +64,7 @@ def join(batches: Sequence[PictureBatch], padding: int, length: int = 0) -> Pict
     first, picture, token = 0, [], []
     for batch in batches:
         own = np.where(batch.picture >= 0, batch.picture + first, -1)
-        picture.append(_wider(own, length, -1).astype(np.int32))
+        picture.append(_wider(own.astype(np.int32), length, -1))
         token.append(_wider(batch.token, length, -1))
         first += len(batch.layouts)
     return PictureBatch(
@@ -73,7 +73,7 @@ def join(batches: Sequence[PictureBatch], padding: int, length: int = 0) -> Pict
         [n for batch in batches for n in batch.lengths],
         np.concatenate(picture),
         np.concatenate(token),
-        np.concatenate([_wider(batch.special, length, False) for batch in batches]),
+        np.concatenate([_wider(batch.special, length, 0) for batch in batches]),
     )
 
 
@@ -82,8 +82,9 @@ def _longer(x_BS: Tensor, length: int, fill: int) -> Tensor:
 
 
 def _wider(x_BS: NDArray[Any], length: int, fill: int) -> NDArray[Any]:
-    missing = length - x_BS.shape[1]
-    return np.pad(x_BS, ((0, 0), (0, missing)), constant_values=fill)
+    wider = np.full((len(x_BS), length), fill, dtype=x_BS.dtype)
+    wider[:, : x_BS.shape[1]] = x_BS
+    return wider
 
 
 def _of_pictures(found: Sequence[Tensor | None], batches: Sequence[PictureBatch]) -> Tensor:

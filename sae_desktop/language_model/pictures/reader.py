@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +38,10 @@ Document = Sequence["str | Image"]
 """Texts and upright pictures in their order."""
 
 
+_SIZES_KNOWN = 4096
+"""Sizes of pictures whose layouts are remembered: a corpus has few."""
+
+
 class PictureReader:
     """Prepares texts and pictures for one model. Made by `open_pictures`."""
 
@@ -47,6 +51,7 @@ class PictureReader:
         self._config = config
         self._text = text
         self._family = family_of(config)
+        self._layout = lru_cache(_SIZES_KNOWN)(self._computed_layout)
 
     @cached_property
     def digest(self) -> str:
@@ -58,6 +63,9 @@ class PictureReader:
 
         Raises UserError for a size that this model cannot be given.
         """
+        return self._layout(width, height)
+
+    def _computed_layout(self, width: int, height: int) -> PictureLayout:
         found = views(self.processor, height, width)
         tiles, loose = [], loose_tokens(self._config)
         for view in found:
