@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from sae_desktop.circuits.reading.graph_file import FEATURE
 from sae_desktop.gui.frame.main_window import MainWindow
@@ -140,6 +142,21 @@ def _harvest(window: MainWindow, tab: int) -> None:
     wait(_SETTLE_S)
 
 
+def _harvest_pictures(window: MainWindow) -> None:
+    """Pictures of a folder before a harvest, beside a model that reads none."""
+    folder = Path(tempfile.mkdtemp())
+    for number in range(6):
+        colour = tuple(40 * ((number + shift) % 6) for shift in (1, 3, 5))
+        drawn = Image.new("RGB", (160 + 40 * number, 240), colour)
+        ImageDraw.Draw(drawn).ellipse((40, 60, 120, 140), fill="white")
+        drawn.save(folder / f"drawing {number}.png")
+        (folder / f"drawing {number}.txt").write_text("A white disc")
+    (folder / "cut.png").write_bytes(b"\x89PNG")
+    panel = window.workspace("harvest").main
+    panel.fill({"pictures": str(folder)})
+    wait(4 * _SETTLE_S)
+
+
 def _compare(window: MainWindow) -> None:
     session = window.session
     if session.index is not None and session.feature is not None:
@@ -250,6 +267,7 @@ def _server(window: MainWindow) -> None:
 
 HARVEST_STATES: dict[str, Callable[[MainWindow], None]] = {
     "store": lambda window: _harvest(window, 1),
+    "pictures": _harvest_pictures,
 }
 TRAINING_STATES: dict[str, Callable[[MainWindow], None]] = {
     "rare": _rare,

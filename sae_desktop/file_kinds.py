@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 
 FileKind = Literal[
-    "project", "model", "corpus", "activations", "dictionary", "features", "labels", "package",
-    "preset", "graph", "index", "store",
+    "project", "model", "corpus", "pictures", "activations", "dictionary", "features", "labels",
+    "package", "preset", "graph", "index", "store",
 ]  # fmt: skip
 
 
@@ -36,6 +36,8 @@ class KindInfo(NamedTuple):
     """What a folder of that kind is called, where it is not the same."""
 
 
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+"""Endings of pictures' files, in lower case. What a file is, its first bytes tell."""
 _DROP = "or drop it on Project in the window"
 FILE_KINDS: dict[FileKind, KindInfo] = {
     "project": KindInfo(
@@ -53,6 +55,28 @@ FILE_KINDS: dict[FileKind, KindInfo] = {
         f"Harvest it with “sae-desktop harvest PROJECT --corpus {{}} --name NAME”, {_DROP}.",
         "Texts and tables",
         folder="a folder of texts",
+    ),
+    "pictures": KindInfo(
+        "a picture, an archive or a table of pictures",
+        "Harvest them with “sae-desktop harvest PROJECT --pictures {} --model MODEL --name NAME”, "
+        f"{_DROP}.",
+        "Pictures, archives and tables of them",
+        (
+            *PICTURES,
+            ".zip",
+            ".tar",
+            ".tgz",
+            ".gz",
+            ".bz2",
+            ".xz",
+            ".parquet",
+            ".jsonl",
+            ".json",
+            ".csv",
+            ".tsv",
+            ".arrow",
+        ),
+        "a folder of pictures",
     ),
     "activations": KindInfo(
         "a file of activations",

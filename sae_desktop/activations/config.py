@@ -76,6 +76,7 @@ class HarvestConfig(CorpusSettings, frozen=True, kw_only=True, tag="harvest"):
             "instead of a text, with the words beside them, by a model that reads pictures.",
             PICTURES,
         ),
+        takes("pictures", "corpus"),
     ] = ""
     picture_tokens: Annotated[
         CountOrNone,

@@ -20,7 +20,8 @@ from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.mixed import MOST_TEXT, FoundPicture, Item, MixedDocument, Refused
 from sae_desktop.corpus.picture_tables import read_table
 from sae_desktop.errors import UserError
-from sae_desktop.pictures.reading import ENDINGS, MOST_BYTES
+from sae_desktop.file_kinds import PICTURES
+from sae_desktop.pictures.reading import MOST_BYTES
 
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".arrow", ".feather")
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -66,9 +67,9 @@ def _folder(folder: Path) -> Iterator[Item]:
             path = Path(place, name)
             inside = path.relative_to(folder).as_posix()
             if path.is_symlink():
-                if name.lower().endswith(ENDINGS):
+                if name.lower().endswith(PICTURES):
                     yield Refused(inside, "it is a link, which may lead out of the folder")
-            elif name.lower().endswith(ENDINGS):
+            elif name.lower().endswith(PICTURES):
                 yield _beside(inside, path, _caption(path))
             elif name.lower().endswith(_REFUSED):
                 yield _unreadable(inside)
@@ -103,7 +104,7 @@ def _zip(path: Path) -> Iterator[Item]:
             names = sorted(name for name in archive.namelist() if not name.endswith("/"))
             known = set(names)
             for name in names:
-                if name.lower().endswith(ENDINGS):
+                if name.lower().endswith(PICTURES):
                     yield from _member(archive, name, known)
                 elif name.lower().endswith(_REFUSED):
                     yield _unreadable(name)
@@ -137,7 +138,7 @@ def _tar(path: Path) -> Iterator[Item]:
         with tarfile.open(path, "r|*") as archive:
             for member in archive:
                 name = member.name
-                picture = name.lower().endswith(ENDINGS)
+                picture = name.lower().endswith(PICTURES)
                 if not member.isreg():
                     if picture:
                         yield Refused(name, "it is a link, which may lead out of the archive")

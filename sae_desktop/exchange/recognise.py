@@ -17,21 +17,20 @@ from typing import Any
 
 import msgspec
 
-from sae_desktop.corpus.arrow_tables import ParquetTable, is_saved_dataset
-from sae_desktop.corpus.columns import CHAT_NAMES, TEXT_NAMES, Table
-from sae_desktop.corpus.decoding import check_text, encoding_of, head_bytes, whole_text
-from sae_desktop.corpus.delimited import DelimitedTable
-from sae_desktop.corpus.json_text import JsonArray, JsonLines, json_layout
+from sae_desktop.corpus.arrow_tables import is_saved_dataset
+from sae_desktop.corpus.columns import CHAT_NAMES, TEXT_NAMES
+from sae_desktop.corpus.decoding import check_text, head_bytes, whole_text
 from sae_desktop.corpus.names import ENDINGS, is_known
-from sae_desktop.corpus.records import Report
 from sae_desktop.corpus.unpacking import inner_name
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.delphi_layout import holds_explanations, modules_in
 from sae_desktop.exchange.label_names import BESIDE_LABELS, LABEL_NAMES
+from sae_desktop.exchange.table_names import columns_of, layout_of
 from sae_desktop.file_kinds import (
     FILE_KINDS,
     ONLY_DICTIONARIES,
     PACKAGE_ENDING,
+    PICTURES,
     PROJECT_FILE,
     WEIGHTS_ENDINGS,
     FileKind,
@@ -55,12 +54,14 @@ _BESIDE_WEIGHTS = (".json", ".md")
 _MOST_HEADER = _MOST_OBJECT = 2**20
 _IN_GRAPHS = ('"metadata"', '"prompt_tokens"')
 """What stands at the head of a graph of circuit-tracer's, whose file may be large."""
+_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_PICTURE_COLUMNS = {"image", "images", "picture", "img", "photo", "image_path"}
 _LOOKED_AT = 2_000
 """Files of a folder that are looked at before it is given up."""
 _NOTHING_KNOWN = (
     "Models are folders or .gguf files, dictionaries folders or .npz, .pt and .zip files, texts "
-    "anything that is text, or tables such as .jsonl, .csv and .parquet, activations .npy, "
-    ".safetensors or .h5."
+    "anything that is text, or tables such as .jsonl, .csv and .parquet, pictures .png, .jpg and "
+    "their like, activations .npy, .safetensors or .h5."
 )
 
 
@@ -126,6 +127,8 @@ def _file(path: Path) -> Recognised:
     suffix = path.suffix.lower()
     if path.exists() and not path.is_file():
         return Recognised((), path, "It is not an ordinary file but a pipe or a device.")
+    if suffix in PICTURES or path.name.lower().endswith(_ARCHIVES):
+        return Recognised(("pictures",), path)
     if suffix in (PACKAGE_ENDING, ".zip"):
         return Recognised((_archive(path, suffix),), path)
     if suffix == ".gguf":
@@ -154,8 +157,9 @@ def _archive(path: Path, suffix: str) -> FileKind:
         names = []
     if suffix == PACKAGE_ENDING or {"card.json", "dictionary/cfg.json"} <= set(names):
         return "package"
-    batches = any(Path(name).name.startswith(_BATCH) for name in names)
-    return "features" if batches else "dictionary"
+    if any(Path(name).name.startswith(_BATCH) for name in names):
+        return "features"
+    return "pictures" if any(name.lower().endswith(PICTURES) for name in names) else "dictionary"
 
 
 def _tensors(path: Path) -> Recognised:
@@ -217,15 +221,17 @@ def _is_text(path: Path) -> bool:
 
 def _text(path: Path) -> Recognised:
     suffix = Path(inner_name(path.name)).suffix
-    if suffix == ".json" and path.is_file() and _layout(path) in ("object", "line"):
+    if suffix == ".json" and path.is_file() and layout_of(path) in ("object", "line"):
         return _object(path)
     if suffix not in FILE_KINDS["labels"].endings:
         return Recognised(("corpus",), path)
-    names = {name.strip().casefold() for name in _columns(path, suffix)}
+    names = {name.strip().casefold() for name in columns_of(path, suffix)}
     said = {*LABEL_NAMES, *BESIDE_LABELS}
     texts = {*TEXT_NAMES, *CHAT_NAMES}
     if names & {"feature", "feature_index"} and names & said and not names & texts:
         return Recognised(("labels",), path)
+    if names & _PICTURE_COLUMNS:
+        return Recognised(("pictures", "corpus"), path)
     return Recognised(("corpus", "labels"), path)
 
 
@@ -263,29 +269,6 @@ def _is_preset(data: str) -> bool:
     return True
 
 
-def _layout(path: Path) -> str:
-    try:
-        head = head_bytes(path)
-        return json_layout(head.decode(encoding_of(head), "replace"))
-    except (UserError, OSError):
-        return ""
-
-
-def _columns(path: Path, suffix: str) -> list[str]:
-    """Return the names of a table's columns; none where it cannot be read."""
-    table: Table
-    try:
-        if suffix in (".csv", ".tsv"):
-            return list(DelimitedTable(path, "", Report()).names)
-        if suffix == ".parquet":
-            return list(ParquetTable(path).declared)
-        lines = suffix == ".jsonl" or _layout(path) in ("line", "lines")
-        table = JsonLines(path) if lines else JsonArray(path)
-        return [name for row in table.peek()[:1] for name in row]
-    except (UserError, OSError, ValueError, RecursionError):
-        return []
-
-
 # ---------------------------------------------------------------- folders
 def _folder(path: Path) -> Recognised:
     if (path / PROJECT_FILE).is_file():
@@ -317,14 +300,26 @@ def _folder(path: Path) -> Recognised:
     if config.is_file() and weights:
         return Recognised(("model",), path)
     files = _some_files(path)
+    if found := _pictures_in(files):
+        return Recognised(found, path)
     if _holds_texts(files) or (not weights and any(is_known(p.name) for p in files - {config})):
         return Recognised(("corpus",), path)
     if config.is_file():
         return Recognised(("model",), path)
-    reason = "The folder holds neither a model nor text files."
+    reason = "The folder holds neither a model nor texts nor pictures."
     if weights:
         reason = "The folder holds weights, but of neither a model nor a dictionary known here."
     return Recognised((), path, reason)
+
+
+def _pictures_in(files: set[Path]) -> tuple[FileKind, ...]:
+    """Return what a folder of these files is where there are pictures: words beside a picture
+    are a text file of its name, other texts make it both."""
+    pictures = {path.with_suffix("") for path in files if path.suffix.lower() in PICTURES}
+    texts = [path for path in files if is_known(path.name) and path.with_suffix("") not in pictures]
+    if not pictures or not texts:
+        return ("pictures",) if pictures else ()
+    return ("pictures", "corpus") if len(pictures) >= len(texts) else ("corpus", "pictures")
 
 
 def _is_feature_data(folder: Path) -> bool:

@@ -14,7 +14,7 @@ from sae_desktop.pictures.places import PictureLayout
 class PreviewPicturesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="preview_pictures"):
     """Look what pictures there are, and what a model would make of the first of them."""
 
-    pictures: str
+    pictures: Annotated[str, takes("pictures", "corpus")]
     """A picture, a folder, an archive (.zip, .tar) or a table of pictures."""
     model: Annotated[str, takes("model")] = ""
     """Whose tokens are placed; "": none."""

@@ -17,8 +17,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from sae_desktop.errors import UserError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-"""Of their files, in lower case. What a file is, its first bytes tell."""
 MOST_BYTES = 64_000_000
 """Of a picture's file."""
 MOST_PIXELS = 80_000_000

@@ -39,6 +39,9 @@ def store_summary(store: StoreDescription) -> str:
     if store.rows_wanted > store.rows:
         rows += f" of {exact_count(store.rows_wanted)}"
     parts = [f"{rows} rows", plural(store.windows, "window"), plural(store.documents, "document")]
+    if store.pictures:
+        share = exact_count(store.picture_rows)
+        parts.append(f"{plural(store.pictures, 'picture')} with {share} of the rows")
     if store.segments > 1:
         parts.append(plural(store.segments, "segment"))
     size = format_bytes(store.bytes)

@@ -15,7 +15,8 @@ from PIL import Image
 from stored import opened, same_stores
 from toy_pictures import noise_picture, save_picture_model
 
-from sae_desktop.activations.config import EstimateHarvestConfig, HarvestConfig
+from sae_desktop.activations.config import DescribeStoreConfig, EstimateHarvestConfig, HarvestConfig
+from sae_desktop.activations.describe_store import describe_store
 from sae_desktop.activations.estimate import estimate_harvest
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.store import ActivationStore
@@ -259,6 +260,10 @@ def test_estimate__tells_tokens_of_headers_alone(make: Make, tmp_path: Path) -> 
     assert found.pictures.refused == ["gone.png"]
     made = harvest(config, RecordingContext())
     assert made.bytes <= found.bytes
+    said = describe_store(
+        DescribeStoreConfig(project=config.project, name=config.name), RecordingContext()
+    )
+    assert (said.pictures, said.picture_rows, said.rows) == (3, 48, made.rows)
 
 
 def test_model_without_eyes__is_refused_by_name(make: Make, toy_model_folder: Path) -> None:

@@ -162,7 +162,17 @@ def _texts(place: Path) -> dict[Path, tuple[FileKind, ...]]:
     (place / "t.jsonl").write_text("\n".join(map(json.dumps, TEXTS)))
     (place / "t.json").write_text(json.dumps(TEXTS))
     (place / "t.csv").write_text("id,name,text\n1,a,A text.\n2,b,Another.\n")
+    drawings = place / "drawings"
+    drawings.mkdir()
+    (drawings / "a.png").write_bytes(b"\x89PNG")
+    (drawings / "a.txt").write_text("A drawing.")
+    (place / "scan.JPG").write_bytes(b"\xff\xd8")
+    (place / "pages.jsonl").write_text(json.dumps({"image": "a.png", "text": "A drawing."}))
+    with zipfile.ZipFile(place / "drawings.zip", "w") as archive:
+        archive.write(drawings / "a.png", "a.png")
     return {
+        drawings: ("pictures",), place / "scan.JPG": ("pictures",),
+        place / "drawings.zip": ("pictures",), place / "pages.jsonl": ("pictures", "corpus"),
         folder: ("corpus",), place / "NOTES": ("corpus",), place / "a.md": ("corpus",),
         place / "t.jsonl": ("corpus", "labels"), place / "t.json": ("corpus", "labels"),
         place / "t.csv": ("corpus", "labels"),
@@ -195,7 +205,7 @@ def test_what_is__says_why_it_does_not_understand_something(
     reasons = {
         tmp_path / "empty": "is empty",
         tmp_path / "picture": "Models are folders",
-        tmp_path / "nothing": "neither a model nor text",
+        tmp_path / "nothing": "neither a model nor texts",
         adapter: "adapter",
         several: "choose one",
         toy_model_folder / "model.safetensors": "choose the folder",
@@ -221,6 +231,7 @@ TAKES_IT: dict[FileKind, str] = {
     "project": "sae-desktop {}",
     "model": "sae-desktop harvest PROJECT --model {}",
     "corpus": "sae-desktop harvest PROJECT --corpus {}",
+    "pictures": "sae-desktop harvest PROJECT --pictures {} --model MODEL",
     "activations": "sae-desktop import-activations PROJECT {}",
     "dictionary": "sae-desktop import PROJECT {}",
     "features": "sae-desktop import PROJECT {}",
@@ -331,7 +342,8 @@ def test_configs__every_job_that_is_given_a_file_says_of_which_kind() -> None:
     given |= {
         ("HarvestConfig", "model"), ("DescribeModelConfig", "model"),
         ("DescribeCorpusConfig", "model"), ("TrustModelConfig", "model"),
-        ("PreviewPicturesConfig", "model"),
+        ("PreviewPicturesConfig", "model"), ("PreviewPicturesConfig", "pictures"),
+        ("HarvestConfig", "pictures"),
         ("EmbedLabelsConfig", "encoder"),
     }  # fmt: skip
     said = {(config.__name__, field) for config in JOB_KINDS for field in taken_by(config)}

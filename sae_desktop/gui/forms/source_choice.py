@@ -104,6 +104,13 @@ class SourceChoice(QWidget):
         self.kind.setCurrentIndex(number)
         self._tell()
 
+    def set_option(self, option: SourceOption, value: str) -> None:
+        """Choose an option that has a field, and put a value into that."""
+        number = self._options.index(option)
+        self._fields[number].setText(value)
+        self.kind.setCurrentIndex(number)
+        self._tell()
+
     def _field_for(self, value: str) -> int:
         local = value.startswith(("/", ".", "~")) or "\\" in value or value[1:2] == ":"
         name = value.rstrip("/").lower()

@@ -81,6 +81,7 @@ class CorpusFields(QWidget):
             name: LabelledField.of(CorpusSettings, name, field, marked=marked)
             for name, (field, marked) in fields.items()
         }
+        self._pictures = False
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._typing.timeout.connect(self.changed)
         self._lay_out()
@@ -132,9 +133,14 @@ class CorpusFields(QWidget):
             "deduplicate": self.deduplicate.isChecked(),
             "seed": self.seed.value(),
             "order": self.order.currentData(),
-            "overlap": self.overlap.value(),
+            "overlap": 0 if self._pictures else self.overlap.value(),
             "skip_limit": self.skip_limit.value(),
             "context_size": self.context_size.value(),
+            **(_usual() if self._pictures else self._of_text()),
+        }
+
+    def _of_text(self) -> dict[str, Any]:
+        return {
             "packing": self.packing.currentData(),
             "bos": self.bos.currentData(),
             "special_tokens": self.special.currentData(),
@@ -174,6 +180,15 @@ class CorpusFields(QWidget):
         self._fields["subset"].setVisible(hub)
         self._fields["split"].setVisible(hub)
 
+    def show_pictures(self, pictures: bool, words: bool = True) -> None:
+        """Show what matters to pictures alone; `words`: whether the model reads words, too."""
+        self._pictures = pictures
+        for name in ("packing", "bos", "special_tokens", "overlap"):
+            self._fields[name].setVisible(not pictures)
+        self._fields["context_size"].setVisible(words or not pictures)
+        if pictures:
+            self.show_columns([])
+
     def show_columns(self, choices: Sequence[ColumnChoice]) -> None:
         """Offer the columns of a table; none: the text has no columns."""
         kept = self._column_choice()
@@ -212,6 +227,13 @@ class CorpusFields(QWidget):
             field.show_problem(problems.get(name, ""))
         if any(name in problems for name in _RARE):
             self.more_button.setChecked(True)
+
+
+def _usual() -> dict[str, Any]:
+    """Return what is not asked of pictures."""
+    usual = CorpusSettings()
+    names = ("packing", "bos", "special_tokens")
+    return {name: getattr(usual, name) for name in names}
 
 
 def _box(options: Sequence[tuple[str, str]]) -> QComboBox:

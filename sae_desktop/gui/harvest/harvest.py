@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 SET_UP, STORE = 0, 1
 _WIDEST_CARD = 480
-_SHOWN_AT_FIELDS = frozenset({"name", "tokens", "site", "context_size", "bos"})
+_SHOWN_AT_FIELDS = frozenset({"name", "tokens", "site", "context_size", "bos", "picture_tokens"})
 """Problems that are told where the field is."""
 _START_TEXTS = {"resume": "Resume the harvest", "extend": "Add to the store"}
 
@@ -162,7 +162,7 @@ class HarvestPanel(HarvestDrops):
             card.setMaximumWidth(_WIDEST_CARD)
         columns.addWidget(model, 3)
         columns.addWidget(self.sites, 3)
-        columns.addWidget(_card("3  Text", self.corpus), 4)
+        columns.addWidget(_card("3  Text or pictures", self.corpus), 4)
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
@@ -266,7 +266,7 @@ class HarvestPanel(HarvestDrops):
 
     def _on_described(self, description: ModelDescription | None) -> None:
         self.sites.show_model(description)
-        self.corpus.set_model(self.model.model if description and description.cached else "")
+        self.corpus.set_model(self.model.model, description)
         self._on_changed()
 
     def _on_changed(self, _value: object = None) -> None:
@@ -302,6 +302,7 @@ class HarvestPanel(HarvestDrops):
 
     def _problems(self) -> dict[str, str]:
         found = problems(self.config(), self.model.description, self._session.inventory.stores)
+        found = self.corpus.lacking() | found
         unreadable = [*problems_of(self.amount), *problems_of(self.corpus)]
         return {"number": unreadable[0], **found} if unreadable else found
 

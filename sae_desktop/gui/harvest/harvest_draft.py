@@ -16,6 +16,7 @@ from sae_desktop.storage.faults import format_bytes
 from sae_desktop.words.amounts import duration_words, exact_count, short_count
 from sae_desktop.words.inventory import StoreItem
 from sae_desktop.words.model_card import code_text
+from sae_desktop.words.pictures_card import estimated_text
 from sae_desktop.words.running_jobs import Written
 from sae_desktop.words.site_words import site_tag
 
@@ -25,6 +26,9 @@ _FIELD_TEXTS = {
     "site": "site",
     "sites": "further sites",
     "corpus": "text",
+    "pictures": "pictures",
+    "picture_tokens": "image tokens",
+    "keep_pictures": "keeping the pictures",
     "subset": "subset",
     "split": "split",
     "text_column": "column",
@@ -112,7 +116,7 @@ def problems(
     if not config.model:
         found["model"] = "Choose a model."
     if not config.corpus:
-        found["corpus"] = "Choose a text."
+        found["corpus"] = "Choose a text or pictures."
     if model is not None:
         found |= _model_problems(config, model)
     try:
@@ -137,8 +141,12 @@ def _model_problems(config: HarvestConfig, model: ModelDescription) -> dict[str,
         found["model"] = "The model is not on this machine yet."
     elif code_text(model):
         found["model"] = "You have not trusted the model’s own program code yet."
-    elif model.reads == "pictures":
-        found["model"] = "The model reads pictures alone, and a harvest reads text."
+    elif model.reads == "pictures" and not config.pictures:
+        found["model"] = "The model reads pictures alone: choose pictures instead of a text."
+    elif model.reads == "text" and config.pictures:
+        found["model"] = (
+            "The model reads no pictures: choose one that does, such as SmolVLM, LLaVA or CLIP."
+        )
     missing = [site for site in (config.site, *config.sites) if site not in model.sites]
     if not config.site:
         found["site"] = "Choose a site of the model."
@@ -150,7 +158,7 @@ def _model_problems(config: HarvestConfig, model: ModelDescription) -> dict[str,
         found["overlap"] = "Packed windows cannot overlap."
     elif config.overlap >= config.context_size - 1:
         found["overlap"] = "It must be shorter than a window."
-    if config.bos == "always" and model.cached and not model.bos_token:
+    if config.bos == "always" and not config.pictures and model.cached and not model.bos_token:
         found["bos"] = "The model’s tokenizer has no BOS token."
     return found
 
@@ -171,7 +179,8 @@ def estimate_text(estimate: HarvestEstimate, config: HarvestConfig) -> str:
     if estimate.batch_tokens:
         how = "" if config.batch_tokens else ", as detected"
         parts.append(f"{exact_count(estimate.batch_tokens)} tokens per pass{how}")
-    return f"{exact_count(config.tokens)} tokens{at}: " + "; ".join(parts) + "."
+    text = f"{exact_count(config.tokens)} tokens{at}: " + "; ".join(parts) + "."
+    return f"{estimated_text(estimate.pictures)} {text}" if estimate.pictures else text
 
 
 def room_problem(estimate: HarvestEstimate) -> str:

@@ -25,8 +25,8 @@ _NOTES_FILTER = (
     "*.tsv *.json *.jsonl *.parquet)"
 )
 _TAKEN: tuple[FileKind, ...] = (
-    "project", "model", "corpus", "activations", "dictionary", "features", "labels", "package",
-    "graph",
+    "project", "model", "corpus", "pictures", "activations", "dictionary", "features", "labels",
+    "package", "graph",
 )  # fmt: skip
 
 
@@ -39,7 +39,7 @@ class Intake:
 
     def take_all(self, paths: list[Path]) -> None:
         """Make use of what was dropped at once: models and texts go into one harvest."""
-        together = [p for p in paths if what_is(p).kind in ("model", "corpus")]
+        together = [p for p in paths if what_is(p).kind in ("model", "corpus", "pictures")]
         for path in paths:
             if path not in together:
                 self.take(path)
@@ -63,7 +63,7 @@ class Intake:
             open_package(session, path)
         elif session.project is None:
             session.notify("Open or create a project first, then drop it again.")
-        elif drop.kind in ("model", "corpus"):
+        elif drop.kind in ("model", "corpus", "pictures"):
             session.show_workspace("harvest")
             session.harvestRequested.emit({drop.kind: str(drop.path)})
         elif drop.kind == "dictionary":

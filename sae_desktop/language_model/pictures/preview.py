@@ -20,7 +20,7 @@ from sae_desktop.language_model.picture_config import (
     RefusedPicture,
 )
 from sae_desktop.language_model.pictures.reader import PictureReader, picture_reader
-from sae_desktop.pictures.reading import read_picture
+from sae_desktop.pictures.reading import picture_size, read_picture
 from sae_desktop.pictures.thumbnails import thumbnail
 
 MOST_LOOKED_AT = 10_000
@@ -53,7 +53,9 @@ def preview_pictures(config: PreviewPicturesConfig, context: JobContext) -> Pict
                 if isinstance(part, str):
                     continue
                 pictures += 1
-                if len(previews) < config.preview:
+                if len(previews) >= config.preview:
+                    found += _unreadable(part)
+                else:
                     shown = _preview(part, item, reader)
                     if isinstance(shown, Refused):
                         found.append(shown)
@@ -85,6 +87,15 @@ def preview_pictures(config: PreviewPicturesConfig, context: JobContext) -> Pict
 def _reader(model: str) -> PictureReader:
     files = find_model(model)
     return picture_reader(files, load_config(files), None)
+
+
+def _unreadable(part: FoundPicture) -> list[Refused]:
+    """Return why a picture cannot be read, as far as its header tells."""
+    try:
+        picture_size(part.held, part.name)
+    except UserError as error:
+        return [Refused(part.name, error.what)]
+    return []
 
 
 def _preview(

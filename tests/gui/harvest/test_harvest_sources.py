@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from frame_client import FakeClient, Heard
 from frame_harvest import corpus, model, preview
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
@@ -158,8 +159,11 @@ def test_model__of_pictures_alone_is_described_and_not_harvested(
     assert harvest.model._reading.text().startswith("An encoder of pictures")
     assert harvest.model._reading.text().endswith("It becomes 17 tokens.")
     assert problems(harvest.config(), told, [])["model"] == (
-        "The model reads pictures alone, and a harvest reads text."
+        "The model reads pictures alone: choose pictures instead of a text."
     )
+    of_pictures = msgspec.structs.replace(harvest.config(), pictures="/drawings")
+    assert "model" not in problems(of_pictures, told, [])
+    assert "reads no pictures" in problems(of_pictures, model(), [])["model"]
 
 
 # ---------------------------------------------------------------------- the text
@@ -277,7 +281,7 @@ def test_drop__a_model_folder_and_a_text_fill_their_columns(
     drop(harvest, folder)
     drop(harvest, text)
     assert harvest.model.model == str(folder)
-    assert harvest.corpus.corpus == str(text)
+    assert harvest.corpus.source == str(text)
     assert harvest.corpus.choice.option.text == "A file"
 
 
@@ -288,7 +292,7 @@ def test_drop__of_what_is_no_corpus_is_refused_in_words(
         (tmp_path / name).write_text(name)
     drop(harvest, tmp_path / "a.txt", tmp_path / "b.txt")
     assert "1 other file" in heard.errors[0].what
-    assert harvest.corpus.corpus == "builtin"
+    assert harvest.corpus.source == "builtin"
 
 
 def test_drop__no_field_takes_a_file_as_its_text(harvest: HarvestPanel) -> None:

@@ -71,7 +71,7 @@ def test_preview__places_the_tokens_a_model_makes_of_each(folder: Path, model: P
 def test_terminal__says_what_was_found_and_which_cells_there_are(folder: Path, model: Path) -> None:
     text = pictures_text(looked(folder, model=str(model), preview=1))
 
-    assert "4 pictures in 4 documents; 1 cannot be read" in text
+    assert "4 pictures in 4 documents; 2 cannot be read" in text
     assert "20 tokens" in text
     assert "tile 2: tokens 4 to 7, 2 rows of 2, 100 × 75 pixels each, from 200 across" in text
     assert "drawing.svg: SVG files are not read" in text

@@ -83,6 +83,12 @@ def test_sites__are_what_the_layers_own_modules_read_and_write(kind: str) -> Non
     }
     for hook, own in expected.items():
         torch.testing.assert_close(at(hook), own.reshape(at(hook).shape), msg=hook)
+    for hook, part in (
+        ("ln1.hook_normalized", "before_attention"), ("ln2.hook_normalized", "before_mlp"),
+    ):  # fmt: skip
+        norm = modules[part]
+        gained = at(hook) * norm.weight + getattr(norm, "bias", torch.zeros(()))
+        torch.testing.assert_close(gained, written[part].reshape(gained.shape), msg=hook)
     torch.testing.assert_close(at("hook_resid_pre") + at("hook_attn_out"), at("hook_resid_mid"))
     torch.testing.assert_close(at("hook_resid_mid") + at("hook_mlp_out"), at("hook_resid_post"))
 
