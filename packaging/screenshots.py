@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from sae_desktop.circuits.reading.graph_file import FEATURE
+from sae_desktop.features.reading.columns import BOTH, MODALITIES, PICTURES
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.frame.snapshots import grab, open_for_pictures, show_settled, wait
@@ -164,6 +165,17 @@ def _compare(window: MainWindow) -> None:
         Compared.of(session).show([session.feature, *nearest[:2]])
 
 
+def _pictures(window: MainWindow) -> None:
+    """Show a feature that fires on pictures and on text, of an index over both."""
+    index = window.session.index
+    kinds = None if index is None else index.columns.get("modality")
+    if kinds is not None:
+        both = np.flatnonzero(kinds == MODALITIES.index(BOTH))
+        shown = both if len(both) else np.flatnonzero(kinds == MODALITIES.index(PICTURES))
+        if len(shown):
+            window.session.select_feature(int(shown[0]))
+
+
 def _labels(window: MainWindow, place: str) -> None:
     """Show a tab of Labels; the reading desk at its first feature."""
     panel = window.workspace("explore").main
@@ -290,6 +302,7 @@ TRAINING_STATES: dict[str, Callable[[MainWindow], None]] = {
     "made-data-form": lambda window: _training(window).benchmarks.start_synthetic(),
 }
 EXPLORE_STATES: dict[str, Callable[[MainWindow], None]] = {
+    "pictures": _pictures,
     "compare": _compare,
     "labels": lambda window: _labels(window, "overview"),
     "desk": lambda window: _labels(window, "desk"),

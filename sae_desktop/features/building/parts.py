@@ -95,6 +95,11 @@ def part_arrays(source: PartsSource, context: JobContext) -> dict[str, Array]:
         arrays |= coactive_arrays(source.firings, _COACTIVE, context, source.scratch)
     if lm is not None and config.neuron_rows:
         windows = _sampled_windows(source)
+        if any(len(store.pictures) for store in source.stores):
+            context.log(
+                "Features are compared with neurons on windows of text alone: those with pictures "
+                "cannot be read again from a store."
+            )
         arrays |= neuron_arrays(
             lm, _read_before(source), dictionary, windows, context, source.scratch
         )

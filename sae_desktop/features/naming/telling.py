@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-ON_PICTURES_ALONE = "fires on pictures alone"
 _PIECES = ("x", "x…", "…x…", "…x")
 _MOST_OF = 0.6
 _RAISED = 3
@@ -104,12 +104,24 @@ class Teller:
         raised = self._raises(number)
         kinds = self._index.columns.get("modality")
         if kinds is not None and self._index.columns["text_firings"][number] == 0:
-            return ON_PICTURES_ALONE, nothing
+            return self._of_pictures(number), nothing
         if not raised:
             return "no context was kept", nothing
         listed = ", ".join(quoted(token) for token in raised)
         long = f"No text is kept in which it fires. It raises {listed}."
         return f"raises {listed}", self._detail(long, [], None, raised)
+
+    def _of_pictures(self, number: int) -> str:
+        """Return what is said of a feature that fires on pictures alone: in which it is strongest.
+
+        Whatever they have in common, no counting of words finds it.
+        """
+        arrays, pictures = self._index.arrays, self._index.pictures
+        row = int(arrays["contexts/row"][number, 0])
+        if pictures is None or row < 0:
+            return "pictures alone"
+        name = pictures.get(int(arrays["picture"][row])).record.name
+        return f"pictures such as “{PurePath(name).stem or name}”"
 
     # ------------------------------------------------------------------ facts
     def _fact(

@@ -87,6 +87,7 @@ class PictureDialog(QDialog):
         self.facts = label("", wrap=True, selectable=True)
         self.origin = label("", "muted", wrap=True, selectable=True)
         explain(self.facts, "Image token")
+        explain(self.reading, "Image token", "Activation")
         self.original = OriginalPicture(session)
         self.previous = push_button("Previous", lambda: self.step(-1), tip="Page up")
         self.next = push_button("Next", lambda: self.step(1), tip="Page down")
