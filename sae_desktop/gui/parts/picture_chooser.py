@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QApplication
 
@@ -25,6 +25,9 @@ class PictureChooser(PictureView):
         self._begun: QPointF | None = None
         """Where the button went down, until it is let go."""
         self._box = QRectF()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(160, 100)
 
     def set_picture(self, picture: LitPicture | None) -> None:
         """Show a picture; what was chosen is said again by `set_chosen`."""

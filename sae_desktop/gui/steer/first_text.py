@@ -49,7 +49,7 @@ class FirstText(QObject):
         if feature not in [entry.feature for entry in rack.rack]:
             return  # it was refused
         self._left = []
-        if not form.prompt.toPlainText().strip():
+        if not form.ready:
             self._offer([ASKED] if form.uses_chat() else list(CONTINUED))
         on = [entry.key for entry in rack.rack if entry.on]
         self._awaited = feature if on == [feature] else None

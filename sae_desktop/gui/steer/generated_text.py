@@ -33,9 +33,9 @@ HEADING_HEIGHT = 30
 
 def made_of(variant: Variant, asked: SteerConfig | Preset) -> object:
     """Return all that what is shown of a variant depends on."""
-    watched = asked.monitors if isinstance(asked, SteerConfig) else []
+    more = (asked.monitors, asked.pictures) if isinstance(asked, SteerConfig) else ([], [])
     prompt = variant.prompt or asked.prompt
-    return variant.interventions, variant.stop, prompt, asked.sampling, asked.chat, watched
+    return variant.interventions, variant.stop, prompt, asked.sampling, asked.chat, *more
 
 
 class GeneratedText(QWidget):

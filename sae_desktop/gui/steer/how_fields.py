@@ -26,6 +26,8 @@ _PLACES: tuple[tuple[str, Positions], ...] = (
     ("everywhere", "all"),
     ("on the prompt", "prompt"),
     ("on the output", "output"),
+    ("on the pictures", "pictures"),
+    ("on the words", "words"),
     ("on chosen tokens", "tokens"),
 )
 _UNITS: dict[Mode, str] = {

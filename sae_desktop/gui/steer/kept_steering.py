@@ -51,6 +51,7 @@ def keep_steering(session: Session, owner: QObject, panel: Steered) -> None:
     }  # fmt: skip
     keep_fields(session, owner, fields, part="form")
     for part, keep, give in (
+        ("pictures", _kept_pictures, _give_pictures),
         ("chat", _kept_chat, _give_chat),
         ("monitors", _kept_monitors, _give_monitors),
         ("sliders", _kept_sliders, _give_sliders),
@@ -58,6 +59,14 @@ def keep_steering(session: Session, owner: QObject, panel: Steered) -> None:
     ):
         take, put = partial(keep, panel), partial(give, panel)
         session.place.add(owner, take, put, part=part, of_index=True)
+
+
+def _kept_pictures(panel: Steered) -> dict[str, Any]:
+    return {"files": panel.form.strip.kept}
+
+
+def _give_pictures(panel: Steered, kept: dict[str, Any]) -> None:
+    panel.form.strip.set_files(kept["files"])
 
 
 def _kept_chat(panel: Steered) -> dict[str, Any]:

@@ -137,9 +137,14 @@ class PresetButton(QPushButton):
         asked, index = self._asked(), self._session.index
         if asked is None or index is None:
             return None
+        self._say_without_pictures(asked, "preset")
         return preset_of(
             "", index.info, asked.prompt, asked.variants, asked.sampling, chat=asked.chat
         )
+
+    def _say_without_pictures(self, asked: SteerConfig, what: str) -> None:
+        if asked.pictures:
+            self._session.notify(f"The {what} has the prompt’s words, not its pictures.")
 
     def _save(self, preset: Preset, name: str) -> None:
         replaced = name in self._kept.names()
@@ -161,6 +166,7 @@ class PresetButton(QPushButton):
         asked = self._asked()
         if asked is None:
             return
+        self._say_without_pictures(asked, "file")
         job = self._session.run(
             ExportSteeringConfig(
                 project=asked.project, index=asked.index, path=str(path),

@@ -157,7 +157,7 @@ class SteeringPanel(QWidget):
             self._session.index is not None
             and not self.running
             and not self._session.engine_stopped
-            and bool(self.form.prompt.toPlainText().strip())
+            and self.form.ready
         )
 
     def _config(self, variants: list[Variant], *, only_next: bool = False) -> SteerConfig:
@@ -173,12 +173,12 @@ class SteeringPanel(QWidget):
             chat=self.form.uses_chat(),
             compare=not only_next,
             monitors=self.monitors.chosen,
+            pictures=self.form.strip.files,
         )
 
     def asked(self) -> SteerConfig | None:
         """Return what Generate would ask for; None without a prompt or anything that is on."""
-        ready = self._session.index is not None and self.form.prompt.toPlainText().strip()
-        if not ready or not self._steers():
+        if self._session.index is None or not self.form.ready or not self._steers():
             return None
         return self._config(self.variants())
 
@@ -287,7 +287,7 @@ class SteeringPanel(QWidget):
 
     def ask_next_token(self) -> None:
         """Ask how the next token's probabilities are now, once the hand pauses."""
-        if self._session.index is None or not self.form.prompt.toPlainText().strip():
+        if self._session.index is None or not self.form.ready:
             self.next_token.forget("Type a prompt to see the most likely next tokens.")
             self.form.watched.show_watched([])
         else:

@@ -22,6 +22,7 @@ from sae_desktop.described import default, setting
 from sae_desktop.gui.parts.field_ranges import MOST_COUNT, decimal_range, least_count
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField, WholeField
+from sae_desktop.gui.parts.picture_strip import PictureStrip
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.text_box import TextBox
 from sae_desktop.gui.steer.generated_text import HEADING_HEIGHT
@@ -64,7 +65,8 @@ class SteeringPrompt(QWidget):
         super().__init__()
         self.monitors = watch
         self.watched = WatchView(watch.promise)
-        self.prompt = TextBox()
+        self.strip = PictureStrip()
+        self.prompt = TextBox(pictures=self.strip)
         self.prompt.setPlaceholderText("A prompt for the model to continue")
         self.prompt.setAccessibleName("Prompt")
         self.prompt.setTabChangesFocus(True)
@@ -90,6 +92,7 @@ class SteeringPrompt(QWidget):
         self.asking.setToolTip("Compare with the plain model’s answer to a prompt that asks for it")
         self._build(presets, generate, stop)
         self.prompt.textChanged.connect(self._on_prompt_changed)
+        self.strip.changed.connect(self._on_prompt_changed)
         self.chat.toggled.connect(self.promptChanged)
         self.temperature.valueChanged.connect(self._show_sampling)
         for box in self._numbers().values():
@@ -131,6 +134,7 @@ class SteeringPrompt(QWidget):
         inner.setContentsMargins(0, 0, 4, 0)
         inner.setSpacing(4)
         inner.addWidget(self.prompt, 100)
+        inner.addWidget(self.strip)
         inner.addWidget(self.picker, 60)
         inner.addWidget(self.watched)
         inner.addWidget(self._examples())
@@ -196,12 +200,18 @@ class SteeringPrompt(QWidget):
         set_now = {name: field.value() for name, field in self._numbers().items()}
         return msgspec.convert(set_now, Sampling)
 
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to continue: words, or a picture."""
+        return bool(self.prompt.toPlainText().strip() or self.strip.files)
+
     def uses_chat(self) -> bool:
         """Return whether the prompt goes through a chat template."""
         return self.chat.isChecked() and not self.chat.isHidden()
 
     def take(self, preset: Preset) -> None:
-        """Set prompt, sampling and controls as a preset has them."""
+        """Set prompt, sampling and controls as a preset has them: it has no pictures."""
+        self.strip.set_files([])
         self.prompt.setPlainText(preset.prompt)
         for name, field in self._numbers().items():
             field.setValue(getattr(preset.sampling, name))
@@ -218,7 +228,7 @@ class SteeringPrompt(QWidget):
         self.prompt.setFocus()
 
     def _on_prompt_changed(self) -> None:
-        self.examples.setVisible(not self.prompt.toPlainText())
+        self.examples.setVisible(not self.prompt.toPlainText() and not self.strip.files)
         self.promptChanged.emit()
 
     def _show_sampling(self, _value: object = None) -> None:

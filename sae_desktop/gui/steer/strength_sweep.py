@@ -129,7 +129,7 @@ class StrengthSweepPanel(QWidget):
             SweepStrengthsConfig(
                 project=asked.project, index=asked.index, prompt=asked.prompt,
                 variant=asked.variants[1], strengths=strengths, watched=self._watched,
-                sampling=asked.sampling, chat=asked.chat,
+                sampling=asked.sampling, chat=asked.chat, pictures=asked.pictures,
             )
         )  # fmt: skip
 

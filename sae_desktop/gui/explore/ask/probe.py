@@ -344,6 +344,7 @@ class ProbePanel(QWidget):
         table, feature = self._table, self.shown_feature
         self._say_state()
         if table is None:
+            self.pictures.show_picture(None, 0, None, ColourScale(1.0))
             return
         scale = self._scale_of(feature) if feature is not None else ColourScale(1.0)
         self.pictures.show_picture(table, self.strip.shown, feature, scale)

@@ -32,6 +32,7 @@ from sae_desktop.gui.explore.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField, WholeField, problems_of
+from sae_desktop.gui.parts.picture_strip import PictureStrip
 from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.parts.text_box import TextBox
 from sae_desktop.gui.state.compared import MOST, Compared
@@ -67,10 +68,17 @@ class TextSetsPanel(QWidget):
         self.setObjectName("explore.text_sets")
         self._session = session
         self._result: FindFeaturesResult | None = None
-        self.on = _box("Texts the feature is active on: one per line, or paragraphs", "Texts A")
+        self.on_pictures, self.off_pictures = PictureStrip(), PictureStrip()
+        for strip in (self.on_pictures, self.off_pictures):
+            strip.add_button.setToolTip("Put a picture beside the texts of this side")
+        self.on = _box(
+            "Texts the feature is active on: one per line, or paragraphs; or drop pictures",
+            "Texts A", self.on_pictures,
+        )  # fmt: skip
         self.off = _box(
-            "Texts the feature is not active on: one per line, or paragraphs", "Texts B"
-        )
+            "Texts the feature is not active on: one per line, or paragraphs; or drop pictures",
+            "Texts B", self.off_pictures,
+        )  # fmt: skip
         self.threshold = NumberField()
         self.threshold.setRange(0.0, 0.95)
         self.threshold.setSingleStep(0.05)
@@ -117,6 +125,8 @@ class TextSetsPanel(QWidget):
         for box in (self.on, self.off):
             box.refused.connect(session.show_error)
             box.textChanged.connect(self._say_engine)
+        for strip in (self.on_pictures, self.off_pictures):
+            strip.changed.connect(self._say_engine)
         self.latest.answered.connect(self._on_answered)
         self.latest.failed.connect(self._on_failed)
         self.latest.busyChanged.connect(self._on_busy)
@@ -128,18 +138,25 @@ class TextSetsPanel(QWidget):
         asked = {"on": self.on, "off": self.off, "threshold": self.threshold}
         keep_fields(session, self, {**asked, "missed": self.missed, "classify": self.classify})
         session.place.add(self, self._kept, self._give, part="found", of_index=True)
+        session.place.add(self, self._kept_pictures, self._give_pictures, part="pictures")
 
     def _build(self) -> None:
         content = QWidget()
         inner = QVBoxLayout(content)
         inner.setContentsMargins(0, 0, 4, 0)
         inner.setSpacing(8)
-        intro = "Finds the features that fire on every text of A and on none of B."
+        intro = "Finds the features that fire on every text and picture of A and on none of B."
         inner.addWidget(label(intro, "muted", wrap=True))
         sides = QHBoxLayout()
         sides.setSpacing(16)
-        for title, box in (("A", self.on), ("B", self.off)):
-            sides.addLayout(self._side(title, box), 1)
+        for title, box, strip in (
+            ("A", self.on, self.on_pictures),
+            ("B", self.off, self.off_pictures),
+        ):
+            side = self._side(title, box)
+            side.addWidget(strip)
+            side.addStretch(1)
+            sides.addLayout(side, 1)
         inner.addLayout(sides)
         asked = QHBoxLayout()
         asked.setSpacing(8)
@@ -214,6 +231,8 @@ class TextSetsPanel(QWidget):
                 index=self._session.index_name,
                 on=split_texts(self.on.toPlainText()),
                 off=split_texts(self.off.toPlainText()),
+                on_pictures=self.on_pictures.files,
+                off_pictures=self.off_pictures.files,
                 threshold=self.threshold.value(),
                 missed=self.missed.value(),
                 count=_KEPT,
@@ -245,7 +264,9 @@ class TextSetsPanel(QWidget):
         stopped = self._session.engine_stopped
         self.start.setVisible(stopped)
         self.find_button.setEnabled(not stopped and not self.latest.busy)
-        empty = not (self.on.toPlainText().strip() or self.off.toPlainText().strip())
+        strips = (self.on_pictures, self.off_pictures)
+        typed = any(box.toPlainText().strip() for box in (self.on, self.off))
+        empty = not typed and not any(strip.files for strip in strips)
         self.example.setVisible(empty and not stopped)
         self.find_button.setToolTip(
             "The model is needed to read the texts"
@@ -256,7 +277,7 @@ class TextSetsPanel(QWidget):
     def _on_busy(self, busy: bool) -> None:
         self._say_engine()
         if busy:
-            self.state.setText("Reading the texts…")
+            self.state.setText("Reading…")
             self.state.show()
 
     def _on_answered(self, result: FindFeaturesResult) -> None:
@@ -272,6 +293,13 @@ class TextSetsPanel(QWidget):
     # ------------------------------------------------------------------ showing
     def _kept(self) -> dict[str, Any]:
         return {"result": msgspec.to_builtins(self._result)}
+
+    def _kept_pictures(self) -> dict[str, Any]:
+        return {"on": self.on_pictures.kept, "off": self.off_pictures.kept}
+
+    def _give_pictures(self, kept: dict[str, Any]) -> None:
+        self.on_pictures.set_files(kept["on"])
+        self.off_pictures.set_files(kept["off"])
 
     def _give(self, kept: dict[str, Any]) -> None:
         self._result = msgspec.convert(kept["result"], FindFeaturesResult | None)
@@ -362,8 +390,8 @@ def _caution_text(found: FoundFeature) -> str:
     )
 
 
-def _box(placeholder: str, name: str) -> TextBox:
-    box = TextBox(lambda path: joined_texts(read_texts(path)))
+def _box(placeholder: str, name: str, pictures: PictureStrip) -> TextBox:
+    box = TextBox(lambda path: joined_texts(read_texts(path)), pictures)
     box.setPlaceholderText(placeholder)
     box.setAccessibleName(name)
     box.setTabChangesFocus(True)

@@ -85,6 +85,11 @@ def test_a_dropped_picture__is_read_before_the_text_and_lit(lit: ProbePanel) -> 
     assert "on the picture and text" in lit.ranked.text()
 
 
+def test_the_panel_with_a_picture__fits_a_small_window(lit: ProbePanel) -> None:
+    least = lit.minimumSizeHint()
+    assert (least.width() <= 780, least.height() <= 560) == (True, True), least
+
+
 def test_a_patch_that_is_clicked_and_a_box_around_two__list_their_own_features(
     qtbot: QtBot, lit: ProbePanel
 ) -> None:

@@ -198,3 +198,17 @@ def test_single_text__is_said_to_prove_little(
     assert panel.caution.isVisible() is bool(said)
     assert panel.caution.text().startswith(said)
     assert ("twenty or more" in panel.caution.text()) is bool(said)
+
+
+def test_pictures__are_asked_of_on_either_side(
+    qtbot: QtBot, panel: TextSetsPanel, client, tmp_path: Path
+) -> None:
+    panel.on_pictures.add([str(tmp_path / "horse.png")])
+    panel.off.setPlainText("a cow")
+    assert panel.example.isHidden()
+    panel.ask()
+    qtbot.waitUntil(lambda: len(client.jobs) == 1)
+    config = client.jobs[-1].config
+    assert isinstance(config, FindFeaturesConfig)
+    assert (config.on, config.on_pictures) == ([], [str(tmp_path / "horse.png")])
+    assert (config.off, config.off_pictures) == (["a cow"], [])
