@@ -30,6 +30,7 @@ def estimate_harvest(config: EstimateHarvestConfig, context: JobContext) -> Harv
         seen = plan.survey()
         pictures = seen.told()
         rows = min(left, max(1, seen.tokens - there)) if seen.complete else left
+    working = working_bytes(found.tokens, plan.lm.width, plan.widths)
     parameters = sum(p.numel() * p.element_size() for p in plan.lm.model.parameters())
     return HarvestEstimate(
         bytes=store_bytes(plan, capacity),
@@ -37,7 +38,7 @@ def estimate_harvest(config: EstimateHarvestConfig, context: JobContext) -> Harv
         # Windows that repeat tokens are read whole, and fewer of their rows are kept.
         seconds=rows * room / (room - harvest.overlap) / found.tokens_per_second,
         tokens_per_second=found.tokens_per_second,
-        memory_bytes=parameters + working_bytes(found.tokens, plan.lm.width, plan.widths),
+        memory_bytes=parameters + working + plan.picture_bytes(found.tokens),
         free_memory_bytes=free_device_memory(plan.lm.device) + parameters,
         batch_tokens=found.tokens,
         pictures=pictures,

@@ -16,14 +16,11 @@ import torch
 from torch import Tensor
 
 from sae_desktop.activations.harvest_plan import HarvestPlan
-from sae_desktop.activations.picture_windows import PictureInputs, PictureWindow
+from sae_desktop.activations.picture_windows import GROUP_BYTES, PictureInputs, PictureWindow
 from sae_desktop.corpus.documents import Document
 from sae_desktop.corpus.picture_documents import PictureReport
 from sae_desktop.corpus.records import Report
 from sae_desktop.corpus.windows import ReadingPoint, Window
-
-_GROUP_BYTES = 1 << 27
-"""Of the pixels of a group's pictures, after which it ends."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ def window_groups(
         found.append(window)
         tokens += len(window.ids)
         held += window.prepared.bytes if isinstance(window, PictureWindow) else 0
-        if rows == 0 or tokens >= plan.group_batches * plan.batch_tokens or held >= _GROUP_BYTES:
+        if rows == 0 or tokens >= plan.group_batches * plan.batch_tokens or held >= GROUP_BYTES:
             yield make_group(plan, found)
             found, tokens, held = [], 0, 0
         if rows == 0:

@@ -83,6 +83,11 @@ class HarvestPlan:
         """Whether windows of different lengths may be read together."""
         return True
 
+    def picture_bytes(self, batch_tokens: int) -> int:
+        """Return about how much memory pictures take beside a forward pass of so many tokens."""
+        del batch_tokens
+        return 0
+
     def pictures(self, windows: Sequence[Window], length: int) -> PictureInputs | None:
         """Return what the model is given of some windows beside their ids."""
         del windows, length

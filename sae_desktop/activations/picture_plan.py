@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from sae_desktop.activations.batch_size import working_bytes
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest_plan import (
     DEFAULT_BATCH_TOKENS,
@@ -18,7 +19,12 @@ from sae_desktop.activations.harvest_plan import (
 )
 from sae_desktop.activations.layout import Capacity, StoreInfo
 from sae_desktop.activations.picture_survey import Survey, survey
-from sae_desktop.activations.picture_windows import PictureInputs, PictureWindow, WindowReader
+from sae_desktop.activations.picture_windows import (
+    GROUP_BYTES,
+    PictureInputs,
+    PictureWindow,
+    WindowReader,
+)
 from sae_desktop.corpus.documents import Document
 from sae_desktop.corpus.picture_documents import PictureCorpus, PictureReport
 from sae_desktop.corpus.records import Report
@@ -30,6 +36,8 @@ from sae_desktop.language_model.pictures.reader import open_pictures
 from sae_desktop.language_model.sites.resolve import check_site, site_width
 from sae_desktop.limits import refuse_beyond_limits
 
+_PREPARED = 3
+"""Groups whose pixels may be in memory: one that is read, and those ahead of it."""
 _MARGIN = 1.5
 _SPARE = 256
 _SPECIAL = 1.25
@@ -57,6 +65,15 @@ class PicturePlan(HarvestPlan):
     def padded(self) -> bool:
         """An encoder of pictures is given those of one length together."""
         return not self.alone
+
+    def picture_bytes(self, batch_tokens: int) -> int:
+        """Return what the encoder of pictures takes, if all tokens are of pictures, and what is
+        prepared ahead of it."""
+        patches = self.reader.reader.patches
+        count = int(patches.number * batch_tokens)
+        pixels = count * self.group_batches * patches.pixels * self.reader.dtype.itemsize
+        encoder = 0 if self.alone else working_bytes(count, patches.width, ())
+        return encoder + _PREPARED * min(pixels, GROUP_BYTES)
 
     def pictures(self, windows: Sequence[Window], length: int) -> PictureInputs:
         """Return what the model is given of some windows."""

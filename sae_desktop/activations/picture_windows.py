@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+GROUP_BYTES = 1 << 27
+"""Of the pixels of a group's pictures, after which it ends."""
 _FEW_PARTS = 4
 """So many pieces are prepared before it is asked whether they fit."""
 

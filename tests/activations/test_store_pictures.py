@@ -149,6 +149,13 @@ def test_held_out__documents_with_one_picture_are_one_text(tmp_path: Path) -> No
     assert len({*each}) == 3
 
 
+def test_held_out__pictures_without_words_are_not_alike_for_their_tokens(tmp_path: Path) -> None:
+    pictures = [[Shown(f"{n}.png", (n, 50, 60))] for n in range(3)]
+    texts = [[[100 + 7 * n, 101 + 5 * n, 102 + n, 3 * n]] for n in range(6)]
+    text_R = text_of_rows(write_picture_store(tmp_path / "s", [*pictures, *texts]), 42)
+    assert len({*text_R[[0, 6, 12]]}) == 3
+
+
 def test_stores_side_by_side__of_other_pictures_are_refused(tmp_path: Path) -> None:
     ours = write_picture_store(tmp_path / "a", [[[5], RED, [8]], [BLUE, BLUE]])
     same = write_picture_store(tmp_path / "b", [[[5], RED, [8]], [BLUE, BLUE]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,17 @@ Document = Sequence["str | Image"]
 
 _SIZES_KNOWN = 4096
 """Sizes of pictures whose layouts are remembered: a corpus has few."""
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Of one image token."""
+
+    number: float
+    width: int
+    """Numbers that the encoder has for each patch."""
+    pixels: int
+    """Numbers of each patch as it is given."""
 
 
 class PictureReader:
@@ -124,6 +136,22 @@ class PictureReader:
         if self._text is not None and self._family is not None:
             padding = _padding(self._text, int(self._config.image_token_id))
         return join(batches, padding, length)
+
+    @property
+    def patches(self) -> Patches:
+        """What the model's encoder of pictures reads for an image token."""
+        kind = self._family.grid if self._family else "patches"
+        vision = self._config if self._family is None else self._config.vision_config
+        number = 1.0
+        if kind == "merged":
+            number = self.processor.merge_size**2
+        elif kind == "shuffled":
+            number = self._config.scale_factor**2
+        elif kind == "pooled":
+            in_all = (vision.image_size / vision.patch_size) ** 2
+            number = in_all / self._config.mm_tokens_per_image
+        width = getattr(vision, "embed_dim", None) or vision.hidden_size
+        return Patches(float(number), int(width), 3 * int(vision.patch_size) ** 2)
 
     # ------------------------------------------------------------------ tokens of a tile
     def _cell(self, view: View) -> tuple[float, float]:

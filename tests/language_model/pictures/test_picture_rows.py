@@ -18,6 +18,7 @@ from toy_pictures import (
     FAMILIES,
     LAYERS,
     MARKS,
+    SIDE,
     image_processor,
     marked_tokenizer,
     noise_picture,
@@ -203,3 +204,30 @@ def test_pictures__are_numbered_in_the_order_of_the_documents() -> None:
     for number, count in layouts.items():
         of = batch.picture == number
         assert np.array_equal(batch.token[of], np.arange(count))
+
+
+@pytest.mark.parametrize("kind", FAMILIES + ALONE)
+def test_patches__are_those_that_the_pixels_of_a_token_make(kind: str) -> None:
+    _, reader = toy(kind)
+    batch = reader.batch([[noise_picture(SIDE, SIDE)]])
+    patches, places = reader.patches, batch.layouts[0]
+    pixels = batch.inputs["pixel_values"].numel()
+    if kind.startswith("qwen2"):  # each picture twice, as two moments of a film
+        pixels //= 2
+    tokens = places.tokens - places.loose
+    assert pixels / patches.pixels == pytest.approx(patches.number * tokens)
+
+
+@pytest.mark.parametrize("kind", FAMILIES + ALONE)
+def test_joined__documents_are_what_a_batch_of_them_is(kind: str) -> None:
+    _, reader = toy(kind)
+    given = documents(kind)
+    whole = reader.batch(given)
+    joined = reader.joined([reader.batch([document]) for document in given])
+
+    assert joined.inputs.keys() == whole.inputs.keys()
+    for name, expected in whole.inputs.items():
+        assert torch.equal(joined.inputs[name], expected), name
+    assert (joined.layouts, joined.lengths) == (whole.layouts, whole.lengths)
+    for part in ("picture", "token", "special"):
+        assert np.array_equal(getattr(joined, part), getattr(whole, part)), part
