@@ -54,7 +54,7 @@ def estimated_text(found: PictureEstimate) -> str:
     more = "" if found.complete else " among the first"
     parts = [
         f"{_counted(found.pictures, 'picture')}{more}, {each} image tokens each",
-        f"about {exact_count(found.tokens)} tokens with the words",
+        f"about {exact_count(found.tokens)} tokens in all",
     ]
     if found.refusals:
         parts.append(f"{exact_count(found.refusals)} cannot be read and will be left out")

@@ -49,6 +49,13 @@ def store_summary(store: StoreDescription) -> str:
     return " · ".join(parts)
 
 
+def no_tokens_text(store: StoreDescription | None) -> str:
+    """Return why no tokens are listed."""
+    if store is not None and store.pictures and store.picture_rows == store.rows:
+        return "All rows are of pictures, which have no tokens of text."
+    return "The rows’ tokens are not known."
+
+
 def origin_text(store: StoreDescription) -> str:
     """Return where a store is from: model, text, what the weights went through, policy."""
     names = (model_title(store.model), corpus_title(store.corpus))

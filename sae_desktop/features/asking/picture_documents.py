@@ -22,12 +22,8 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex
 from sae_desktop.features.asking.places import Places, models_of, side_by_side
 from sae_desktop.language_model.load import LanguageModel
-from sae_desktop.language_model.pictures.reader import (
-    Document,
-    PictureBatch,
-    PictureReader,
-    open_pictures,
-)
+from sae_desktop.language_model.pictures.batches import PictureBatch
+from sae_desktop.language_model.pictures.reader import Document, PictureReader, open_pictures
 from sae_desktop.language_model.sites.capture import visit_inputs
 from sae_desktop.language_model.sites.resolve import Site
 from sae_desktop.language_model.text.token_text import token_text

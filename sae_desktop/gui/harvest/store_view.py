@@ -35,6 +35,7 @@ from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.language_names import language_name
 from sae_desktop.words.site_words import site_text
 from sae_desktop.words.store_text import (
+    no_tokens_text,
     origin_text,
     outlier_rows,
     share_rows,
@@ -305,7 +306,7 @@ class StoreView(QStackedWidget):
         most = max((share for _, share, _ in tokens), default=1.0) or 1.0
         self.tokens.set_bars(
             [Bar(visible_token(name), share / most, figure) for name, share, figure in tokens],
-            self._quiet("The rows’ tokens are not known."),
+            self._quiet(no_tokens_text(description)),
         )
         lengths = description.window_lengths if description else []
         self._fill(self.lengths, share_rows(lengths, sum(share.rows for share in lengths)))

@@ -26,7 +26,8 @@ from toy_pictures import (
 )
 
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.pictures.reader import PictureBatch, PictureReader
+from sae_desktop.language_model.pictures.batches import PictureBatch
+from sae_desktop.language_model.pictures.reader import PictureReader
 from sae_desktop.language_model.sites.capture import visit_inputs
 from sae_desktop.language_model.sites.resolve import Site
 from sae_desktop.language_model.text.text_reader import TextReader
