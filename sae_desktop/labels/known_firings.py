@@ -105,12 +105,8 @@ def known_firings(index: FeatureIndex, feature: int, firings: StoredFirings | No
 
 def _around(index: FeatureIndex, chosen: Array) -> Array:
     """Return the stretches (s, 2) around chosen rows whose firings an index keeps."""
-    rows = chosen.astype(np.int64)
-    passage = index.passages[np.searchsorted(index.passages["first_row"], rows, "right") - 1]
-    reach = index.info.context_reach
-    first = np.maximum(passage["first_row"], rows - reach)
-    last = np.minimum(passage["first_row"] + passage["length"], rows + reach + 1)
-    return joined_spans(np.stack([first, last], axis=1))
+    found = index.kept_around(chosen)
+    return joined_spans(found[np.argsort(found[:, 0], kind="stable")])
 
 
 def joined_spans(spans: Array) -> Array:

@@ -59,13 +59,18 @@ def _redirected(
 
 def _texts(index: FeatureIndex, feature: int) -> list[str]:
     contexts = index.contexts(feature, _AROUND, 0)
-    return ["".join(c.as_read().tokens) for c in contexts if c.bucket == TOP_BUCKET][:_TEXTS]
+    texts = (c for c in contexts if c.bucket == TOP_BUCKET and c.picture is None)
+    return ["".join(c.as_read().tokens) for c in texts][:_TEXTS]
 
 
 def _anywhere(index: FeatureIndex) -> list[str]:
-    places = np.linspace(0, index.info.rows - 1, _TEXTS + 2).astype(np.int64)[1:-1]
+    rows = np.arange(index.info.rows)
+    if (picture := index.array("picture")) is not None:
+        rows = rows[picture < 0]
+    places = rows[np.linspace(0, len(rows) - 1, _TEXTS + 2).astype(np.int64)[1:-1]]
     texts = []
     for row in places.tolist():
         first = max(int(index.passages["first_row"][index.passage_at(row)]), row - _AROUND)
-        texts.append("".join(index.token(int(t)) for t in index.tokens[first : row + 1]))
+        before = rows[np.searchsorted(rows, first) : np.searchsorted(rows, row) + 1]
+        texts.append("".join(index.token(int(t)) for t in index.tokens[before]))
     return texts

@@ -137,7 +137,7 @@ def compare_features(index: FeatureIndex, dictionary: Path, features: Sequence[i
 
 
 class _Fired:
-    """Where one feature fires: rows, activations and tokens, each (n,)."""
+    """Where one feature fires: rows, activations and tokens, −1 of a picture’s, each (n,)."""
 
     def __init__(self, rows: Array, values: Array, tokens: Array) -> None:
         self.rows, self.values, self.tokens = rows, values.astype(np.float64), tokens
@@ -145,6 +145,8 @@ class _Fired:
 
 def _firings(firings: StoredFirings, feature: int) -> _Fired:
     block, tokens = firings.block(feature, feature + 1)
+    if firings.on_picture is not None:
+        tokens = np.where(firings.on_picture[block.rows], -1, tokens)
     return _Fired(block.rows, block.values, tokens)
 
 
@@ -227,16 +229,14 @@ def _near_contexts(index: FeatureIndex, pair: PairFigures) -> NearContexts | Non
 
 def known_rows(index: FeatureIndex, feature: int) -> tuple[Array, Array]:
     """Return the rows around a feature's contexts, ascending, and those on which it fires."""
-    arrays, reach = index.arrays, index.info.context_reach
+    arrays = index.arrays
     rows = arrays["contexts/row"][feature].astype(np.int64)
     known: list[Array] = [np.empty(0, np.int64)]
     fired: list[Array] = [np.empty(0, np.int64)]
     for slot in np.flatnonzero(rows >= 0).tolist():
         row = int(rows[slot])
-        passage = index.passages[index.passage_at(row)]
-        first = int(passage["first_row"])
-        last = first + int(passage["length"])
-        known.append(np.arange(max(row - reach, first), min(row + reach + 1, last)))
+        ((first, last),) = index.kept_around(rows[slot : slot + 1]).tolist()
+        known.append(np.arange(first, last))
         number = feature * len(rows) + slot
         start, end = (int(arrays["contexts/offsets"][n]) for n in (number, number + 1))
         fired.append(row + arrays["contexts/positions"][start:end].astype(np.int64))

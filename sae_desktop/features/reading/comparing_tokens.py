@@ -31,9 +31,10 @@ class TellingToken(msgspec.Struct, frozen=True, kw_only=True):
 def telling_tokens(index: FeatureIndex, tokens: Array, alone: Array) -> list[TellingToken]:
     """Return the tokens with most firings alone, of a feature's firings (n,) with their tokens.
 
-    `alone` (n,) says on which of them none of the others fires.
+    `alone` (n,) says on which of them none of the others fires. Tokens below 0 are of pictures,
+    and none that a person could read.
     """
-    ids, counts = np.unique(tokens[alone], return_counts=True)
+    ids, counts = np.unique(tokens[alone & (tokens >= 0)], return_counts=True)
     best = np.lexsort((ids, -counts))[:SHOWN]
     return [
         TellingToken(

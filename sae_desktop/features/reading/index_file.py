@@ -289,6 +289,20 @@ class IndexFile:
         """Return which passage a row of the text is in."""
         return int(np.searchsorted(self.passages["first_row"], row, side="right")) - 1
 
+    def kept_around(self, rows: Array) -> Array:
+        """Return (k, 2) first rows, and those past the last, of what is kept around the chosen
+        rows (k,) of contexts: which of these rows a feature fires on."""
+        rows, reach = rows.astype(np.int64), self.info.context_reach
+        passage = self.passages[np.searchsorted(self.passages["first_row"], rows, side="right") - 1]
+        first = np.maximum(passage["first_row"], rows - reach)
+        last = np.minimum(passage["first_row"] + passage["length"], rows + reach + 1)
+        if self.pictures is not None:
+            number, table = self.arrays["picture"][rows], self.arrays["pictures"]
+            own = table[np.maximum(number, 0)]
+            first = np.where(number >= 0, own["first_row"], first)
+            last = np.where(number >= 0, own["first_row"] + own["rows"], last)
+        return np.stack([first, last], axis=1)
+
     def read_ahead(self, feature: int, around: int) -> None:
         """Have the system read what a page tells of a feature, with `around` tokens on either
         side of its contexts: all at once where the file is not in memory, not piece after piece.

@@ -87,6 +87,8 @@ def context_text(index: FeatureIndex, feature: int, slot: int) -> str:
 def token_words(index: FeatureIndex, feature: int, slots: Array) -> str:
     """Return the tokens of some of a feature's contexts in a row; empty: none are words."""
     rows = index.arrays["contexts/row"][feature][slots]
+    if (picture := index.array("picture")) is not None:
+        rows = rows[picture[rows] < 0]
     names = [index.token(int(number)) for number in index.tokens[rows]]
     words = [name.strip() for name in names if "⟨0x" not in name and any(map(str.isalnum, name))]
     return ", ".join(list(dict.fromkeys(words))[:_MOST_TOKENS])

@@ -14,6 +14,9 @@ from sae_desktop.cli import render
 from sae_desktop.cli.reading_commands import feature_page
 from sae_desktop.errors import UserError
 from sae_desktop.features.building.index import build_index
+from sae_desktop.features.building.merge import merge_indexes
+from sae_desktop.features.config import MergeIndexesConfig
+from sae_desktop.features.reading.comparing import compare_features
 from sae_desktop.features.reading.filter import FeatureFilter, matching
 from sae_desktop.features.reading.layout import OTHER_KIND, TOP_BUCKET
 from sae_desktop.features.reading.noted import NotedMarks
@@ -143,3 +146,29 @@ def test_command__tells_a_picture_by_name_and_strongest_patch(index: FeatureInde
     picture = page["contexts"][0]["picture"]
     assert picture["strongest"]["where"] == "patch row 2, column 3"
     assert picture["activations"][7] == 8.0
+
+
+def test_context__knows_of_a_picture_what_lies_in_it_and_no_more(index: FeatureIndex) -> None:
+    chosen = np.array([FIRST_OF_CAT + 7, 1])
+    assert index.kept_around(chosen).tolist() == [[FIRST_OF_CAT, FIRST_OF_CAT + 20], [0, 24]]
+
+
+def test_comparison__counts_no_token_of_pictures_as_one_that_tells_features_apart(
+    project: Project, index: FeatureIndex
+) -> None:
+    sides = compare_features(index, project.dictionary_path("d"), [0, 1]).features
+    assert [side.firings for side in sides] == [6, 3]
+    assert [[t.token for t in side.tokens] for side in sides] == [[], ["⟨6⟩", "⟨12⟩"]]
+
+
+def test_merged__parts_are_the_index_of_all_rows(tmp_path: Path) -> None:
+    project = lit_project(tmp_path / "p")
+    whole = lit_index(project)
+    for part in ("1/2", "2/2"):
+        name = f"part{part[0]}"
+        build_index(lit_config(project, name=name, shard=part, names=False), SilentContext())
+    config = MergeIndexesConfig(project=str(project.path), name="m", indexes=["part1", "part2"])
+    merge_indexes(config, SilentContext())
+    merged = FeatureIndex(project.index_path("m"))
+    for name in ("picture", "pictures", "picture_data", "contexts/row", "columns/modality"):
+        np.testing.assert_array_equal(merged.arrays[name], whole.arrays[name], err_msg=name)
