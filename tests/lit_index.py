@@ -38,6 +38,8 @@ PLANTED: Mapping[int, Mapping[int, float]] = {
     2: {FIRST_OF_DOG + 3: 2.0, 22: 5.0},
     # On nearly all words, and on one patch of 40: not on both.
     3: {**dict.fromkeys(range(FIRST_OF_WORDS, 59), 1.0), FIRST_OF_CAT: 2.0},
+    # On 12 patches of 40 and one word of 19: on both, though not by its counts.
+    4: {**dict.fromkeys(range(FIRST_OF_DOG + 8, FIRST_OF_DOG + 20), 1.0), 0: 1.0},
 }  # fmt: skip
 """Feature → row → activation; the others never fire."""
 

@@ -39,10 +39,10 @@ def index(project: Project) -> FeatureIndex:
 
 def test_columns__count_firings_on_pictures_and_on_text(index: FeatureIndex) -> None:
     found = {name: index.columns[name][:5].tolist() for name in ("picture_firings", "text_firings")}
-    assert found == {"picture_firings": [6, 0, 1, 1, 0], "text_firings": [0, 3, 1, 12, 0]}
+    assert found == {"picture_firings": [6, 0, 1, 1, 12], "text_firings": [0, 3, 1, 12, 1]}
     np.testing.assert_allclose(index.columns["picture_share"][:4], [1, 0, 0.5, 1 / 13], rtol=1e-6)
     # Feature 3: 1 of 40 image tokens is less than a tenth of 12 of 19 words.
-    assert index.columns["modality"][:5].tolist() == [0, 1, 2, 1, -1]
+    assert index.columns["modality"][:6].tolist() == [0, 1, 2, 1, 2, -1]
     assert index.picture_rows == 40
 
 
@@ -71,8 +71,8 @@ def test_filter__finds_what_fires_on_pictures_on_text_and_on_both(index: Feature
     def found(*kinds: str) -> list[int]:
         return matching(FeatureFilter(modalities=kinds), index, marks).tolist()  # type: ignore[arg-type]
 
-    assert (found("pictures"), found("text"), found("both")) == ([0], [1, 3], [2])
-    assert found("pictures", "both") == [0, 2]
+    assert (found("pictures"), found("text"), found("both")) == ([0], [1, 3], [2, 4])
+    assert found("pictures", "both") == [0, 2, 4]
 
 
 def test_tokens__of_pictures_are_none_that_a_feature_fires_on(index: FeatureIndex) -> None:
