@@ -149,7 +149,8 @@ def _fill_segments(
     while outcome in ("filled", "full") and rows < total:
         if outcome == "full":
             room *= _MORE_ROOM
-            there = ActivationStore.open(folder)
+            # There is none where the first file had no room for its first group.
+            there = ActivationStore.open(folder) if segment_paths(folder) else None
         segment = _open_segment(plan, folder, there, room, begin_new=outcome == "full")
         if segment is None:
             outcome = "ended"

@@ -120,7 +120,7 @@ class PicturePlan(HarvestPlan):
         if found.complete:
             most = int(_SPECIAL * found.tokens) + _SPARE * found.documents
             rows = min(rows, times * most)
-            documents, pictures = found.documents, found.pictures
+            documents, pictures = times * found.documents, times * found.pictures
         else:
             share = _MARGIN * rows / found.tokens
             documents = min(rows, times * (int(share * found.documents) + _SPARE))

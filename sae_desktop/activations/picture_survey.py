@@ -108,6 +108,8 @@ def _add(found: Survey, reader: WindowReader, parts: tuple[str | FoundPicture, .
             count = reader.tokens_of_size(picture_size(part.held, part.name))
         if reader.most_tokens and tokens + count > reader.most_tokens:
             found.too_long += 1
+            if isinstance(part, str):  # its beginning fits
+                tokens = reader.most_tokens
             break
         tokens += count
         if not isinstance(part, str):

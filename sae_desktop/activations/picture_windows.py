@@ -127,12 +127,15 @@ class WindowReader:
         given = self._beginning(document)
         read = [part if isinstance(part, str) else self._read(part) for part in given]
         prepared = self._prepared(read)
+        cut = len(read) < len(document.parts)
         while self.most_tokens and prepared.lengths[0] > self.most_tokens:
-            read.pop()
+            cut, last = True, read.pop()
+            if isinstance(last, str):
+                read += self._shortened(last, prepared.lengths[0] - self.most_tokens)
             if not read:
                 raise self._too_long(prepared.lengths[0])
             prepared = self._prepared(read)
-        if len(read) < len(document.parts):
+        if cut:
             report.cut += 1
             report.first_cut = report.first_cut or document.name
         pictures = [part for part in read if not isinstance(part, str)]
@@ -151,24 +154,33 @@ class WindowReader:
         )
 
     def _beginning(self, document: PictureDocument) -> Sequence[str | HeldPicture]:
-        """Return as many pieces as may fit, so that of a long document no more are decoded."""
+        """Return the pieces that may fit, the last in part, so that no more are decoded."""
         if not self.most_tokens or len(document.parts) <= _FEW_PARTS:
             return document.parts
         tokens = 0
         for number, part in enumerate(document.parts):
             tokens += self.tokens_of(part)
             if tokens > self.most_tokens:
-                if not number:
+                if not number and not isinstance(part, str):
                     raise self._too_long(tokens)
-                return document.parts[:number]
+                return document.parts[: number + isinstance(part, str)]
         return document.parts
+
+    def _shortened(self, text: str, over: int) -> list[str]:
+        """Return a text without its last `over` tokens or some more, to the end of a word; nothing
+        where it has no more."""
+        room = len(self.encode(text)) - over
+        while text and (count := len(self.encode(text))) > room:
+            kept = text[: min(len(text) - 1, len(text) * max(room, 0) // count)]
+            text = kept.rpartition(" ")[0] or kept
+        return [text] if text.strip() else []
 
     def _prepared(self, read: Sequence[str | _Read]) -> PictureBatch:
         return self.reader.batch([[x if isinstance(x, str) else x.given for x in read]])
 
     def _too_long(self, tokens: int) -> UserError:
         return UserError(
-            f"its first piece has {tokens:,} tokens, more than a window of {self.most_tokens:,}",
+            f"its first picture has {tokens:,} tokens, more than a window of {self.most_tokens:,}",
             next_step="Ask for more tokens per window, or for fewer image tokens for each picture.",
         )
 

@@ -85,8 +85,7 @@ class PictureReport(Report):
         if self.cut:
             found.append(
                 f"{self.cut:,} documents have more tokens than a window, the first is "
-                f"“{self.first_cut}”: their ends were left out, from the first picture or text on "
-                "that does not fit whole."
+                f"“{self.first_cut}”: their ends were left out, and no picture was cut."
             )
         if self.waiting:
             found.append(

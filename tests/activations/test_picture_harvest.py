@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -167,20 +168,33 @@ def test_extended_store__goes_on_at_the_next_document(make: Make) -> None:
     np.testing.assert_allclose(ours.read(0, ours.rows), theirs.read(0, theirs.rows), atol=1e-4)
 
 
-def test_too_long_document__loses_its_end_from_the_first_whole_piece_on(
+def test_too_long_document__loses_the_end_of_its_text_but_no_picture_in_part(
     make: Make, tmp_path: Path
 ) -> None:
     pages = tmp_path / "pages.jsonl"
     noise_picture(40, 40).save(tmp_path / "a.png")
-    row = '{"texts": ["a dog", null, "%s", null], "images": [null, "a.png", null, "a.png"]}'
-    pages.write_text(row % ("the cat " * 40))
+    words = "the cat " * 40
+    rows = (
+        {"texts": ["a dog", None, words, None], "images": [None, "a.png", None, "a.png"]},
+        {"texts": [words, None], "images": [None, "a.png"]},
+        {"texts": ["a dog", *[None] * 5], "images": [None, *["a.png"] * 5]},
+    )
+    pages.write_text("".join(json.dumps(row) + "\n" for row in rows))
     config, told = make(pictures=str(pages), context_size=40), RecordingContext()
     harvest(config, told)
     store = opened(config)
-    assert len(store.pictures) == 1
-    assert store.pictures.of_rows()[-1] == 0
-    assert len(store.pictures.rows(0)) == store.pictures.get(0).record.layout.tokens == 16
-    assert any("1 documents have more tokens than a window" in line for line in told.lines)
+    assert len(store.pictures) == 3  # one of the first, none of the second, two of the third
+    for number in range(3):
+        assert len(store.pictures.rows(number)) == 16
+    of_rows = store.pictures.of_rows()
+    for window in store.windows:
+        rows = of_rows[window["first_row"] : window["first_row"] + window["length"]]
+        assert 30 < len(rows) <= 40
+        pictures = {b"row 1": 1, b"row 2": 0, b"row 3": 2}
+        named = store.documents[window["document"]]["title"]
+        assert len(set(rows) - {-1}) == pictures[named]
+        assert (rows[-1] == -1) == (named != b"row 3")
+    assert any("3 documents have more tokens than a window" in line for line in told.lines)
 
 
 def test_what_cannot_be_read__is_named_and_the_rest_is_kept(make: Make, tmp_path: Path) -> None:
