@@ -11,6 +11,7 @@ from sae_desktop.features.reading.beside import read_with_index
 from sae_desktop.features.reading.filter import FeatureFilter
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.explore.ask.completeness import CompletenessPanel
+from sae_desktop.gui.explore.ask.kinds import ConceptKindsPanel
 from sae_desktop.gui.explore.ask.languages import LanguagesPanel
 from sae_desktop.gui.explore.ask.probe import ProbePanel
 from sae_desktop.gui.explore.ask.text_sets import TextSetsPanel
@@ -59,6 +60,7 @@ class ExplorePanel(QWidget):
         self.languages = LanguagesPanel(session)
         self.splitting = SplittingPanel(session)
         self.completeness = CompletenessPanel(session)
+        self.kinds = ConceptKindsPanel(session)
         self.empty = EmptyState(
             "No index is open. An index shows, feature by feature, when a dictionary’s "
             "features fire and what they do.",
@@ -156,14 +158,12 @@ class ExplorePanel(QWidget):
             DockInfo("features", "Features", self.list, left, 388),
             DockInfo("lists", "Lists", self.lists, left, 388, tabbed_with="features"),
             DockInfo("splitting", "Splitting", self.splitting, bottom, 260, hidden=True),
-            DockInfo(
-                "languages",
-                "Languages",
-                self.languages,
-                bottom,
-                260,
-                tabbed_with="splitting",
-                hidden=True,
+            *(
+                DockInfo(name, title, panel, bottom, 260, tabbed_with="splitting", hidden=True)
+                for name, title, panel in (
+                    ("languages", "Languages", self.languages),
+                    ("kinds", "Kinds of instance", self.kinds),
+                )
             ),
             DockInfo("completeness", "Completeness", self.completeness, right, 264, hidden=True),
         ]

@@ -126,6 +126,16 @@ ASKING_TERMS = (
         ("Concepts", "Find concepts", "Concept"),
     ),
     Entry(
+        "Kinds of instance",
+        "The forms in which one idea comes: its word in several languages, other words for it, a "
+        "description that never names it, an emoji, code that does it, a drawing.",
+        "A feature that is an idea, and not a word, tells it in all of them. For each concept a "
+        "feature is chosen on some kinds and tried on what was held out and on the others, beside "
+        "neurons, a difference of means and random directions.",
+        "Explore, the panel Kinds of instance",
+        ("AUROC", "Held out", "Random control"),
+    ),
+    Entry(
         "F1",
         "How well a feature finds a concept, misses and false alarms counted together: 1 is "
         "perfect, 0 never right.",

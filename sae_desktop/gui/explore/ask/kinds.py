@@ -1,0 +1,229 @@
+"""Concepts in every kind of instance: chosen on words, tried on symbols, code and pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QFlowLayout
+
+from sae_desktop.benchmark.kinds.config import WAYS, ConceptKindsConfig, ConceptKindsResult, Way
+from sae_desktop.client.job import Job
+from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.gui.explore.ask.kinds_table import Index, KindsTableModel
+from sae_desktop.gui.explore.feature_links import FeatureLinks, FeatureRow
+from sae_desktop.gui.parts.kept_fields import keep_fields
+from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.text_box import PathField
+from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.session import Session
+from sae_desktop.words.kinds_text import WAY_TIPS, WAY_TITLES, learnt_text, modal_text
+
+_INTRO = (
+    "Is a feature one idea? For each of 30 concepts one is chosen on its word and tried on other "
+    "languages, other words, descriptions that never name it, emoji, code and drawings."
+)
+_LEARN = (
+    ("English, German and French", "en de fr"),
+    ("English alone", "en"),
+    ("descriptions", "description"),
+    ("emoji and other symbols", "symbol"),
+    ("drawings", "picture"),
+)
+"""On what features are chosen; the kinds apart by spaces, as they are kept."""
+_SHOWN = 8
+
+
+class ConceptKindsPanel(QWidget):
+    """What to choose on, the button, the table, and the features of both text and pictures."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.setObjectName("explore.kinds")
+        self._session = session
+        self._job: Job | None = None
+        self._result: ConceptKindsResult | None = None
+        self.learn = QComboBox()
+        for title, kinds in _LEARN:
+            self.learn.addItem(title, kinds)
+        self.learn.setAccessibleName("Choose features on")
+        self.learn.setToolTip("On half of these a feature is chosen; the rest is held out")
+        self.drawings = PathField()
+        self.drawings.setPlaceholderText("Folder of emoji drawings (1f40e.png)")
+        self.drawings.setAccessibleName("Folder of drawings")
+        self.drawings.setMinimumWidth(240)
+        self.drawings.setToolTip(
+            plain_tip("For a model that reads pictures: files called by their code points")
+        )
+        self.folder = push_button("Choose…", self._on_folder, flat=True, tip="Choose the folder")
+        self.measure = push_button("Measure", self.ask, primary=True)
+        self.way = QComboBox()
+        for place, way in enumerate(WAYS):
+            self.way.addItem(f"Figures of the {WAY_TITLES[way]}", way)
+            self.way.setItemData(place, plain_tip(WAY_TIPS[way]), Qt.ItemDataRole.ToolTipRole)
+        self.way.setAccessibleName("Show the figures of")
+        self.way.setToolTip("Whose figures the table shows; the means of all stand at its end")
+        self.intro = label(_INTRO, "muted", wrap=True)
+        self.state = label("", "small", wrap=True, selectable=True)
+        notes = FeatureNotes.of(session)
+        self.model = KindsTableModel(notes.words, self)
+        self.table = QTableView()
+        self.modality = label("", "small", wrap=True, selectable=True)
+        self.links = FeatureLinks(session, "Features of one concept in text and pictures")
+        self._build()
+        self.way.currentIndexChanged.connect(self._show)
+        self.table.activated.connect(self._on_activated)
+        self.table.doubleClicked.connect(self._on_activated)
+        session.client.stateChanged.connect(lambda _state: self._say())
+        session.indexOpened.connect(self._forget)
+        session.projectChanged.connect(self._forget)
+        keep_fields(session, self, {"learn": self.learn, "drawings": self.drawings})
+        session.place.add(self, self._kept, self._give, part="found", of_index=True)
+        self._show()
+
+    def _build(self) -> None:
+        table = self.table
+        table.setModel(self.model)
+        table.setAccessibleName("Concepts by kinds of instance")
+        table.setToolTip(
+            plain_tip(
+                "Coloured where the 95% interval lies above chance. Press Return or double-click a "
+                "row to open its feature"
+            )
+        )
+        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(24)
+        table.setShowGrid(False)
+        table.setTabKeyNavigation(False)
+        bar = QFlowLayout()
+        bar.setHorizontalSpacing(8)
+        bar.setVerticalSpacing(4)
+        learnt = QWidget()
+        pair = QHBoxLayout(learnt)
+        pair.setContentsMargins(0, 0, 0, 0)
+        pair.setSpacing(8)
+        pair.addWidget(label("Choose on", "small"))
+        pair.addWidget(self.learn)
+        for widget in (learnt, self.drawings, self.folder, self.measure, self.way):
+            bar.addWidget(widget)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 4, 8, 8)
+        column.setSpacing(4)
+        column.addWidget(self.intro)
+        column.addLayout(bar)
+        column.addWidget(self.state)
+        column.addWidget(table, 1)
+        column.addWidget(self.modality)
+        column.addWidget(self.links)
+        column.addStretch()
+        self.setMinimumSize(240, 160)
+
+    # ------------------------------------------------------------------ asking
+    def ask(self) -> None:
+        """Measure the concepts with what is set."""
+        if self._session.index is None or self._job is not None:
+            return
+        folder = self.drawings.text().strip()
+        job = self._session.run(
+            ConceptKindsConfig(
+                project=self._session.project_path,
+                index=self._session.index_name,
+                learn=tuple(self.learn.currentData().split()),
+                pictures=(folder,) if folder else (),
+            )
+        )
+        if job is None:
+            return
+        self._job = job
+        job.finished.connect(self._on_finished)
+        job.failed.connect(self._on_failed)
+        job.cancelled.connect(lambda *_: self._end(""))
+        self._say()
+
+    def _on_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Folder of drawings")
+        if name:
+            self.drawings.setText(name)
+
+    def _on_finished(self, result: ConceptKindsResult) -> None:
+        if result.index == self._session.index_name:
+            self._result = result
+        self._end("")
+        self._show()
+
+    def _on_failed(self, error: ErrorInfo) -> None:
+        self._end(" ".join(part for part in (error.what, error.next_step) if part))
+
+    def _end(self, said: str) -> None:
+        self._job = None
+        self._say(said)
+
+    def _forget(self, _index: object = None) -> None:
+        self._result = None
+        self._show()
+
+    # ------------------------------------------------------------------ showing
+    def _kept(self) -> dict[str, Any]:
+        return {"result": msgspec.to_builtins(self._result)}
+
+    def _give(self, kept: dict[str, Any]) -> None:
+        self._result = msgspec.convert(kept["result"], ConceptKindsResult | None)
+        self._show()
+
+    def _show(self, _value: object = None) -> None:
+        result = self._result
+        way: Way = self.way.currentData()
+        self.model.show_result(result, way)
+        self.table.resizeColumnsToContents()
+        self.table.setVisible(result is not None)
+        self.way.setVisible(result is not None)
+        self.intro.setVisible(result is None)
+        score = None if result is None else result.modality
+        self.modality.setText("" if score is None else modal_text(score))
+        self.modality.setVisible(score is not None)
+        best = [] if score is None else score.best[:_SHOWN]
+        self.links.set_rows(
+            [
+                FeatureRow(
+                    one.feature,
+                    f"{min(one.text, one.picture):.2f}",
+                    min(one.text, one.picture),
+                    f"{one.concept}: AUROC {one.text:.2f} in text, {one.picture:.2f} in pictures",
+                )
+                for one in best
+            ]
+        )
+        self.links.setVisible(bool(best))
+        self._say()
+
+    def _say(self, said: str = "") -> None:
+        stopped = self._session.engine_stopped
+        self.measure.setEnabled(
+            not stopped and self._job is None and self._session.index is not None
+        )
+        self.measure.setToolTip(
+            "The model is needed to read the instances" if stopped else "Read all and compare"
+        )
+        if not said and self._job is not None:
+            said = "Reading the instances; the jobs at the bottom tell how far it is."
+        elif not said and self._result is not None:
+            said = " ".join([learnt_text(self._result), *self._result.notes])
+        self.state.setText(said)
+        self.state.setVisible(bool(said))
+
+    def _on_activated(self, index: Index) -> None:
+        feature = self.model.feature(index)
+        if feature is not None:
+            self._session.select_feature(feature)
