@@ -5,10 +5,16 @@ from __future__ import annotations
 from sae_desktop.pictures.place_words import place_words, tile_words
 from sae_desktop.pictures.places import PictureLayout
 
-__all__ = ["MODALITY_WORDS", "place_words", "size_words", "tile_words"]
+__all__ = ["MODALITY_WORDS", "modality_title", "place_words", "size_words", "tile_words"]
 
 MODALITY_WORDS = {"pictures": "pictures alone", "text": "text alone", "both": "pictures and text"}
 """What a feature fires on, as conditions, menus and pages say it."""
+
+
+def modality_title(kind: str) -> str:
+    """Return what a feature fires on as a menu says it."""
+    words = MODALITY_WORDS[kind]
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def size_words(layout: PictureLayout) -> str:

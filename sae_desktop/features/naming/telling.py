@@ -34,6 +34,8 @@ Array = npt.NDArray[Any]
 _PIECES = ("x", "x…", "…x…", "…x")
 _MOST_OF = 0.6
 _RAISED = 3
+_LONGEST_STEM = 20
+"""Letters of a picture’s name in a feature’s."""
 _SLOTS = 8
 """Contexts kept of each piece of evidence."""
 _KEY, _PIECE, _TOKEN = PLACE["key"], PLACE["piece"], PLACE["token"]
@@ -121,7 +123,8 @@ class Teller:
         if pictures is None or row < 0:
             return "pictures alone"
         name = pictures.get(int(arrays["picture"][row])).record.name
-        return f"pictures such as “{PurePath(name).stem or name}”"
+        stem = PurePath(name).stem or name
+        return f"pictures: “{stem if len(stem) <= _LONGEST_STEM else stem[:_LONGEST_STEM] + '…'}”"
 
     # ------------------------------------------------------------------ facts
     def _fact(

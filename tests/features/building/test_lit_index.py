@@ -78,7 +78,7 @@ def test_filter__finds_what_fires_on_pictures_on_text_and_on_both(index: Feature
 def test_tokens__of_pictures_are_none_that_a_feature_fires_on(index: FeatureIndex) -> None:
     assert [fired.token for fired in index.firing_tokens(0)] == []
     assert [(f.token, f.firings) for f in index.firing_tokens(1)] == [("⟨6⟩", 2), ("⟨12⟩", 1)]
-    assert index.short_names()[0] == "pictures such as “cat”"
+    assert index.short_names()[0] == "pictures: “cat”"
 
 
 def test_contexts__of_a_picture_hold_every_tokens_activation(index: FeatureIndex) -> None:

@@ -221,3 +221,16 @@ def test_picture__is_copied_and_saved_as_it_is_shown(lit: ExplorePanel, tmp_path
     assert abs(saved.pixelColor(at).red() - accent.red()) < 45
     copy_picture(entry, ColourScale(8.0), lit=False)
     assert _redness(QGuiApplication.clipboard().image(), at.x(), at.y()) < 0  # a blue cat
+
+
+# ---------------------------------------------------------------------- the list
+def test_list__is_filtered_by_what_features_fire_on(lit: ExplorePanel) -> None:
+    bar = lit.list.bar
+    bar._fill_menu()
+    kinds = next(a.menu() for a in bar.more.menu().actions() if a.text() == "Pictures or text")
+    told = [action.text() for action in kinds.actions() if not action.isSeparator()]
+    assert told[:3] == ["Pictures alone", "Pictures and text", "Text alone"]
+    assert "a tenth" in told[3]
+    kinds.actions()[1].trigger()
+    assert bar.conditions().modalities == ("both",)
+    assert lit.list.count.text().startswith("2 of 8")

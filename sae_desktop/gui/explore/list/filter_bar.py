@@ -40,7 +40,7 @@ from sae_desktop.language_names import language_name
 from sae_desktop.project_changes import FilterChange
 from sae_desktop.project_lists import SavedFilters
 from sae_desktop.words.amounts import exact_count
-from sae_desktop.words.picture_words import MODALITY_WORDS
+from sae_desktop.words.picture_words import MODALITY_WORDS, modality_title
 
 _MANY = 40
 """Entries of a menu at most; the rest is chosen by typing."""
@@ -284,7 +284,9 @@ class FilterBar(QWidget):
         if "modality" in self._index.columns:
             kinds = menu.addMenu("Pictures or text")
             self._add_choices(kinds, "modalities", list(MODALITY_WORDS))
-            kinds.addSection(f"B{FIRES_ON_RULE[1:]}")
+            kinds.addSeparator()
+            rule = FIRES_ON_RULE.removeprefix("both ")
+            kinds.addAction(f"“Pictures and text” {rule}").setEnabled(False)
         cluster = menu.addAction("Cluster…", self._ask_cluster)
         cluster.setEnabled("cluster" in self._index.columns)
         menu.addAction("Dead: never fires on this text", lambda: self._set(dead_only=True))
@@ -318,9 +320,7 @@ class FilterBar(QWidget):
     def _add_choices(self, menu: QMenu, field: str, names: list[str]) -> None:
         menu.setEnabled(bool(names))
         chosen = getattr(self._rest, field)
-        told = {"languages": language_name, "modalities": MODALITY_WORDS.__getitem__}.get(
-            field, str
-        )
+        told = {"languages": language_name, "modalities": modality_title}.get(field, str)
         for name in sorted(names, key=told)[:_MANY]:
             action = menu.addAction(told(name))
             action.setCheckable(True)
