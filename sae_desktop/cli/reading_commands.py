@@ -73,7 +73,7 @@ def features(
     source: Annotated[list[str], typer.Option(help="Source of most of its firings.")] = _NO_NAMES,
     fires_on: Annotated[
         FiresOn,
-        typer.Option(help=f"Pictures alone, text alone or both: {FIRES_ON_RULE}."),
+        typer.Option(help=f"Mostly on pictures, mostly on text or on both: {FIRES_ON_RULE}."),
     ] = "",
     cluster: Annotated[list[int], typer.Option(help="Cluster it is in.")] = _NO_NUMBERS,
     member_of: Annotated[str, typer.Option("--list", help="A list the feature is in.")] = "",

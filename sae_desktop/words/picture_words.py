@@ -7,8 +7,10 @@ from sae_desktop.pictures.places import PictureLayout
 
 __all__ = ["MODALITY_WORDS", "modality_title", "place_words", "size_words", "tile_words"]
 
-MODALITY_WORDS = {"pictures": "pictures alone", "text": "text alone", "both": "pictures and text"}
-"""What a feature fires on, as conditions, menus and pages say it."""
+MODALITY_WORDS = {
+    "pictures": "mostly on pictures", "text": "mostly on text", "both": "on pictures and text",
+}  # fmt: skip
+"""Where a feature fires, as conditions, menus and pages say it."""
 
 
 def modality_title(kind: str) -> str:

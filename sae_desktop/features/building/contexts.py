@@ -131,8 +131,12 @@ def _drawn(
 ) -> tuple[Array, Array]:
     """Return rows (features, B, k), −1 for none, and activations of what chance draws.
 
-    A place's chance depends on seed, feature, document and place in it alone.
+    A place's chance depends on seed, feature, document and place in it alone. A picture, which is
+    shown whole, is there once: in the bucket of what is strongest in it.
     """
+    if text.pictures is not None:
+        shown = _strongest_of_pictures(block, text.pictures.picture[block.rows])
+        block, passage = block.only(shown), passage[shown]
     shape = len(block.offsets) - 1, slots.buckets, slots.per_bucket
     rows, values = np.full(shape, -1, np.int64), np.zeros(shape, np.float32)
     passages = text.passages
@@ -145,6 +149,18 @@ def _drawn(
         np.zeros(shape[1:], np.uint64), rows, values,
     )  # fmt: skip
     return rows, values
+
+
+def _strongest_of_pictures(block: FiringBlock, picture: Array) -> Array:
+    """Return (n,) bool: firings on text, and of those on a picture each feature's strongest.
+
+    `picture` (n,): of which each firing is; −1 of text.
+    """
+    kept = picture < 0
+    at = np.flatnonzero(~kept)
+    keys = block.features[at] * (picture.max(initial=0) + 1) + picture[at]
+    kept[at[peaks_of_runs(keys, block.values[at])]] = True
+    return np.asarray(kept)
 
 
 def _mix(x: Array) -> Array:

@@ -56,7 +56,7 @@ COLUMNS: tuple[ColumnInfo, ...] = (
         "modality",
         "Pictures or text",
         "category",
-        f"Whether it fires on pictures alone, on text alone or on both: {FIRES_ON_RULE}",
+        f"Whether it fires mostly on pictures, mostly on text or on both: {FIRES_ON_RULE}",
     ),
     ColumnInfo(
         "picture_share",

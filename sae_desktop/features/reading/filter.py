@@ -65,7 +65,7 @@ class FeatureFilter(msgspec.Struct, frozen=True, kw_only=True):
     """The language of most of its firings is one of these."""
     sources: tuple[str, ...] = ()
     modalities: tuple[Modality, ...] = ()
-    """It fires on pictures alone, on text alone or on both: one of these."""
+    """It fires mostly on pictures, mostly on text or on both: one of these."""
     clusters: tuple[int, ...] = ()
     alive_only: bool = False
     dead_only: bool = False

@@ -96,6 +96,14 @@ def test_contexts__of_a_picture_hold_every_tokens_activation(index: FeatureIndex
     assert first.tokens == ["⟨picture cat.png⟩"]
 
 
+def test_picture__is_drawn_once_and_by_what_is_strongest_in_it(index: FeatureIndex) -> None:
+    drawn = [c for c in index.contexts(0) if c.bucket not in (TOP_BUCKET, OTHER_KIND)]
+    assert {(c.picture.name, c.activation) for c in drawn if c.picture} == {
+        (CAT.name, 8.0), (DOG.name, 6.0),
+    }  # fmt: skip
+    assert len(drawn) == 2
+
+
 def test_contexts__of_a_text_tell_a_picture_as_one_word(index: FeatureIndex) -> None:
     context = next(c for c in index.contexts(2) if c.picture is None)
     assert context.tokens == ["⟨5⟩", "⟨6⟩", "⟨picture cat.png⟩", "⟨8⟩", "⟨9⟩"]
@@ -142,7 +150,7 @@ def test_command__tells_a_picture_by_name_and_strongest_patch(index: FeatureInde
     told = render.feature_page(page)
     line = "  8.00  ▣ animals/cat.png (100 × 80 pixels): strongest at patch row 2, column 3"
     assert line in told
-    assert "fires on 6 image tokens and 0 tokens of text: pictures alone" in told
+    assert "fires on 6 image tokens and 0 tokens of text: mostly on pictures" in told
     picture = page["contexts"][0]["picture"]
     assert picture["strongest"]["where"] == "patch row 2, column 3"
     assert picture["activations"][7] == 8.0

@@ -105,7 +105,7 @@ def test_page__shows_the_planted_pictures_and_says_what_it_fires_on(lit: Explore
     assert [first.name, view.pictures[1].name] == [CAT.name, DOG.name]
     assert first.picture.region == [7, 8, 12]
     figures = lit.page.figures.text().replace("\u00a0", " ")
-    assert "Fires on pictures alone" in figures
+    assert "Fires mostly on pictures" in figures
     assert "6 of 40 image tokens" in figures
     assert "0 of 19 tokens of text" in figures
 

@@ -71,7 +71,7 @@ def conditions_in_words(filter_: FeatureFilter, index: FeatureIndex) -> list[Con
         found.append(Condition(" or ".join(filter_.sources), without(sources=())))
     if filter_.modalities:
         kinds = " or ".join(MODALITY_WORDS[kind] for kind in filter_.modalities)
-        found.append(Condition(f"fires on {kinds}", without(modalities=())))
+        found.append(Condition(f"fires {kinds}", without(modalities=())))
     if filter_.clusters:
         numbers = " or ".join(str(c) for c in filter_.clusters)
         found.append(Condition(f"cluster {numbers}", without(clusters=())))

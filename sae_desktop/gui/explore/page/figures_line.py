@@ -42,7 +42,7 @@ def _kinds(index: FeatureIndex, feature: int) -> list[str]:
     rows = exact_count(index.picture_rows), exact_count(index.info.rows - index.picture_rows)
     words = MODALITY_WORDS[MODALITIES[int(kinds[feature])]]
     return [
-        f"Fires on {words}",
+        f"Fires {words}",
         f"{on} of {rows[0]} image tokens",
         f"{off} of {rows[1]} tokens of text",
     ]
