@@ -19,6 +19,7 @@ from sae_desktop.activations.config import (
     VerifyStoreConfig,
 )
 from sae_desktop.benchmark.config import BenchmarkConfig, SyntheticConfig
+from sae_desktop.benchmark.kinds.config import ConceptKindsConfig
 from sae_desktop.circuits.asking_config import FaithfulnessConfig, GroupsConfig
 from sae_desktop.circuits.config import ExportGraphConfig, ImportGraphConfig, TraceConfig
 from sae_desktop.circuits.lens_config import FitLensConfig
@@ -145,6 +146,7 @@ NO_STEP: dict[type[msgspec.Struct], str] = {
     ScanConfig: "The command that asked for it prints the table; scan report makes a page of it.",
     BenchmarkConfig: "Its table is the answer; Train shows it under Benchmarks.",
     SyntheticConfig: "Its table is the answer; Train shows it under Benchmarks.",
+    ConceptKindsConfig: "Its table is the answer; Explore shows it under Kinds of instance.",
     FitLensConfig: "The lens that asked for it can be read now.",
     CompareCheckpointsConfig: "Its answer says what changed, and it is kept to be shown again.",
     WatchConfig: "Its alerts say between which checkpoints to look.",
