@@ -72,20 +72,21 @@ class PictureReport(Report):
         found = []
         if self.duplicates:
             found.append(
-                f"{self.duplicates:,} documents were left out: the same pictures and words had "
-                "come before."
+                f"{_were(self.duplicates)} left out: the same pictures and words had come before."
             )
         if self.bad:
-            names = "; ".join(f"“{name}” ({why.rstrip('.')})" for name, why in self.refused)
+            whys = [why.rstrip(".") if name in why else f"“{name}”: {why.rstrip('.')}"
+                    for name, why in self.refused]  # fmt: skip
             more = self.bad - len(self.refused)
+            whys += [f"and {more:,} more"] if more > 0 else []
             found.append(
-                f"{self.bad:,} of {self.rows:,} documents could not be read and were left out: "
-                f"{names}{f'; and {more:,} more' if more > 0 else ''}."
+                f"{_were(self.bad)} left out of {self.rows:,}, since they cannot be read: "
+                f"{'; '.join(whys)}."
             )
         if self.cut:
             found.append(
-                f"{self.cut:,} documents have more tokens than a window, the first is "
-                f"“{self.first_cut}”: their ends were left out, and no picture was cut."
+                f"The end of {_counted(self.cut)} was left out, since a window does not take them "
+                f"whole; no picture was cut. The first is “{self.first_cut}”."
             )
         if self.waiting:
             found.append(
@@ -93,6 +94,14 @@ class PictureReport(Report):
                 "for. A picture is never cut."
             )
         return found
+
+
+def _counted(number: int) -> str:
+    return "one document" if number == 1 else f"{number:,} documents"
+
+
+def _were(number: int) -> str:
+    return "One document was" if number == 1 else f"{number:,} documents were"
 
 
 class PictureCorpus:

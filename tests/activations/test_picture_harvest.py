@@ -194,7 +194,7 @@ def test_too_long_document__loses_the_end_of_its_text_but_no_picture_in_part(
         named = store.documents[window["document"]]["title"]
         assert len(set(rows) - {-1}) == pictures[named]
         assert (rows[-1] == -1) == (named != b"row 3")
-    assert any("3 documents have more tokens than a window" in line for line in told.lines)
+    assert any("The end of 3 documents was left out" in line for line in told.lines)
 
 
 def test_what_cannot_be_read__is_named_and_the_rest_is_kept(make: Make, tmp_path: Path) -> None:
@@ -207,10 +207,10 @@ def test_what_cannot_be_read__is_named_and_the_rest_is_kept(make: Make, tmp_path
     config, told = make(pictures=str(folder)), RecordingContext()
     assert harvest(config, told).documents == 1
     said = " ".join(told.lines)
-    assert "2 of 4 documents could not be read" in said
-    assert "“cut.png” (“cut.png” is damaged or cut short" in said
-    assert "“drawing.svg” (SVG files are not read)" in said
-    assert "1 documents were left out: the same pictures and words" in said
+    assert "2 documents were left out of 4, since they cannot be read: " in said
+    assert "“cut.png” is damaged or cut short" in said
+    assert "“drawing.svg”: SVG files are not read" in said
+    assert "One document was left out: the same pictures and words" in said
     with pytest.raises(UserError, match="damaged or cut short"):
         harvest(make(name="strict", pictures=str(folder), skip_limit=0.0), RecordingContext())
 
