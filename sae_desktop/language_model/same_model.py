@@ -19,7 +19,13 @@ from sae_desktop.language_model.identity import (
     places_of,
     weights_part,
 )
-from sae_desktop.language_model.load import LanguageModel, load_model, load_reader
+from sae_desktop.language_model.load import (
+    LanguageModel,
+    Network,
+    load_any,
+    load_model,
+    load_reader,
+)
 from sae_desktop.language_model.names import KNOWN, PREFIX, ModelMark, hub_name, same_name
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
@@ -172,6 +178,15 @@ def load_recorded(
     not here, and for another in its place.
     """
     lm = load_model(_findable(mark, project), device, dtype, beside=beside)
+    require_same_model(what, mark, lm.name, lm.mark, project)
+    return lm
+
+
+def load_recorded_any(
+    what: str, mark: ModelMark, project: Path, device: str, dtype: ModelDtype
+) -> Network:
+    """As `load_recorded`, an encoder of pictures alone, too."""
+    lm = load_any(_findable(mark, project), device, dtype)
     require_same_model(what, mark, lm.name, lm.mark, project)
     return lm
 

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -25,7 +25,11 @@ from sae_desktop.features.reading.beside import read_with_index
 from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.language_model.load import LanguageModel
-from sae_desktop.language_model.same_model import load_recorded, require_same_model
+from sae_desktop.language_model.same_model import (
+    load_recorded,
+    load_recorded_any,
+    require_same_model,
+)
 from sae_desktop.language_model.sites.resolve import Site, check_site, parse_site
 from sae_desktop.language_model.text.tokenizer import without_repeated
 from sae_desktop.project import Project, existing
@@ -110,11 +114,14 @@ _held: OrderedDict[tuple[Path, int, str], Dictionary] = OrderedDict()
 _held_lock = threading.Lock()
 
 
-def open_index(project_path: str, name: str, device: str = "auto") -> OpenedIndex:
+def open_index(
+    project_path: str, name: str, device: str = "auto", *, pictures_alone: bool = False
+) -> OpenedIndex:
     """Open the index `name` of a project with its dictionary and model, all on one device.
 
-    Index, model and dictionary stay open for the next call. Raises UserError when one of them
-    is missing, or is not the one the index was made from.
+    Index, model and dictionary stay open for the next call. With `pictures_alone` the model may
+    be an encoder of pictures, of which nothing is asked that is of text. Raises UserError when one
+    of them is missing, or is not the one the index was made from.
     """
     project = Project.open(project_path)
     index = _index(project.index_path(existing("index", name, project.indexes())))
@@ -124,7 +131,11 @@ def open_index(project_path: str, name: str, device: str = "auto") -> OpenedInde
             next_step="Choose an index made from a harvest.",
         )
     info = index.info
-    lm = load_recorded(f"index:{name}", info.mark, project.path, device, info.model_dtype)
+    recorded = load_recorded_any if pictures_alone else load_recorded
+    lm = cast(
+        LanguageModel,
+        recorded(f"index:{name}", info.mark, project.path, device, info.model_dtype),
+    )
     dictionary = _dictionary(project, info.dictionary, str(lm.device))
     require_same_model(
         f"dictionary:{info.dictionary}", dictionary_mark(dictionary), lm.name, lm.mark,

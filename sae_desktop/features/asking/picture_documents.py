@@ -61,7 +61,9 @@ class PictureDocument:
 
     @property
     def whole_ids(self) -> list[int]:
-        """Of all rows, the special ones too."""
+        """Of all rows, the special ones too; −1 of an encoder of pictures, which has no tokens."""
+        if "input_ids" not in self.batch.inputs:
+            return [-1] * self.batch.lengths[0]
         found: list[int] = self.batch.inputs["input_ids"][0].tolist()
         return found
 
@@ -92,7 +94,7 @@ class PictureDocument:
 
     def names(self) -> list[str]:
         """Return what each token is called: its text, or its place in its picture."""
-        known = self.lm.token_bytes()
+        known = self.lm.token_bytes() if (self.picture < 0).any() else []
         several = len(self.layouts) > 1
         places = [
             [f"picture {number}, {name}" if several else name for name in layout.names()]
@@ -143,7 +145,7 @@ def document_of(
     """
     batch = reader.batch([parts])
     length = batch.lengths[0]
-    if length > lm.context_size:
+    if length > getattr(lm, "context_size", length):  # an encoder of pictures has none
         of_pictures = int((batch.picture >= 0).sum())
         raise UserError(
             f"The text and its pictures have {length:,} tokens, {of_pictures:,} of them of "

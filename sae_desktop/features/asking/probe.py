@@ -62,7 +62,8 @@ def probe(config: ProbeConfig, context: JobContext) -> ProbeResult:
     for a model without a chat template that is to read a chat, for pictures that it cannot read,
     and where there is no attribution.
     """
-    opened = open_index(config.project, config.index, config.device)
+    alone = bool(config.pictures) and not config.text.strip()
+    opened = open_index(config.project, config.index, config.device, pictures_alone=alone)
     for feature in config.features:
         opened.index.check_feature(feature)
     read = _of_pictures(opened, config) if config.pictures else _of_text(opened, config)

@@ -53,7 +53,8 @@ def find_features(config: FindFeaturesConfig, context: JobContext) -> FindFeatur
     on, off = _checked(config)
     digests = _digests([*on, *off])
     _refuse_in_both(on, off, digests)
-    opened = open_index(config.project, config.index, config.device)
+    alone = all(isinstance(item, Path) for item in (*on, *off))
+    opened = open_index(config.project, config.index, config.device, pictures_alone=alone)
     pooled: list[PooledText] = []
     items = [*on, *off]
     unit, doing = _unit(items)

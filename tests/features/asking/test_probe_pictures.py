@@ -5,21 +5,28 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from job_contexts import RecordingContext
 from toy_index import make_toy_index
 from toy_pictures import noise_picture, save_picture_model
 
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.activations.harvest import harvest
+from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import load
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.probe import probe
 from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.asking.text_sets import find_features
-from sae_desktop.features.config import ProbeConfig, ProbeResult
+from sae_desktop.features.building.index import build_index
+from sae_desktop.features.config import IndexConfig, ProbeConfig, ProbeResult
 from sae_desktop.language_model.load import load_model
 from sae_desktop.language_model.pictures.reader import open_pictures
 from sae_desktop.project import Project
+from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.job import train
 
 CELLS = 16
 """Patches of a picture: 4 rows of 4."""
@@ -96,6 +103,43 @@ def test_probe_of_pictures__attributes_to_what_is_written_after_them(
     of_patches = [a for a, (t, *_) in zip(result.attributions, result.entries(), strict=True)
                   if t < CELLS]  # fmt: skip
     assert any(of_patches)
+
+
+@pytest.mark.parametrize("kind", ["llava", "paligemma", "dinov2"])
+def test_probe__has_the_rows_of_a_harvest(kind: str, tmp_path: Path) -> None:
+    model, folder = save_picture_model(tmp_path / kind, kind), tmp_path / "drawings"
+    folder.mkdir()
+    for seed in range(12):
+        noise_picture(30 + 5 * seed, 40, seed=seed).save(folder / f"{seed}.png")
+    place = Project.open_or_create(tmp_path / "p")
+    path, context = str(place.path), RecordingContext()
+    harvest(
+        HarvestConfig(
+            project=path, name="acts", model=str(model), pictures=str(folder), dtype="float32",
+            site="blocks.1.hook_resid_post", tokens=500, context_size=100, batch_tokens=128,
+        ),
+        context,
+    )  # fmt: skip
+    train(
+        TrainConfig(project=path, name="d", activations="acts", features=16, k=4, tokens=600,
+                    batch=32, rows_of="pictures"),
+        context,
+    )  # fmt: skip
+    build_index(IndexConfig(project=path, dictionary="d", name="i", context_tokens=12), context)
+    result = asked(place, [folder / "7.png"], per_token=0)
+
+    store = ActivationStore.open(place.store_path("acts"))
+    stored = [store.pictures.get(number) for number in range(len(store.pictures))]
+    number = next(one.number for one in stored if one.record.name == "7.png")
+    rows = store.pictures.rows(number)
+    x_TD = torch.from_numpy(np.stack([store.read(int(r), int(r) + 1)[0] for r in rows]))
+    features_TF = load(place.dictionary_path("d")).encode(x_TD.float())
+    of_picture = [t for t, picture in enumerate(result.picture) if picture == 0]
+    assert len(of_picture) == len(features_TF) > 0
+    found_TF = torch.zeros(len(result.tokens), features_TF.shape[1])
+    for position, feature, activation in result.entries():
+        found_TF[position, feature] = activation
+    torch.testing.assert_close(found_TF[of_picture], features_TF, rtol=1e-4, atol=1e-4)
 
 
 def test_bad_pictures_and_models_that_read_none__are_refused_by_name(
