@@ -67,6 +67,14 @@ def test_concept_areas__are_those_of_each_concept_against_the_others() -> None:
                 roc_auc_score(concept == number, scores[:, column])
             )
     assert (found[3] == 0.5).all()
+    # What is an instance of two concepts stands against neither.
+    things = np.arange(60)
+    one, other = np.flatnonzero(concept == 0)[0], np.flatnonzero(concept == 1)[0]
+    things[other] = one
+    left = np.delete(np.arange(60), other)
+    apart = concept_areas(scores, concept, 3, things)
+    assert apart[0, 2] == pytest.approx(roc_auc_score(concept[left] == 0, scores[left, 2]))
+    assert apart[2] == pytest.approx(found[2])
 
 
 def test_modality__counts_features_of_one_concept_in_both_and_what_chance_gives() -> None:

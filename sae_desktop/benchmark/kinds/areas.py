@@ -18,21 +18,35 @@ _PAIRINGS = 50
 _BEST = 30
 
 
-def concept_areas(scores_Nn: Array, concept_N: Array, concepts: int) -> Array:
+def concept_areas(
+    scores_Nn: Array, concept_N: Array, concepts: int, thing_N: Array | None = None
+) -> Array:
     """Return (C, n) float32: the area of each score, of a concept's instances above all others.
 
-    0.5 of a concept that has no instances, or all of them.
+    0.5 of a concept that has no instances, or all of them. `thing_N`: what each instance is; one
+    that is an instance of several concepts, as a red heart is of red and of love, does not stand
+    against any of them.
     """
     from scipy.stats import rankdata
 
     ranks_Nn = rankdata(scores_Nn, axis=0)
     found = np.full((concepts, scores_Nn.shape[1]), 0.5, np.float32)
     for concept in range(concepts):
-        own = concept_N == concept
+        own, of = concept_N == concept, ranks_Nn
+        kept = own | ~shared(own, thing_N)
+        if not kept.all():
+            own, of = own[kept], rankdata(scores_Nn[kept], axis=0)
         on, off = int(own.sum()), int((~own).sum())
         if on and off:
-            found[concept] = (ranks_Nn[own].sum(axis=0) - on * (on + 1) / 2) / (on * off)
+            found[concept] = (of[own].sum(axis=0) - on * (on + 1) / 2) / (on * off)
     return found
+
+
+def shared(own_N: Array, thing_N: Array | None) -> Array:
+    """Return (N,) bool: what is not a concept's own, but the same thing as one that is."""
+    if thing_N is None:
+        return np.zeros(len(own_N), bool)
+    return np.asarray(np.isin(thing_N, thing_N[own_N]) & ~own_N)
 
 
 def modality(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.benchmark.kinds.areas import concept_areas, modality
+from sae_desktop.benchmark.kinds.areas import concept_areas, modality, shared
 from sae_desktop.benchmark.kinds.config import (
     WAYS,
     ConceptKindsConfig,
@@ -54,7 +54,8 @@ class Material(NamedTuple):
     concept_N: Array
     kind_N: Array
     """Places in KINDS."""
-    frame_N: Array
+    thing_N: Array
+    """Of pictures which drawing each is; of texts each its own."""
     learnt_N: Array
     """bool: chosen on."""
     read: ReadInstances
@@ -152,10 +153,20 @@ def _material(
         names,
         np.array([names.index(one.concept) for one in known]),
         np.array([KINDS.index(one.kind) for one in known]),
-        frame_N,
+        _things(known),
         learnt_N,
         read,
     )
+
+
+def _things(known: Sequence[Instance]) -> Array:
+    drawings: dict[str, int] = {}
+    for one in known:
+        if one.kind == PICTURE:
+            drawings.setdefault(one.text, len(known) + len(drawings))
+    places = [drawings[one.text] if one.kind == PICTURE else place
+              for place, one in enumerate(known)]  # fmt: skip
+    return np.array(places)
 
 
 # ---------------------------------------------------------------- ways
@@ -208,7 +219,8 @@ def _best_feature(material: Material, features: Array, concept_N: Array) -> Chos
     for first in range(0, len(features), _FEATURES_AT_ONCE):
         part = features[first : first + _FEATURES_AT_ONCE]
         scores_Nn = material.read.of(part)[material.learnt_N]
-        found_Cn = concept_areas(scores_Nn, concept_N[material.learnt_N], count)
+        learnt = material.learnt_N
+        found_Cn = concept_areas(scores_Nn, concept_N[learnt], count, material.thing_N[learnt])
         places = found_Cn.argmax(axis=1)
         own = found_Cn[np.arange(count), places]
         better = own > area
@@ -218,7 +230,9 @@ def _best_feature(material: Material, features: Array, concept_N: Array) -> Chos
 
 def _best_of(material: Material, scores_Nn: Array) -> Chosen:
     learnt = material.learnt_N
-    found_Cn = concept_areas(scores_Nn[learnt], material.concept_N[learnt], len(material.names))
+    found_Cn = concept_areas(
+        scores_Nn[learnt], material.concept_N[learnt], len(material.names), material.thing_N[learnt]
+    )
     places = found_Cn.argmax(axis=1)
     own = found_Cn[np.arange(len(places)), places]
     return Chosen(places.tolist(), own, scores_Nn[:, places].T)
@@ -243,8 +257,9 @@ def _areas(material: Material, concept: int, scores_N: Array) -> list[KindArea]:
     count as alike.
     """
     found = []
+    also = shared(material.concept_N == concept, material.thing_N)
     for number, kind in enumerate(KINDS):
-        here = (material.kind_N == number) & ~material.learnt_N
+        here = (material.kind_N == number) & ~material.learnt_N & ~also
         own = material.concept_N[here] == concept
         if not own.any() or own.all():
             continue
@@ -274,7 +289,10 @@ def _modality(material: Material, config: ConceptKindsConfig) -> ModalScore:
                 features[first : first + _FEATURES_AT_ONCE][fires],
                 *(
                     concept_areas(
-                        scores_Nn[some][:, fires], material.concept_N[some], len(material.names)
+                        scores_Nn[some][:, fires],
+                        material.concept_N[some],
+                        len(material.names),
+                        material.thing_N[some],
                     )[drawn]
                     for some in (words_N, pictures_N)
                 ),
