@@ -41,7 +41,9 @@ _PREPARED = 3
 _MARGIN = 1.5
 _SPARE = 256
 _SPECIAL = 1.25
-"""Room for the special tokens around pictures and tiles, which a survey does not count."""
+_SPECIAL_EACH = 32
+"""Room for the special tokens around tiles and in each document, which a survey does not count.
+Where that is too little, the harvest continues in another file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +120,7 @@ class PicturePlan(HarvestPlan):
         if not found.documents:
             raise found.empty(self.windows.settings.corpus)
         if found.complete:
-            most = int(_SPECIAL * found.tokens) + _SPARE * found.documents
+            most = int(_SPECIAL * found.tokens) + _SPECIAL_EACH * found.documents
             rows = min(rows, times * most)
             documents, pictures = times * found.documents, times * found.pictures
         else:
