@@ -98,8 +98,9 @@ def find_features(config: FindFeaturesConfig, context: JobContext) -> FindFeatur
 def _unit(items: Sequence[str | Path]) -> tuple[str, str]:
     """Return what is read, and the words for that."""
     pictures = sum(isinstance(item, Path) for item in items)
-    unit = "texts" if not pictures else "texts and pictures"
-    return ("pictures" if pictures == len(items) else unit), f"Reading the {unit}"
+    unit = "texts and pictures" if pictures else "texts"
+    unit = "pictures" if pictures == len(items) else unit
+    return unit, f"Reading the {unit}"
 
 
 def _groups(items: Sequence[str | Path], digests: Mapping[Path, str]) -> Array:
