@@ -56,6 +56,8 @@ _OF_PICTURES = (PICTURE_FOLDER, PICTURE_FILE)
 _PREVIEWED = 12
 _USUAL_WINDOW = 2048
 """Tokens of a window of words and pictures, where the model reads as many."""
+_ALL = 100
+"""Of the room beside the fields, for a preview."""
 
 
 class CorpusColumn(QFrame):
@@ -91,13 +93,14 @@ class CorpusColumn(QFrame):
         column.addWidget(self.choice)
         column.addWidget(self._message)
         column.addWidget(self._refused)
-        column.addWidget(self.pictures_preview, 1)
+        column.addWidget(self.pictures_preview, _ALL)
         column.addWidget(self.picture_fields)
         column.addWidget(self.fields)
         column.addWidget(self._name)
         column.addWidget(self._look_up, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self._notes)
-        column.addWidget(self.preview, 1)
+        column.addWidget(self.preview, _ALL)
+        column.addStretch(1)  # what is left while there is no preview
         self._asking = LatestJob(session, _ASK_MS, self)
         self._asking.answered.connect(self._on_described)
         self._asking.failed.connect(self._on_failed)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.described import default, setting
@@ -43,15 +43,11 @@ class PictureFields(QWidget):
             "small",
             wrap=True,
         )
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self._field, 1)
-        row.addWidget(self.keep, 1, Qt.AlignmentFlag.AlignBottom)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addLayout(row)
-        column.addWidget(about)
+        for part in (self._field, self.keep, about):
+            column.addWidget(part)
         self.tokens.valueChanged.connect(self._tell)
         self.tokens.problemChanged.connect(self._tell)
         self.keep.toggled.connect(self._tell)
