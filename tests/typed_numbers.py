@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 from sae_desktop.gui.explore.ask.probe_bars import ProbeSettings
 from sae_desktop.gui.harvest.corpus_fields import CorpusFields
 from sae_desktop.gui.harvest.harvest_amount import HarvestAmount
+from sae_desktop.gui.harvest.picture_fields import PictureFields
 from sae_desktop.gui.parts.number_fields import CountField, NumberField, problems_of
 from sae_desktop.gui.steer.direction_menu import DecoderRowDialog, IndexFeatureDialog
 from sae_desktop.gui.train.live_controls import LiveControls
@@ -33,6 +34,7 @@ def forms_without_a_session() -> list[QWidget]:
         training,
         HarvestAmount(),
         CorpusFields(),
+        PictureFields(),
         ProbeSettings(),
         DecoderRowDialog(["d"]),
         IndexFeatureDialog(["i"]),

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, QTemporaryDir, Signal
+from PySide6.QtCore import QTemporaryDir, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 from superqt import QFlowLayout
 
+from sae_desktop.gui.parts.brought_pictures import ENDINGS
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
 
-_ENDINGS = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff")
-"""Of pictures/reading.py, which is not for the window: what a file is, the engine says."""
 _NAME = 24
 """Characters of a name that are shown."""
 
@@ -90,7 +89,7 @@ class PictureStrip(QWidget):
         self.shownChanged.emit(number)
 
     def _on_add(self) -> None:
-        endings = " ".join(f"*.{ending}" for ending in _ENDINGS)
+        endings = " ".join(f"*.{ending}" for ending in ENDINGS)
         names, _ = QFileDialog.getOpenFileNames(
             self, "Pictures", "", f"Pictures ({endings});;All (*)"
         )
@@ -130,22 +129,3 @@ class PictureStrip(QWidget):
         self.names.append(button)
         self.removers.append(remove)
         return chip
-
-
-def picture_files(source: QMimeData) -> list[str]:
-    """Return the files that are called as pictures are."""
-    files = [url.toLocalFile() for url in source.urls() if url.isLocalFile()]
-    return [file for file in files if Path(file).suffix.lower().lstrip(".") in _ENDINGS]
-
-
-def pasted_image(source: QMimeData) -> QImage | None:
-    """Return a picture that is no file; None where there is a text, too, or none."""
-    if not source.hasImage() or source.hasUrls() or source.hasText():
-        return None
-    found = source.imageData()
-    return found if isinstance(found, QImage) and not found.isNull() else None
-
-
-def brings_pictures(source: QMimeData) -> bool:
-    """Return whether what is dropped or pasted is pictures."""
-    return bool(picture_files(source)) or pasted_image(source) is not None

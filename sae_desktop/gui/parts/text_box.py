@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit
 
 from sae_desktop.errors import UserError
-from sae_desktop.gui.parts.picture_strip import (
-    PictureStrip,
-    brings_pictures,
-    pasted_image,
-    picture_files,
-)
+from sae_desktop.gui.parts.brought_pictures import brings_pictures, pasted_image, picture_files
 from sae_desktop.gui.state.background import Background
+
+if TYPE_CHECKING:
+    from sae_desktop.gui.parts.picture_strip import PictureStrip  # it takes longer than all fields
 
 MOST_CHARACTERS = 4_000_000
 """Of a dropped file, what is read: no field is for more."""

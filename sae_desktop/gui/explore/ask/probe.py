@@ -20,11 +20,12 @@ from sae_desktop.gui.explore.ask.probe_pictures import ProbePictures
 from sae_desktop.gui.explore.ask.probe_question import LONGEST, Asked, ProbeQuestion
 from sae_desktop.gui.explore.ask.probe_summary import PAGE_TOKENS, ProbeTable
 from sae_desktop.gui.explore.ask.probe_words import read_words
+from sae_desktop.gui.parts.brought_pictures import brings_pictures
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.feature_menu import open_feature, show_feature_menu
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.passages import Passage
-from sae_desktop.gui.parts.picture_strip import PictureStrip, brings_pictures
+from sae_desktop.gui.parts.picture_strip import PictureStrip
 from sae_desktop.gui.parts.text_box import TextBox, file_text, local_files
 from sae_desktop.gui.state.compared import Compared
 from sae_desktop.gui.state.feature_notes import FeatureNotes

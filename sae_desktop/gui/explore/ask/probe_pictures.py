@@ -10,6 +10,7 @@ from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.lit_drawing import LitPicture, decoded_webp
 from sae_desktop.gui.parts.picture_chooser import PictureChooser
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.pictures.thumbnails import VIEW_SIDE
 from sae_desktop.words.picture_words import place_words, size_words
 
@@ -27,7 +28,7 @@ class ProbePictures(QWidget):
         self._table: ProbeTable | None = None
         self._number = 0
         self.view = PictureChooser()
-        self.view.setToolTip(_HINT)
+        self.view.setToolTip(plain_tip(_HINT))
         self.read = ElidedLabel(chars=12)
         self.read.setProperty("role", "small")
         column = QVBoxLayout(self)
@@ -53,7 +54,7 @@ class ProbePictures(QWidget):
         self.view.set_scale(scale)
         self.view.set_picture(LitPicture(image, told.layout, table.of_picture(number, feature)))
         done = [size_words(told.layout), *told.notes]
-        self.read.setToolTip(f"{told.name}: {', '.join(done)}. {_HINT}.")
+        self.read.setToolTip(plain_tip(f"{told.name}: {', '.join(done)}. {_HINT}."))
 
     def set_chosen(self, tokens: list[int]) -> None:
         """Draw a line around the tokens that are asked about, by their places in the whole."""
