@@ -55,7 +55,8 @@ def test_harvest__refuses_a_folder_that_is_no_model(small_project: Path, tmp_pat
     folder.mkdir()
     (folder / "beach.jpg").write_bytes(b"\xff\xd8")
     error = refused(harvest(small_project, "--model", folder), folder)
-    assert "is not a model" in error["what"]
+    assert error["what"] == "“holiday pictures” is a folder of pictures."
+    assert "--pictures" in error["next_step"]
     assert content(small_project) == before
 
 
