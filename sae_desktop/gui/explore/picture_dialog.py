@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -172,13 +172,12 @@ class PictureDialog(QDialog):
         )
         self.origin.setText("\n".join(f"{what}: {value}" for what, value in known if value))
         self.origin.setToolTip(plain_tip(entry.digest))
-        self.tiles.blockSignals(True)
-        self.tiles.clear()
-        self.tiles.addItem("All tiles, the strongest light", None)
-        for number in range(len(layout.tiles)):
-            words = tile_words(layout, number)
-            self.tiles.addItem(f"{words[:1].upper()}{words[1:]}", number)
-        self.tiles.blockSignals(False)
+        with QSignalBlocker(self.tiles):
+            self.tiles.clear()
+            self.tiles.addItem("All tiles, the strongest light", None)
+            for number in range(len(layout.tiles)):
+                words = tile_words(layout, number)
+                self.tiles.addItem(f"{words[:1].upper()}{words[1:]}", number)
         self.tiles.setVisible(len(layout.tiles) > 1)
         self.original.set_entry(entry)
         self.view.set_picture(entry.picture)

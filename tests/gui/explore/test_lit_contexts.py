@@ -229,8 +229,8 @@ def test_list__is_filtered_by_what_features_fire_on(lit: ExplorePanel) -> None:
     bar._fill_menu()
     kinds = next(a.menu() for a in bar.more.menu().actions() if a.text() == "Pictures or text")
     told = [action.text() for action in kinds.actions() if not action.isSeparator()]
-    assert told[:3] == ["Pictures alone", "Pictures and text", "Text alone"]
+    assert told[:3] == ["Mostly on pictures", "Mostly on text", "On pictures and text"]
     assert "a tenth" in told[3]
-    kinds.actions()[1].trigger()
+    kinds.actions()[2].trigger()
     assert bar.conditions().modalities == ("both",)
     assert lit.list.count.text().startswith("2 of 8")

@@ -286,7 +286,7 @@ class FilterBar(QWidget):
             self._add_choices(kinds, "modalities", list(MODALITY_WORDS))
             kinds.addSeparator()
             rule = FIRES_ON_RULE.removeprefix("both ")
-            kinds.addAction(f"“Pictures and text” {rule}").setEnabled(False)
+            kinds.addAction(f"“On pictures and text” {rule}").setEnabled(False)
         cluster = menu.addAction("Cluster…", self._ask_cluster)
         cluster.setEnabled("cluster" in self._index.columns)
         menu.addAction("Dead: never fires on this text", lambda: self._set(dead_only=True))
