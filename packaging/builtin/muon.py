@@ -10,10 +10,12 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of the quintic iteration, chosen by its authors for the steepest slope at zero."""
 
 
-def orthogonalise(matrices_NAB: torch.Tensor, steps: int = 5) -> torch.Tensor:
+def orthogonalise(
+    matrices_NAB: torch.Tensor, steps: int = 5, precision: torch.dtype = torch.bfloat16
+) -> torch.Tensor:
     """Nearest semi-orthogonal matrix of each in a batch, roughly (singular values 0.7 to 1.2)."""
     a, b, c = NEWTON_SCHULZ
-    x: torch.Tensor = matrices_NAB.bfloat16()
+    x: torch.Tensor = matrices_NAB.to(precision)
     tall = x.shape[-2] > x.shape[-1]
     if tall:
         x = x.mT
@@ -34,9 +36,11 @@ class Muon(torch.optim.Optimizer):
         lr: float,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
+        precision: torch.dtype = torch.bfloat16,
     ) -> None:
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         super().__init__(parameters, defaults)
+        self._precision = precision
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -46,7 +50,9 @@ class Muon(torch.optim.Optimizer):
                 by_shape.setdefault(parameter.shape, []).append(parameter)
             for shape, parameters in by_shape.items():
                 scale = max(1.0, shape[0] / shape[1]) ** 0.5
-                updates = orthogonalise(self._momenta(parameters, group["momentum"]))
+                updates = orthogonalise(
+                    self._momenta(parameters, group["momentum"]), precision=self._precision
+                )
                 for parameter, update in zip(parameters, updates, strict=True):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
                     parameter.add_(update, alpha=-group["lr"] * scale)
