@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from sae_desktop.benchmark.kinds.config import (
     GOOD,
-    WAYS,
     ConceptKindsResult,
     ConceptRow,
     KindArea,
@@ -96,20 +95,6 @@ def found_count(rows: Sequence[ConceptRow], kind: str) -> tuple[int, int]:
     """Return for how many concepts the area is at least GOOD, and of how many it is known."""
     found = [area.area for row in rows if (area := area_of(row, kind)) is not None]
     return sum(area >= GOOD for area in found), len(found)
-
-
-def summary_lines(result: ConceptKindsResult) -> list[str]:
-    """Return for each way how many concepts it finds, in text and in pictures."""
-    return [f"{WAY_TITLES[way]}: {_summary(result, way)}" for way in WAYS]
-
-
-def _summary(result: ConceptKindsResult, way: Way) -> str:
-    rows = of_way(result, way)
-    parts = []
-    for kind in result.kinds:
-        good, known = found_count(rows, kind)
-        parts.append(f"{KIND_TITLES[kind]} {good} of {known}")
-    return ", ".join(parts)
 
 
 def modal_text(score: ModalScore) -> str:
