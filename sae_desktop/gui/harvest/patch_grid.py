@@ -3,46 +3,33 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPen
 
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.lit_drawing import LitDrawing, LitPicture, decoded_thumbnail
+from sae_desktop.gui.parts.picture_canvas import STEPS, PictureCanvas
 from sae_desktop.language_model.picture_config import PicturePreview
 from sae_desktop.pictures.light import next_token
 from sae_desktop.pictures.places import PictureLayout, Tile
 from sae_desktop.words.picture_words import place_words
 
-_MARGIN = 6
 _LEAST_CELL = 3.0
 """Pixels: of smaller patches no lines are drawn, they would hide the picture."""
-_STEPS = {
-    Qt.Key.Key_Left: (0, -1),
-    Qt.Key.Key_Right: (0, 1),
-    Qt.Key.Key_Up: (-1, 0),
-    Qt.Key.Key_Down: (1, 0),
-}
 
 
-class PatchGrid(QWidget):
+class PatchGrid(PictureCanvas):
     """A picture as the model divides it; without a model, the picture alone."""
 
     placeRead = Signal(str)
     """Where the patch at the pointer or the keys is, in words; empty: there is none."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._drawing: LitDrawing | None = None
+        super().__init__("Picture with the grid of its patches")
         self._placed = False
         self._hovered: int | None = None
         self._at: int | None = None
-        self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName("Picture with the grid of its patches")
-        theme.manager().themeChanged.connect(self.update)
 
     def show_picture(self, picture: PicturePreview | None) -> None:
         """Show a picture; None: nothing."""
@@ -56,7 +43,7 @@ class PatchGrid(QWidget):
             self._drawing = LitDrawing(
                 LitPicture(decoded_thumbnail(picture.thumbnail), layout, quiet)
             )
-        self._lay_out()
+        self.lay_out()
         self._say()
 
     @property
@@ -71,29 +58,12 @@ class PatchGrid(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(120, 120)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._lay_out()
-
-    def _lay_out(self) -> None:
-        if self._drawing is not None:
-            room = QRectF(self.rect()).adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
-            self._drawing.lay_out(room)
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        if self._drawing is not None:
-            self._drawing.paint(painter, ColourScale(1.0), lit=False)
-            if self._placed:
-                for tile in self._drawing.picture.layout.tiles:
-                    self._paint_tile(painter, self._drawing, tile)
-                self._paint_token(painter, self._drawing)
-        if self.hasFocus():
-            painter.setPen(QPen(theme.palette().focus, 1))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 4, 4)
+    def paint_picture(self, painter: QPainter, drawing: LitDrawing) -> None:
+        drawing.paint(painter, ColourScale(1.0), lit=False)
+        if self._placed:
+            for tile in drawing.picture.layout.tiles:
+                self._paint_tile(painter, drawing, tile)
+            self._paint_token(painter, drawing)
 
     def _paint_tile(self, painter: QPainter, drawing: LitDrawing, tile: Tile) -> None:
         """Draw the lines between a tile's patches, as far as the picture goes."""
@@ -143,11 +113,11 @@ class PatchGrid(QWidget):
             self._say()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if self._drawing is None or not self._placed or event.key() not in _STEPS:
+        if self._drawing is None or not self._placed or event.key() not in STEPS:
             super().keyPressEvent(event)
             return
         layout = self._drawing.picture.layout
-        step = _STEPS[Qt.Key(event.key())]
+        step = STEPS[Qt.Key(event.key())]
         first = layout.loose if layout.tokens > layout.loose else 0
         self._at = first if self._at is None else next_token(layout, self._at, *step)
         self._say()

@@ -2,59 +2,41 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPaintEvent,
-    QPen,
-    QResizeEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.lit_drawing import LitDrawing, LitPicture
+from sae_desktop.gui.parts.picture_canvas import STEPS, PictureCanvas
 from sae_desktop.pictures.light import next_token
 from sae_desktop.words.picture_words import place_words
 
-_MARGIN = 8
-_STEPS = {
-    Qt.Key.Key_Left: (0, -1),
-    Qt.Key.Key_Right: (0, 1),
-    Qt.Key.Key_Up: (-1, 0),
-    Qt.Key.Key_Down: (1, 0),
-}
 
-
-class PictureView(QWidget):
+class PictureView(PictureCanvas):
     """A picture under its light. Arrow keys go from patch to patch, Home to the strongest."""
 
     tokensRead = Signal(object)
     """The tokens under the pointer or the keys, those of the smallest patches first."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._drawing: LitDrawing | None = None
+        super().__init__("Picture with its activations")
         self._scale = ColourScale(1.0)
         self._lit = True
         self._hovered: list[int] = []
         self._at: int | None = None
         """The token that the keys are at."""
-        self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName("Picture with its activations")
-        theme.manager().themeChanged.connect(self.update)
 
     def set_picture(self, picture: LitPicture | None) -> None:
         """Show a picture; None: nothing."""
         self._drawing = None if picture is None else LitDrawing(picture)
         self._hovered, self._at = [], None
-        self._lay_out()
+        self.lay_out()
         self.read_strongest()
 
     def set_scale(self, scale: ColourScale) -> None:
@@ -90,25 +72,8 @@ class PictureView(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(240, 200)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._lay_out()
-
-    def _lay_out(self) -> None:
-        if self._drawing is not None:
-            room = QRectF(self.rect()).adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
-            self._drawing.lay_out(room)
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        if self._drawing is not None:
-            self._drawing.paint(painter, self._scale, lit=self._lit, marked=self.token)
-        if self.hasFocus():
-            painter.setPen(QPen(theme.palette().focus, 1))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 4, 4)
+    def paint_picture(self, painter: QPainter, drawing: LitDrawing) -> None:
+        drawing.paint(painter, self._scale, lit=self._lit, marked=self.token)
 
     # ------------------------------------------------------------------ pointer and keys
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -132,9 +97,9 @@ class PictureView(QWidget):
             super().keyPressEvent(event)
         elif event.key() == Qt.Key.Key_Home:
             self.read_strongest()
-        elif event.key() in _STEPS:
+        elif event.key() in STEPS:
             layout = self._drawing.picture.layout
-            self._go_to(next_token(layout, self._at, *_STEPS[Qt.Key(event.key())]))
+            self._go_to(next_token(layout, self._at, *STEPS[Qt.Key(event.key())]))
         else:
             super().keyPressEvent(event)
 
