@@ -188,8 +188,10 @@ class CorpusColumn(QFrame):
         self.picture_fields.setVisible(pictures)
         self.fields.show_pictures(pictures, self._reads != "pictures")
         usual, room = CorpusSettings().context_size, min(self._most or _USUAL_WINDOW, _USUAL_WINDOW)
-        before, after = (usual, room) if pictures else (self._room, usual)
-        if self.fields.context_size.value() == before != after:
+        after = room if pictures else usual
+        # What was given for pictures of a model that was not known yet is given again.
+        given = (usual, self._room) if pictures else (self._room,)
+        if self.fields.context_size.value() in given:
             self.fields.fill({"context_size": after})
         self._room = room
 

@@ -92,6 +92,16 @@ def test_pictures__are_previewed_with_their_patches_and_harvested(
     assert harvest.config().context_size == 128
 
 
+def test_window__fits_the_model_that_is_known_after_the_pictures(
+    harvest: HarvestPanel, client: FakeClient, tmp_path: Path
+) -> None:
+    harvest.fill({"pictures": str(tmp_path)})
+    assert harvest.config().context_size == 256
+    harvest.model.ask()
+    client.finish(client.last(DescribeModelConfig), model(reads="both", context_size=512))
+    assert harvest.config().context_size == 512
+
+
 def test_pictures__none_chosen_yet_starts_no_harvest_of_texts(
     harvest: HarvestPanel, client: FakeClient
 ) -> None:
