@@ -9,7 +9,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from sae_desktop.gui.parts.demonstration import PACKED
+from sae_desktop.gui.parts.demonstration import SENTENCES
 from sae_desktop.jobs import SilentContext
 from sae_desktop.storage.archives import unpack
 
@@ -17,7 +17,7 @@ RESOURCES = Path(__file__).parents[1] / "resources"
 _LEFT_OUT = (".part", "-wal", "-shm")
 
 
-def unpacked(folder: Path, packed: str = PACKED) -> Path:
+def unpacked(folder: Path, packed: str = SENTENCES.archive) -> Path:
     """Return `folder` with what ships, unpacked anew."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -25,7 +25,7 @@ def unpacked(folder: Path, packed: str = PACKED) -> Path:
     return folder
 
 
-def pack(folder: Path, packed: str = PACKED) -> None:
+def pack(folder: Path, packed: str = SENTENCES.archive) -> None:
     """Make of a project what ships, and say how large it is."""
     out = RESOURCES / packed
     part = out.with_suffix(".part")

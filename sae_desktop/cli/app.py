@@ -84,17 +84,26 @@ def _program(
 @app.command()
 def demo(
     headless: Annotated[
-        bool, typer.Option("--headless", help="Run the whole demonstration without a window.")
+        bool,
+        typer.Option(
+            "--headless",
+            help="Run the whole demonstration without a window; with --pictures: list what it "
+            "holds.",
+        ),
+    ] = False,
+    pictures: Annotated[
+        bool,
+        typer.Option("--pictures", help="The demonstration “Pictures and words” instead."),
     ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the project, pictures and report.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Open the demonstration project, or run the whole path headless."""
+    """Open a demonstration project, or run the whole path headless."""
     from sae_desktop.cli.demo import run_demo
 
-    raise typer.Exit(run_demo(out=out, headless=headless, json=as_json))
+    raise typer.Exit(run_demo(out=out, headless=headless, json=as_json, pictures=pictures))
 
 
 app.add_typer(model_commands.models_app, name="models")

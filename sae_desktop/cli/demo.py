@@ -15,6 +15,7 @@ from sae_desktop import launch
 from sae_desktop.activations.config import HarvestConfig, HarvestResult
 from sae_desktop.cli import EXIT_FAILED
 from sae_desktop.cli.console import say
+from sae_desktop.cli.demo_held import held_text, hold
 from sae_desktop.cli.demo_report import write_report
 from sae_desktop.cli.reporter import Reporter, make_reporter
 from sae_desktop.cli.runner import cancelled_by_signals, tell
@@ -27,7 +28,7 @@ from sae_desktop.engine.run import run_job
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig, IndexResult
 from sae_desktop.features.reading.reader import FeatureIndex
-from sae_desktop.gui.parts.demonstration import CLAMP, PROMPT, demonstration_copy
+from sae_desktop.gui.parts.demonstration import PICTURES, SENTENCES, demonstration_copy
 from sae_desktop.project import Project
 from sae_desktop.steering.config import PLAIN, Sampling, SteerConfig, SteerResult, clamped
 from sae_desktop.training.config import EvaluateConfig, EvaluateResult, TrainConfig, TrainResult
@@ -81,8 +82,17 @@ def job_configs(project: Path, amounts: Amounts) -> tuple[JobConfig, ...]:
     )  # fmt: skip
 
 
-def run_demo(*, out: Path | None, headless: bool, json: bool, amounts: Amounts = Amounts()) -> int:
-    """Show the demonstration, headless if asked for or if there is no display.
+def run_demo(
+    *,
+    out: Path | None,
+    headless: bool,
+    json: bool,
+    pictures: bool = False,
+    amounts: Amounts = Amounts(),
+) -> int:
+    """Show a demonstration, headless if asked for or if there is no display.
+
+    The one with pictures is not made again without a window: what it holds is told.
 
     Returns the exit status: 0, 1 when something failed, 130 when it was interrupted.
     """
@@ -92,11 +102,14 @@ def run_demo(*, out: Path | None, headless: bool, json: bool, amounts: Amounts =
         reporter = make_reporter("Demonstration", as_json=json)
         if problem is not None:
             reporter.note(problem)
-            reporter.note("Running without a window instead.")
+            said = "What it holds is listed" if pictures else "Running"
+            reporter.note(f"{said} without a window instead.")
+        if pictures:
+            return tell(reporter, lambda: hold(out), held_text, None)
         folder = out or _DEFAULT_OUT
         return tell(reporter, lambda: _run_headless(folder, reporter, amounts), _render, None)
     try:
-        project = demonstration_copy(out)
+        project = demonstration_copy(out, PICTURES if pictures else SENTENCES)
     except UserError as error:
         say(error)
         return EXIT_FAILED
@@ -111,8 +124,8 @@ def _run_headless(out: Path, reporter: Reporter, amounts: Amounts) -> DemoResult
         index = FeatureIndex(project.index_path(NAME))
         feature = _steerable(index)
         steer = SteerConfig(
-            project=str(project.path), index=NAME, prompt=PROMPT,
-            variants=[PLAIN, clamped({feature: CLAMP})],
+            project=str(project.path), index=NAME, prompt=SENTENCES.prompt,
+            variants=[PLAIN, clamped({feature: SENTENCES.clamp})],
             sampling=Sampling(max_new_tokens=amounts.steer_tokens),
         )  # fmt: skip
         results.append(_run(steer, reporter))
@@ -122,7 +135,7 @@ def _run_headless(out: Path, reporter: Reporter, amounts: Amounts) -> DemoResult
     except UserError as error:  # the report is worth having without them
         pictures = []
         reporter.note(str(error))
-    report = write_report(out, index, feature, CLAMP, results, pictures)
+    report = write_report(out, index, feature, SENTENCES.clamp, results, pictures)
     harvest, train, evaluate, indexed, steered = results
     return DemoResult(
         project=str(project.path),

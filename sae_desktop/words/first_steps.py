@@ -1,4 +1,4 @@
-"""What the first steps through the demonstration say. Free of Qt."""
+"""What the first steps through a demonstration say. Free of Qt."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ WHAT_IT_DOES = (
     "up or down while the model writes."
 )
 """For somebody who has never heard of any of it."""
-SENTENCE = "The children are playing in the garden. Les enfants jouent dans le jardin."
-"""To try the first feature on: half of it is French."""
 
 
 class FirstStep(NamedTuple):
@@ -28,48 +26,117 @@ class FirstStep(NamedTuple):
     """What one knows once it is done."""
 
 
-STEPS = (
-    FirstStep(
-        "read",
-        "Read a feature",
-        "This is {feature}, one of the things this model has learnt to notice. Below are texts in "
-        "which it does: the darker a word, the stronger. Point at some, or choose another feature.",
-        "Read a feature: see on which words this model lights it up.",
-        "A feature is read off the texts it fires on: what they share is what it stands for.",
-    ),
-    FirstStep(
-        "try",
-        "Try a sentence",
-        "The model has read this sentence. Below it are the features that fire on it, first those "
-        "it has more of than other texts: choose one, and the words that set it off are coloured. "
-        "Change the sentence.",
-        "Try a sentence of your own: see which features each of its words sets off.",
-        "That is how one tests what a feature stands for: write what should set it off, and what "
-        "should not.",
-    ),
-    FirstStep(
-        "steer",
-        "Turn a feature up",
-        "The slider holds {feature} on while the model writes: “Plain” is what it writes by "
-        "itself, “Steered” with the feature on. Move the slider or change the prompt, and press "
-        "Generate.",
-        "Turn a feature up: see what the model writes then, beside what it writes by itself.",
-        "Reading shows what a feature responds to; turning it up shows what it does.",
-    ),
-)
-AT_THE_END = (
-    "You have read a feature, tried it and turned it up. Now do it with your own model: harvest "
-    "its activations on some text, train a dictionary on them, and build an index of its features."
-)
+class Guide(NamedTuple):
+    """The moves through one demonstration, and what is said around them."""
 
+    steps: tuple[FirstStep, ...]
+    tried: str
+    """A text to try the first feature on."""
+    at_the_end: str
+    about: str
+    """What the demonstration is, for a person who has never heard of a feature; `{features}` is
+    how many there are."""
+
+
+READING = Guide(
+    steps=(
+        FirstStep(
+            "read",
+            "Read a feature",
+            "This is {feature}, one of the things this model has learnt to notice. Below are texts "
+            "in which it does: the darker a word, the stronger. Point at some, or choose another "
+            "feature.",
+            "Read a feature: see on which words this model lights it up.",
+            "A feature is read off the texts it fires on: what they share is what it stands for.",
+        ),
+        FirstStep(
+            "try",
+            "Try a sentence",
+            "The model has read this sentence. Below it are the features that fire on it, first "
+            "those it has more of than other texts: choose one, and the words that set it off are "
+            "coloured. Change the sentence.",
+            "Try a sentence of your own: see which features each of its words sets off.",
+            "That is how one tests what a feature stands for: write what should set it off, and "
+            "what should not.",
+        ),
+        FirstStep(
+            "steer",
+            "Turn a feature up",
+            "The slider holds {feature} on while the model writes: “Plain” is what it writes by "
+            "itself, “Steered” with the feature on. Move the slider or change the prompt, and "
+            "press Generate.",
+            "Turn a feature up: see what the model writes then, beside what it writes by itself.",
+            "Reading shows what a feature responds to; turning it up shows what it does.",
+        ),
+    ),
+    tried="The children are playing in the garden. Les enfants jouent dans le jardin.",
+    at_the_end=(
+        "You have read a feature, tried it and turned it up. Now do it with your own model: "
+        "harvest its activations on some text, train a dictionary on them, and build an index of "
+        "its features."
+    ),
+    about=(
+        "A language model learns to notice things: that a text is French, that a question ends "
+        "here. Each is called a feature. A sparse autoencoder has found {features:,} of them in "
+        "a small model, and they are ready to read, to try on your own sentences and to turn up."
+    ),
+)
+"""Of a model that reads text: half of what is tried is French."""
+LOOKING = Guide(
+    steps=(
+        FirstStep(
+            "read",
+            "Read a feature",
+            "This is {feature}, one of the things this model has learnt to notice in pictures and "
+            "in words. Below are pictures and texts in which it does: a patch or a word is "
+            "coloured where it fires. See what they share, or choose another feature.",
+            "Read a feature: see on which pictures, and on which words, it fires.",
+            "A feature that fires on the drawing of a thing and on its name in several languages "
+            "stands for the thing, and not for a word or a shape.",
+        ),
+        FirstStep(
+            "try",
+            "Try a picture",
+            "The model has looked at a drawing of a horse and read the word in three languages. "
+            "Below are the features that fire: choose one, and the patches and words that set it "
+            "off are coloured. Then add a picture of your own; drawings suit this model best.",
+            "Try a picture of your own: see which features it sets off, and on which patches.",
+            "That is how one tests what a feature stands for: show it what should set it off, in "
+            "pictures and in words, and what should not.",
+        ),
+        FirstStep(
+            "steer",
+            "Turn a feature up",
+            "The slider holds {feature} on while the model says what is in the picture: “Plain” is "
+            "what it says by itself, “Steered” with the feature on. Move the slider or ask in "
+            "another language, such as “German:”, and press Generate.",
+            "Turn a feature up: see what the model then says is in a picture.",
+            "Reading shows what a feature responds to; turning it up shows what it does, here what "
+            "the model says it sees.",
+        ),
+    ),
+    tried="English: horse\nGerman: Pferd\nRussian: лошадь",
+    at_the_end=(
+        "You have read a feature, shown it a picture and turned it up. Now do it with your own "
+        "model that reads pictures: harvest its activations on pictures and their texts, train a "
+        "dictionary on them, and build an index of its features."
+    ),
+    about=(
+        "A model that reads pictures learns to notice things in them, and some of them in words, "
+        "too: that this is a horse, drawn or named in German. Each is called a feature. A sparse "
+        "autoencoder has found {features:,} of them in a small model, and they are ready to read, "
+        "to try on your own pictures and to turn up."
+    ),
+)
+"""Of a model that reads pictures and text."""
 
 _SHORT = 32
 """Characters of an automatic name that leaves the sentence in its line."""
 
 
-def step_of(id_: StepId) -> FirstStep:
+def step_of(guide: Guide, id_: StepId) -> FirstStep:
     """Return a step by its id."""
-    return next(step for step in STEPS if step.id == id_)
+    return next(step for step in guide.steps if step.id == id_)
 
 
 def feature_named(feature: int | None, label: str, name: str = "") -> str:
@@ -82,12 +149,3 @@ def feature_named(feature: int | None, label: str, name: str = "") -> str:
     if name and not label and len(name) <= _SHORT:
         return f"feature {feature} ({name})"
     return f"feature {feature} (“{label}”)" if label else f"feature {feature}"
-
-
-def project_sentence(features: int) -> str:
-    """Return what the demonstration is, before anybody knows what a feature is."""
-    return (
-        f"A language model learns to notice things: that a text is French, that a question ends "
-        f"here. Each is called a feature. A sparse autoencoder has found {features:,} of them in "
-        f"a small model, and they are ready to read, to try on your own sentences and to turn up."
-    )

@@ -18,7 +18,8 @@ from sae_desktop.gui.circuits.open_graph import OpenGraph
 from sae_desktop.gui.parts.demonstration import (
     CIRCUIT_PROMPT,
     OTHER_CIRCUIT_PROMPT,
-    is_demonstration,
+    SENTENCES,
+    demonstration_of,
 )
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.kept_fields import keep_fields
@@ -113,8 +114,8 @@ class PatchPlace(QWidget):
         graph = self._opened.graph
         if graph is not None and not self.prompt.text():
             self.prompt.setText(graph.info.prompt)
-            shown = is_demonstration(self._session.project) and not self.other.text()
-            if shown and graph.info.prompt == CIRCUIT_PROMPT:
+            shown = demonstration_of(self._session.project) is SENTENCES
+            if shown and not self.other.text() and graph.info.prompt == CIRCUIT_PROMPT:
                 self.other.setText(OTHER_CIRCUIT_PROMPT)
         self._show_buttons()
 

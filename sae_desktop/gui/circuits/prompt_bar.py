@@ -19,7 +19,7 @@ from sae_desktop.engine.protocol import ErrorInfo, JobProgress
 from sae_desktop.errors import UserError
 from sae_desktop.gui.circuits.chat_turns import ChatTurns
 from sae_desktop.gui.circuits.token_strip import TokenStrip
-from sae_desktop.gui.parts.demonstration import CIRCUIT_PROMPT, is_demonstration
+from sae_desktop.gui.parts.demonstration import CIRCUIT_PROMPT, SENTENCES, demonstration_of
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.kept_fields import keep_fields
@@ -303,8 +303,8 @@ class PromptBar(QWidget):
             self._say(tracing_text(progress.done, progress.total, progress.seconds_left))
 
     def _offer_prompt(self) -> None:
-        """Have a prompt written in the demonstration, so that one press shows a graph."""
-        if is_demonstration(self._session.project) and not self.prompt.text():
+        """Have a prompt written in the one with a set, so that one press shows a graph."""
+        if demonstration_of(self._session.project) is SENTENCES and not self.prompt.text():
             self.prompt.setText(CIRCUIT_PROMPT)
 
     def set_running(self, running: bool) -> None:

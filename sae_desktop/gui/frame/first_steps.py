@@ -10,19 +10,17 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from sae_desktop.client.job import Job
 from sae_desktop.features.config import ProbeConfig
 from sae_desktop.gui.frame.first_steps_card import FirstStepsCard
-from sae_desktop.gui.parts.demonstration import CLAMP, PROMPT, START_LIST, is_demonstration
+from sae_desktop.gui.parts.demonstration import (
+    START_LIST,
+    Demonstration,
+    demonstration_of,
+    own_picture,
+)
 from sae_desktop.gui.parts.workspace import Workspace
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.steering.config import SteerConfig
-from sae_desktop.words.first_steps import (
-    AT_THE_END,
-    SENTENCE,
-    STEPS,
-    StepId,
-    feature_named,
-    step_of,
-)
+from sae_desktop.words.first_steps import FirstStep, Guide, StepId, feature_named, step_of
 
 if TYPE_CHECKING:
     from sae_desktop.gui.parts.passages import HoveredToken
@@ -34,7 +32,7 @@ _BEGIN = "Start a project of your own…"
 
 
 class FirstSteps(QObject):
-    """What is done is kept for each project; other projects than the demonstration have none."""
+    """What is done is kept for each project; other projects than demonstrations have none."""
 
     def __init__(
         self,
@@ -76,7 +74,20 @@ class FirstSteps(QObject):
     @property
     def offered(self) -> bool:
         """Whether the open project is one to take the first steps in."""
-        return is_demonstration(self._session.project)
+        return self._shown is not None
+
+    @property
+    def _shown(self) -> Demonstration | None:
+        return demonstration_of(self._session.project)
+
+    @property
+    def _guide(self) -> Guide:
+        assert self._shown is not None
+        return self._shown.guide
+
+    def _left(self) -> list[FirstStep]:
+        """The steps that are not done; none in another project."""
+        return [step for step in self._guide.steps if step.id not in self.done]
 
     def _on_project_changed(self) -> None:
         self.done, self.hidden, self.current = set(), False, "read"
@@ -92,7 +103,7 @@ class FirstSteps(QObject):
         if not self._came_back:
             self._open_first()
             self._session.show_workspace(_PLACES["read"])
-            self._offer_sentence()
+            self._offer_text()
         self._begun = True
         self._follow()
 
@@ -105,16 +116,15 @@ class FirstSteps(QObject):
         self._came_back = True
         self.done = {id_ for id_ in get_args(StepId) if id_ in state.get("done", ())}
         self.hidden = bool(state.get("hidden"))
-        left = [step.id for step in STEPS if step.id not in self.done]
-        self.current = left[0] if left else None
+        left = self._left() if self.offered else []
+        self.current = left[0].id if left else None
         self._show()
 
     # ------------------------------------------------------------------ going there
     def start(self) -> None:
         """Show the card again, from the first step that is not done."""
-        left = [step.id for step in STEPS if step.id not in self.done]
         self.hidden = False
-        self._on_step_chosen(left[0] if left else STEPS[0].id)
+        self._on_step_chosen((self._left() or self._guide.steps)[0].id)
 
     def dismiss(self) -> None:
         self.hidden = True
@@ -133,9 +143,8 @@ class FirstSteps(QObject):
         else:
             self._on_step_chosen(self.current)
 
-    @staticmethod
-    def _following(id_: StepId) -> StepId:
-        ids = [step.id for step in STEPS]
+    def _following(self, id_: StepId) -> StepId:
+        ids = [step.id for step in self._guide.steps]
         return ids[min(ids.index(id_) + 1, len(ids) - 1)]
 
     def _go_to(self, id_: StepId) -> None:
@@ -143,7 +152,7 @@ class FirstSteps(QObject):
         if session.feature is None:
             self._open_first()
         if id_ == "try":
-            self._offer_sentence()
+            self._offer_text()
         if id_ == "steer" and session.feature is not None:
             self._turn_up(session.feature)
         else:
@@ -161,10 +170,17 @@ class FirstSteps(QObject):
         if found is not None:
             self._session.go_to_feature(*found)
 
-    def _offer_sentence(self) -> None:
-        text = self._workspace("explore").main.probe.text
-        if not text.toPlainText().strip():
-            text.setPlainText(SENTENCE)
+    def _offer_text(self) -> None:
+        """Put what is tried first where nothing is: words, and a picture where one is shown."""
+        probe = self._workspace("explore").main.probe
+        if not probe.text.toPlainText().strip() and not probe.strip.files:
+            probe.text.setPlainText(self._guide.tried)
+            probe.strip.set_files(self._tried_pictures())
+
+    def _tried_pictures(self) -> list[str]:
+        shown = self._shown
+        found = "" if shown is None else own_picture(self._session.project, shown.tried_picture)
+        return [found] if found else []
 
     def _turn_up(self, feature: int) -> None:
         rack = self._workspace("steer").main.rack.rack
@@ -178,18 +194,28 @@ class FirstSteps(QObject):
             # h5py: not before the first show
             from sae_desktop.gui.parts.feature_menu import steer_with
 
+            self._offer_picture()
             steer_with(self._session, feature)
 
     def _show_it_steered(self, feature: int) -> None:
         """Have both texts on screen: the result comes first, and then one’s own try."""
-        panel = self._workspace("steer").main
-        if panel.running or panel.outputs.steered.made is not None:
+        panel, shown = self._workspace("steer").main, self._shown
+        if panel.running or panel.outputs.steered.made is not None or shown is None:
             return
         if not panel.rack.interventions():
-            panel.rack.slider(feature).number.setValue(CLAMP)
+            panel.rack.slider(feature).number.setValue(shown.clamp)
+        self._offer_picture()
         if not panel.form.prompt.toPlainText().strip():
-            panel.form.prompt.setPlainText(PROMPT)
+            panel.form.prompt.setPlainText(shown.prompt)
         panel.generate_by_itself()
+
+    def _offer_picture(self) -> None:
+        """Put a picture, and what is asked of it, where there is no prompt."""
+        form, shown = self._workspace("steer").main.form, self._shown
+        found = "" if shown is None else own_picture(self._session.project, shown.steered_picture)
+        if shown is not None and found and not form.ready:
+            form.prompt.setPlainText(shown.prompt)
+            form.strip.set_files([found])
 
     def _follow(self) -> None:
         """Be at the step of the place that one has gone to."""
@@ -223,19 +249,29 @@ class FirstSteps(QObject):
 
     def _on_job_added(self, job: Job) -> None:
         config = job.config
-        if isinstance(config, ProbeConfig) and config.text.strip() not in ("", SENTENCE):
+        if isinstance(config, ProbeConfig) and self.offered and self._is_own(config):
             job.finished.connect(lambda _result: self.tick("try"))
         elif isinstance(config, SteerConfig) and _is_steered(config):
             if self._workspace("steer").main.by_itself:
                 return  # the text that comes first; trying it is one's own
             job.finished.connect(lambda _result: self.tick("steer"))
 
+    def _is_own(self, config: ProbeConfig) -> bool:
+        """Tell whether something else than what was offered is tried.
+
+        Where pictures are shown, that is another picture.
+        """
+        offered = self._tried_pictures()
+        if offered:
+            return bool(set(config.pictures) - set(offered))
+        return config.text.strip() not in ("", self._guide.tried)
+
     def tick(self, id_: StepId) -> None:
         """Take a step for done."""
         if not self.offered or id_ in self.done:
             return
         self.done.add(id_)
-        if len(self.done) == len(STEPS):
+        if not self._left():
             self.current = None
         self._show()
 
@@ -245,15 +281,15 @@ class FirstSteps(QObject):
         self._card.setVisible(shown)
         if not shown:
             return
-        self._card.show_steps(self.current, self.done)
+        self._card.show_steps(self._guide.steps, self.current, self.done)
         if self.current is None:
-            self._card.say(AT_THE_END, _BEGIN)
+            self._card.say(self._guide.at_the_end, _BEGIN)
             return
-        step = step_of(self.current)
+        step = step_of(self._guide, self.current)
         told = step.do.format(feature=self._named())
         here = self._session.workspace == _PLACES[self.current] and not self._lacks_a_slider()
         if self.current in self.done:
-            following = step_of(self._following(self.current))
+            following = step_of(self._guide, self._following(self.current))
             button = "" if following is step else following.title
             # What is being read stays: it may have been done in passing.
             self._card.say(f"{told} {step.learnt}" if here else step.learnt, button)

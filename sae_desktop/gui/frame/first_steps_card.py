@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import get_args
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout
 
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.words.first_steps import STEPS, StepId
+from sae_desktop.words.first_steps import FirstStep, StepId
 
 
 class FirstStepsCard(QFrame):
@@ -46,8 +49,8 @@ class FirstStepsCard(QFrame):
         top.setSpacing(4)
         top.addWidget(label("First steps", "heading"))
         top.addSpacing(8)
-        for step in STEPS:
-            top.addWidget(self._chip(step.id, step.title))
+        for id_ in get_args(StepId):
+            top.addWidget(self._chip(id_))
         top.addStretch(1)
         top.addWidget(self.hide_button)
         below = QHBoxLayout()
@@ -60,9 +63,8 @@ class FirstStepsCard(QFrame):
         column.addLayout(top)
         column.addLayout(below)
 
-    def _chip(self, id_: StepId, title: str) -> QToolButton:
+    def _chip(self, id_: StepId) -> QToolButton:
         chip = QToolButton()
-        chip.setText(title)
         chip.setCheckable(True)
         chip.setProperty("flat", "true")
         chip.setProperty("step", "true")
@@ -72,11 +74,15 @@ class FirstStepsCard(QFrame):
         self.chips[id_] = chip
         return chip
 
-    def show_steps(self, current: StepId | None, done: set[StepId]) -> None:
+    def show_steps(
+        self, steps: Sequence[FirstStep], current: StepId | None, done: set[StepId]
+    ) -> None:
         """Mark the step one is at, None at the end, and tick those that are done."""
         if not self.chips:
             self._build()
-        for id_, chip in self.chips.items():
+        for step in steps:
+            id_, chip = step.id, self.chips[step.id]
+            chip.setText(step.title)
             chip.setChecked(id_ == current)
             icons.set_icon(chip, "check-circle" if id_ in done else "circle")
             state = "done" if id_ in done else "to do"

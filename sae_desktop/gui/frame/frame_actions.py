@@ -8,6 +8,7 @@ from typing import Protocol
 from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.parts.actions import ActionInfo
+from sae_desktop.gui.parts.demonstration import offered
 from sae_desktop.gui.parts.dialogs import FrameDialogs
 from sae_desktop.gui.state.session import Session
 
@@ -65,11 +66,15 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
             icon="folder-open",
             shortcut="Ctrl+O",
         ),
-        ActionInfo(
-            "project.open_demonstration",
-            "Open the demonstration",
-            window.dialogs.open_demonstration,
-            icon="sparkle",
+        *(
+            ActionInfo(
+                f"project.open_{one.id}",
+                f"Open {one.called}",
+                partial(window.dialogs.open_demonstration, one),
+                icon="sparkle",
+                tip=one.told,
+            )
+            for one in offered()
         ),
         ActionInfo(
             "project.reveal",
@@ -175,7 +180,7 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
             "Show the first steps",
             window.show_first_steps,
             icon="graduation-cap",
-            tip="Read a feature, try a sentence and turn a feature up, on the demonstration",
+            tip="Read a feature, try it and turn it up, on a demonstration",
         ),
         ActionInfo(
             "help.shortcuts",

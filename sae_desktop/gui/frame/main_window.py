@@ -78,7 +78,7 @@ class MainWindow(QMainWindow):
         self.registry.add(workspace_infos(self), self)
         self.registry.add(frame_infos(self), self)
         self._workspaces: dict[str, Workspace] = {}
-        self._menus = Menus(self, self.menuBar())
+        self.menus = Menus(self, self.menuBar())
         self._build_frame()
         self._build_jobs()
         self.toasts = ToastStack(self)
@@ -131,7 +131,7 @@ class MainWindow(QMainWindow):
             button = self.registry.button(action_id, with_text=False)
             button.setProperty("flat", "true")
             layout.addWidget(button)
-        layout.addWidget(Breadcrumb(self.session, self._menus.file_menu), 1)
+        layout.addWidget(Breadcrumb(self.session, self.menus.file_menu), 1)
         search = push_button(
             "Search or run a command", self.open_search, icon="magnifying-glass", tip="Ctrl+K"
         )

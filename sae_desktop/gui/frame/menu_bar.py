@@ -39,10 +39,10 @@ class Menus:
         for title, ids in MENUS.items():
             menu = self._bar.addMenu(title)
             for action_id in ids:
-                if action_id:
-                    menu.addAction(self._window.registry.action(action_id))
-                else:
+                if not action_id:
                     menu.addSeparator()
+                elif self._window.registry.has(action_id):
+                    menu.addAction(self._window.registry.action(action_id))
             menu.aboutToShow.connect(self._window.registry.refresh)
             if title == "&File":
                 self._recent = QMenu("Open recent", menu)
@@ -53,6 +53,7 @@ class Menus:
                 self._import = QMenu("Import", menu)
                 self._import.aboutToShow.connect(self._fill_import)
                 menu.insertMenu(self._window.registry.action("project.reveal"), self._import)
+                menu.setToolTipsVisible(True)  # what each demonstration is
                 self.file_menu = menu
         self._panel_menu = QMenu("&Panel", self._bar)
         self._panel_menu.aboutToShow.connect(self._fill_panel_menu)

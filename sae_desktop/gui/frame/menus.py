@@ -19,6 +19,7 @@ MENUS: dict[str, tuple[str, ...]] = {
         "project.new",
         "project.open",
         "project.open_demonstration",
+        "project.open_pictures",
         "project.reveal",
         "",
         "app.quit",
@@ -47,4 +48,4 @@ MENUS: dict[str, tuple[str, ...]] = {
         "help.about",
     ),
 }
-"""Menu → ids of its actions; an empty id is a separator."""
+"""Menu → ids of its actions; an empty id is a separator. What is not offered is left out."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from sae_desktop.gui.frame.menus import MENUS
 from sae_desktop.gui.frame.palette_names import automatic_names
 from sae_desktop.gui.frame.palette_rows import Provider
-from sae_desktop.gui.frame.settings_table import SETTINGS
+from sae_desktop.gui.frame.settings_table import settings
 from sae_desktop.gui.parts.actions import ActionRegistry
 from sae_desktop.gui.parts.search import Entry, feature_number, score
 from sae_desktop.gui.parts.workspace import Workspace
@@ -59,7 +59,7 @@ def _setting_entries(query: str) -> list[Entry]:
         return []
     return [
         Entry("Setting", info.title, info.id, info.group, words=f"settings {info.words}")
-        for info in SETTINGS
+        for info in settings()
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer
@@ -21,9 +22,9 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.gui.frame.preferences import Preferences
-from sae_desktop.gui.frame.settings_table import SETTINGS, SettingInfo, found_settings
+from sae_desktop.gui.frame.settings_table import SettingInfo, found_settings, settings
 from sae_desktop.gui.parts.default_button import set_default_button
-from sae_desktop.gui.parts.demonstration import demonstration_path
+from sae_desktop.gui.parts.demonstration import DEMONSTRATIONS, demonstration_path
 from sae_desktop.gui.parts.dialogs import reveal
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
@@ -49,7 +50,7 @@ def hub_folder() -> Path:
 FOLDERS: dict[str, Callable[[], Path]] = {
     "models": models_cache,
     "hub": hub_folder,
-    "demonstration": demonstration_path,
+    **{one.id: partial(demonstration_path, one) for one in DEMONSTRATIONS},
 }
 """Folders that are shown and not chosen here."""
 
@@ -106,7 +107,7 @@ class SettingsDialog(QDialog):
         rows = QVBoxLayout(inner)
         rows.setContentsMargins(0, 0, 12, 0)
         rows.setSpacing(4)
-        for info in SETTINGS:
+        for info in settings():
             if info.group not in self._headings:
                 heading = self._headings[info.group] = label(info.group, "heading")
                 heading.setContentsMargins(0, 8 if len(self._headings) > 1 else 0, 0, 4)
@@ -236,11 +237,13 @@ class SettingsDialog(QDialog):
         button.setToolTip(plain_tip(_SHOW if path.is_dir() else "It does not exist yet"))
 
     def _on_searched(self, text: str) -> None:
-        found = {info.id for info in (found_settings(text) if text.strip() else SETTINGS)}
+        found = {info.id for info in (found_settings(text) if text.strip() else settings())}
         for name, row in self.rows.items():
             row.setVisible(name in found)
         for group, heading in self._headings.items():
-            heading.setVisible(any(i.id in found and i.group == group for i in SETTINGS))
+            heading.setVisible(
+                any(row.info.id in found and row.info.group == group for row in self.rows.values())
+            )
         self.nothing.setText(f"No setting answers “{text.strip()}”. Try another word.")
         self.nothing.setVisible(not found)
 

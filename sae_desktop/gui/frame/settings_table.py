@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sae_desktop.gui.parts.demonstration import DEMONSTRATIONS, offered
 from sae_desktop.gui.parts.search import score
 
 
@@ -84,14 +85,25 @@ SETTINGS = (
         "Your own copy of the demonstration, made when you first open it.",
         "directory path example",
     ),
+    SettingInfo(
+        "pictures", _FOLDERS, "Pictures and words",
+        "Your own copy of the demonstration with pictures, made when you first open it.",
+        "directory path example",
+    ),
 )  # fmt: skip
+
+
+def settings() -> list[SettingInfo]:
+    """Return the settings, without the folder of a demonstration that is not installed."""
+    left_out = {one.id for one in DEMONSTRATIONS if one not in offered()}
+    return [info for info in SETTINGS if info.id not in left_out]
 
 
 def found_settings(query: str) -> list[SettingInfo]:
     """Return the settings that answer a query, in the order they are shown in."""
     return [
         info
-        for info in SETTINGS
+        for info in settings()
         if score(query, info.title)
         or score(query, f"{info.group} {info.title} {info.words} {info.sentence}") > 1
     ]

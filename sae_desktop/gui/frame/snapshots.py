@@ -20,7 +20,7 @@ from sae_desktop.gui.frame.app import make_application
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.parts import theme
-from sae_desktop.gui.parts.demonstration import CLAMP, PROMPT
+from sae_desktop.gui.parts.demonstration import SENTENCES, demonstration_of, own_picture
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
 
@@ -73,11 +73,14 @@ def show_settled(window: MainWindow, workspace: str, feature: int | None) -> Non
 
 
 def _steer(window: MainWindow, feature: int) -> None:
-    panel = window.workspace("steer").main
+    panel, project = window.workspace("steer").main, window.session.project
+    shown = demonstration_of(project) or SENTENCES
     if feature not in [entry.feature for entry in panel.rack.rack]:
         panel.rack.add_feature(feature)
-        panel.rack.slider(feature).number.setValue(CLAMP)
-        panel.form.prompt.setPlainText(PROMPT)
+        panel.rack.slider(feature).number.setValue(shown.clamp)
+        if picture := own_picture(project, shown.steered_picture):
+            panel.form.strip.set_files([picture])
+        panel.form.prompt.setPlainText(shown.prompt)
         panel.generate()
 
 

@@ -99,6 +99,9 @@ class ActionRegistry(QObject):
             if info.enabled_when is not None:
                 self._actions[action_id].setEnabled(info.enabled_when())
 
+    def has(self, action_id: str) -> bool:
+        return action_id in self._actions
+
     def action(self, action_id: str) -> QAction:
         return self._actions[action_id]
 

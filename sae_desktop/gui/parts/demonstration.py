@@ -1,63 +1,152 @@
-"""The demonstration project that ships, unpacked to where it may be written. Free of Qt."""
+"""The demonstration projects that ship, unpacked to where they may be written. Free of Qt."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
+from sae_desktop.errors import UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
 from sae_desktop.storage.archives import unpack
 from sae_desktop.storage.faults import explained
+from sae_desktop.words.first_steps import LOOKING, READING, Guide
 
-SHIPPED = "demonstration.saeproj"
-PACKED = "demonstration.zip"
-"""What ships: a folder of that project, packed."""
-PROMPT = "This is"
 CIRCUIT_PROMPT = "The capital of France is the city of"
 """What is traced first in Circuits."""
 OTHER_CIRCUIT_PROMPT = "The capital of Spain is the city of"
 """As many tokens of the built-in model: what is patched into it first."""
-CLAMP = 1.5
-"""What steering is shown with."""
-TITLE = "Demonstration"
-FIRST_INDEX = "builtin-L3"
-"""Opened first, of the two; its features have labels."""
 START_LIST = "Start here"
 """The list of features that are easy to read, the clearest first."""
 
 
-def demonstration_path() -> Path:
-    """Return where a person's own copy of the demonstration is."""
-    return Path(platformdirs.user_data_dir("sae-desktop", appauthor=False)) / SHIPPED
+@dataclass(frozen=True)
+class Demonstration:
+    """A project that ships."""
+
+    id: str
+    title: str
+    """Of the project: it is known by that, wherever a copy of it lies."""
+    called: str
+    """In a sentence, after “Open”."""
+    told: str
+    """What it is, for a person who has never heard of any of it."""
+    archive: str
+    """What ships: a folder of that project, packed."""
+    folder: str
+    """Name of a person's copy."""
+    first_index: str
+    """Opened first; its features have labels."""
+    prompt: str
+    clamp: float
+    """What steering is shown with, in multiples of a feature's maximum."""
+    guide: Guide
+    tried_picture: str = ""
+    """Put before the text that is tried first: a resource, of which a copy has one of its own."""
+    steered_picture: str = ""
+    """Put before the prompt: likewise."""
+
+    @property
+    def pictures(self) -> list[str]:
+        """The resources that a copy has, too."""
+        return [name for name in (self.tried_picture, self.steered_picture) if name]
+
+    @property
+    def ships(self) -> bool:
+        """Whether this installation has it."""
+        try:
+            resource_path(self.archive)
+        except UserError:
+            return False
+        return True
 
 
-def demonstration_copy(folder: Path | None = None) -> Path:
-    """Return a person's own copy of the demonstration, made now if it is not there.
+SENTENCES = Demonstration(
+    id="demonstration",
+    title="Demonstration",
+    called="the demonstration",
+    told=(
+        "A small language model: see on which words each of its features fires, try your own "
+        "sentences, and trace why it writes a word."
+    ),
+    archive="demonstration.zip",
+    folder="demonstration.saeproj",
+    first_index="builtin-L3",
+    prompt="This is",
+    clamp=1.5,
+    guide=READING,
+)
+PICTURES = Demonstration(
+    id="pictures",
+    title="Pictures and words",
+    called="“Pictures and words”",
+    told=(
+        "A small model that looks at drawings and names them: see one feature fire on the drawing "
+        "of a thing and on the words for it, and try a picture of your own."
+    ),
+    archive="pictures.zip",
+    folder="pictures.saeproj",
+    first_index="pictures-L3",
+    prompt="English:",
+    clamp=1.5,
+    guide=LOOKING,
+    tried_picture="drawings/horse.png",
+    steered_picture="drawings/house.png",
+)
+DEMONSTRATIONS = (SENTENCES, PICTURES)
+
+
+def offered() -> list[Demonstration]:
+    """Return what a person is offered: what this installation has.
+
+    The first always is: to open it says what a damaged installation lacks.
+    """
+    return [one for one in DEMONSTRATIONS if one is SENTENCES or one.ships]
+
+
+def demonstration_path(of: Demonstration) -> Path:
+    """Return where a person's own copy of a demonstration is."""
+    return Path(platformdirs.user_data_dir("sae-desktop", appauthor=False)) / of.folder
+
+
+def demonstration_copy(folder: Path | None = None, of: Demonstration = SENTENCES) -> Path:
+    """Return a person's own copy of a demonstration, made now if it is not there.
 
     It is in `folder`, or in the person's data folder.
 
     Raises UserError when the installation lacks it or the copy cannot be written.
     """
-    copy = demonstration_path() if folder is None else folder.resolve() / SHIPPED
+    copy = demonstration_path(of) if folder is None else folder.resolve() / of.folder
     if (copy / "project.toml").is_file():
         return copy
-    packed = resource_path(PACKED)
+    packed, *pictures = map(resource_path, (of.archive, *of.pictures))
     part = copy.with_name(copy.name + ".part")
     with explained(copy):
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         unpack(packed, part, SilentContext())
+        for picture in pictures:
+            shutil.copyfile(picture, part / picture.name)
         # The newest index is the one that opens.
-        os.utime(Project.open(part).index_path(FIRST_INDEX))
+        os.utime(Project.open(part).index_path(of.first_index))
         part.rename(copy)
     return copy
 
 
-def is_demonstration(project: Project | None) -> bool:
-    """Tell whether a project is a copy of the one that ships, wherever it lies."""
-    return project is not None and project.title == TITLE
+def demonstration_of(project: Project | None) -> Demonstration | None:
+    """Return which demonstration a project is a copy of, wherever it lies; None: of none."""
+    title = None if project is None else project.title
+    return next((one for one in DEMONSTRATIONS if one.title == title), None)
+
+
+def own_picture(project: Project | None, resource: str) -> str:
+    """Return a demonstration's picture in a copy of it; empty where it is not there."""
+    if project is None or not resource:
+        return ""
+    path = project.path / Path(resource).name
+    return str(path) if path.is_file() else ""

@@ -23,7 +23,7 @@ from sae_desktop.client.engine_log import log_path
 from sae_desktop.errors import UserError
 from sae_desktop.file_kinds import PACKAGE_ENDING
 from sae_desktop.gui.parts.actions import ActionRegistry
-from sae_desktop.gui.parts.demonstration import demonstration_copy
+from sae_desktop.gui.parts.demonstration import SENTENCES, Demonstration, demonstration_copy
 from sae_desktop.gui.parts.file_types import associate
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.state.session import Session
@@ -73,10 +73,10 @@ class FrameDialogs:
         if name:
             self._session.open_project(Path(name))
 
-    def open_demonstration(self) -> None:
-        """Open one's own copy of the project that ships."""
+    def open_demonstration(self, which: Demonstration = SENTENCES) -> None:
+        """Open one's own copy of a project that ships."""
         try:
-            self._session.open_project(demonstration_copy())
+            self._session.open_project(demonstration_copy(of=which))
         except UserError as error:
             self._session.show_error(error)
 

@@ -21,7 +21,7 @@ from sae_desktop.gui.forms.exchange_forms import (
     ImportDictionaryForm,
 )
 from sae_desktop.gui.parts.actions import ActionInfo
-from sae_desktop.gui.parts.demonstration import is_demonstration
+from sae_desktop.gui.parts.demonstration import demonstration_of
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.project.card_actions import CardActions
@@ -29,9 +29,9 @@ from sae_desktop.gui.project.card_grid import CardWidget, SectionColumns
 from sae_desktop.gui.project.intake import Intake
 from sae_desktop.gui.project.next_step import NextStep, next_step
 from sae_desktop.gui.project.project_cards import Card, cards, writes
+from sae_desktop.gui.project.welcome import Welcome
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.trash import Trash
-from sae_desktop.words.first_steps import WHAT_IT_DOES, project_sentence
 
 
 class ProjectPanel(QStackedWidget):
@@ -46,7 +46,8 @@ class ProjectPanel(QStackedWidget):
         self.intake = Intake(session, self)
         self.setAcceptDrops(True)
         self.setAccessibleName("Project")
-        self.addWidget(self._welcome())
+        self.welcome = Welcome(self._trigger)
+        self.addWidget(self.welcome)
         self.addWidget(self._project_page())
         self.setFocusProxy(self.next_button)
         session.projectChanged.connect(self.refresh)
@@ -118,32 +119,6 @@ class ProjectPanel(QStackedWidget):
         ]
 
     # ------------------------------------------------------------------ pages
-    def _welcome(self) -> QWidget:
-        page = QWidget()
-        column = QVBoxLayout(page)
-        column.setSpacing(12)
-        column.addStretch(2)
-        middle = Qt.AlignmentFlag.AlignHCenter
-        column.addWidget(label("SAE Desktop", "title"), 0, middle)
-        column.addWidget(label(WHAT_IT_DOES), 0, middle)
-        sentence = "Open a project, or start with the demonstration. Everything works offline."
-        column.addWidget(label(sentence, "muted"), 0, middle)
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addStretch(1)
-        for text, icon, action, primary in (
-            ("Open the demonstration", "sparkle", "project.open_demonstration", True),
-            ("New project…", "folder-plus", "project.new", False),
-            ("Open project…", "folder-open", "project.open", False),
-        ):
-            button = push_button(text, icon=icon, primary=primary)
-            button.clicked.connect(lambda _checked=False, action=action: self._trigger(action))
-            row.addWidget(button)
-        row.addStretch(1)
-        column.addLayout(row)
-        column.addStretch(3)
-        return page
-
     def _trigger(self, action_id: str) -> None:
         registry = getattr(self.window(), "registry", None)
         if registry is not None:
@@ -213,10 +188,11 @@ class ProjectPanel(QStackedWidget):
 
     def _said(self, step: NextStep) -> str:
         """Return the step’s sentence; on the demonstration, what all this is about."""
-        indexes = self._session.inventory.indexes
-        if step.kind != "explore" or not is_demonstration(self._session.project):
+        shown = demonstration_of(self._session.project)
+        if step.kind != "explore" or shown is None:
             return step.sentence
-        return project_sentence(max(item.features for item in indexes))
+        features = max(item.features for item in self._session.inventory.indexes)
+        return shown.guide.about.format(features=features)
 
     def _show_cards(self) -> None:
         focused = self.focusWidget()

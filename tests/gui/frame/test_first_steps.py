@@ -12,7 +12,7 @@ from sample_index import write_sample_index
 
 from sae_desktop.features.config import ProbeConfig, ProbeResult
 from sae_desktop.gui.frame.main_window import MainWindow
-from sae_desktop.gui.parts.demonstration import START_LIST, TITLE
+from sae_desktop.gui.parts.demonstration import SENTENCES, START_LIST
 from sae_desktop.gui.parts.passages import HoveredToken
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
@@ -20,7 +20,7 @@ from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.steering.config import PLAIN, SteerConfig, SteerResult, VariantResult, clamped
-from sae_desktop.words.first_steps import AT_THE_END, SENTENCE, STEPS, feature_named, step_of
+from sae_desktop.words.first_steps import READING, feature_named, step_of
 
 FIRST = 5
 WRITTEN = SteerResult(
@@ -32,7 +32,7 @@ WRITTEN = SteerResult(
 @pytest.fixture
 def demonstration(tmp_path: Path) -> Project:
     """A project as the demonstration is: an index, and a list to start with."""
-    project = Project.open_or_create(tmp_path / "d.saeproj", title=TITLE)
+    project = Project.open_or_create(tmp_path / "d.saeproj", title=SENTENCES.title)
     path = project.index_path("main")
     path.parent.mkdir(exist_ok=True)
     write_sample_index(path)
@@ -73,11 +73,11 @@ def test_demonstration__opens_at_the_first_feature_of_the_list(opened: MainWindo
 def test_sentence__is_there_before_anybody_asks(
     opened: MainWindow, client: FakeClient, qtbot: QtBot
 ) -> None:
-    assert opened.workspace("explore").main.probe.text.toPlainText() == SENTENCE
+    assert opened.workspace("explore").main.probe.text.toPlainText() == READING.tried
     opened._steps_card.chips["try"].click()
     assert opened.session.workspace == "explore.text"
     qtbot.waitUntil(lambda: bool(client.started(ProbeConfig)))
-    assert client.last(ProbeConfig).config.text == SENTENCE
+    assert client.last(ProbeConfig).config.text == READING.tried
     assert "Change the sentence" in _texts(opened)
 
 
@@ -97,7 +97,7 @@ def test_reading__is_done_by_looking_at_a_token_and_not_by_passing_over_it(
     page.tokenHovered.emit(token)
     qtbot.waitUntil(lambda: steps.done == {"read"}, timeout=5_000)
     assert "French words" in _texts(opened), "what is being read stays"
-    assert _texts(opened).endswith(STEPS[0].learnt)
+    assert _texts(opened).endswith(READING.steps[0].learnt)
     assert opened._steps_card.next_button.text() == "Try a sentence"
 
 
@@ -120,7 +120,7 @@ def test_feature_that_the_list_marks_by_itself__is_nobodys_choice(
 
 
 def test_trying__is_done_by_a_sentence_of_ones_own(opened: MainWindow, client: FakeClient) -> None:
-    _probe(client, opened, SENTENCE)
+    _probe(client, opened, READING.tried)
     assert opened.first_steps.done == set()
     _probe(client, opened, "Der Hund schläft.")
     assert opened.first_steps.done == {"try"}
@@ -145,7 +145,7 @@ def test_turning_up__is_done_by_a_text_written_with_the_feature(
 
 def test_card__speaks_of_a_slider_once_there_is_one(opened: MainWindow) -> None:
     opened.show_workspace("steer")
-    assert _texts(opened) == step_of("steer").away
+    assert _texts(opened) == step_of(READING, "steer").away
     opened.session.steerRequested.emit(1)
     assert "The slider holds feature 1" in _texts(opened)
 
@@ -153,9 +153,9 @@ def test_card__speaks_of_a_slider_once_there_is_one(opened: MainWindow) -> None:
 def test_card__speaks_of_a_sentence_only_beside_it(opened: MainWindow) -> None:
     opened.first_steps.tick("try")
     opened.first_steps._on_step_chosen("try")
-    assert step_of("try").do in _texts(opened)
+    assert step_of(READING, "try").do in _texts(opened)
     opened.show_workspace("explore.map")
-    assert _texts(opened) == step_of("try").learnt
+    assert _texts(opened) == step_of(READING, "try").learnt
 
 
 def test_turning_up__stays_with_the_feature_that_is_turned_up_already(opened: MainWindow) -> None:
@@ -186,7 +186,7 @@ def test_steps__lead_from_one_to_the_next_and_to_a_project_of_ones_own(
     client.finish(client.last(SteerConfig), WRITTEN)
     assert steps.done == {"read", "try"}, "nobody has pressed Generate"
     steps.tick("steer")
-    assert _texts(opened) == AT_THE_END
+    assert _texts(opened) == READING.at_the_end
     card.next_button.click()
     assert asked == ["new"]
 
@@ -213,7 +213,7 @@ def test_card__names_the_feature_that_was_put_into_the_rack_there(opened: MainWi
 
 def test_card__leads_back_from_elsewhere(opened: MainWindow) -> None:
     opened.show_workspace("project")
-    assert _texts(opened) == STEPS[0].away
+    assert _texts(opened) == READING.steps[0].away
     opened._steps_card.next_button.click()
     assert opened.session.workspace == "explore.feature"
     assert "French words" in _texts(opened)

@@ -22,6 +22,7 @@ from sae_desktop.gui.frame.menus import MENUS, WORKSPACES
 from sae_desktop.gui.frame.palette_rows import Provider
 from sae_desktop.gui.parts import icons, theme
 from sae_desktop.gui.parts.actions import ActionInfo, ActionRegistry
+from sae_desktop.gui.parts.demonstration import DEMONSTRATIONS
 from sae_desktop.gui.parts.search import Entry
 from sae_desktop.gui.parts.toasts import DetailsDialog
 from sae_desktop.gui.state.error_hook import describe
@@ -62,7 +63,8 @@ def test_actions__tell_their_keys_in_the_tooltip(full_window: MainWindow) -> Non
 
 def test_actions__of_the_menus_all_exist(full_window: MainWindow) -> None:
     ids = {info.id for info in full_window.registry.infos()}
-    assert {name for names in MENUS.values() for name in names if name} <= ids
+    lacking = {f"project.open_{one.id}" for one in DEMONSTRATIONS if not one.ships}
+    assert {name for names in MENUS.values() for name in names if name} - lacking <= ids
 
 
 def test_actions__that_clash_are_refused(qapp: QApplication, qtbot: QtBot) -> None:

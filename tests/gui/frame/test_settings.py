@@ -18,7 +18,7 @@ from sae_desktop.features.config import ProbeConfig
 from sae_desktop.gui.frame import app
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.settings_dialog import SettingsDialog
-from sae_desktop.gui.frame.settings_table import SETTINGS, found_settings
+from sae_desktop.gui.frame.settings_table import found_settings, settings
 from sae_desktop.gui.parts import text_size, theme
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
@@ -174,7 +174,7 @@ def test_settings__are_found_by_other_words(dialog: SettingsDialog, query: str, 
     dialog.field.setText(query)
     shown = [key for key, row in dialog.rows.items() if not row.isHidden()]
     assert name in shown
-    assert len(shown) < len(SETTINGS)
+    assert len(shown) < len(settings())
 
 
 def test_settings__say_that_nothing_was_found(dialog: SettingsDialog) -> None:
@@ -186,6 +186,6 @@ def test_settings__say_that_nothing_was_found(dialog: SettingsDialog) -> None:
 
 
 def test_settings__have_a_sentence_each() -> None:
-    for info in SETTINGS:
+    for info in settings():
         assert info.sentence.endswith(".")
         assert info.title[0].isupper()

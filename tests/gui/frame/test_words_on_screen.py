@@ -29,12 +29,13 @@ from sae_desktop.training.architecture_info import (
     ArchitecturesDescription,
     DescribeArchitecturesConfig,
 )
-from sae_desktop.words.first_steps import STEPS
+from sae_desktop.words.first_steps import READING
 from sae_desktop.words.glossary import hover, terms_in
 
 OF_SHIPPED = demonstration()
 OWN_NAMES = {
-    "SAE Desktop", *(step.title for step in STEPS), *OF_SHIPPED.monitors(), *OF_SHIPPED.scans(),
+    "SAE Desktop", *(step.title for step in READING.steps), *OF_SHIPPED.monitors(),
+    *OF_SHIPPED.scans(),
 }  # fmt: skip
 """Not the terms that stand in them."""
 SEEN = (

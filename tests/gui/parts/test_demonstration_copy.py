@@ -1,15 +1,25 @@
-"""The demonstration, unpacked to where it may be written."""
+"""The demonstrations, unpacked to where they may be written."""
 
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+from picture_demonstration import ship
 from shipped import demonstration as shipped_demonstration
 
+from sae_desktop.errors import UserError
 from sae_desktop.gui.parts import demonstration
-from sae_desktop.gui.parts.demonstration import FIRST_INDEX, demonstration_copy
+from sae_desktop.gui.parts.demonstration import (
+    PICTURES,
+    SENTENCES,
+    demonstration_copy,
+    demonstration_of,
+    offered,
+    own_picture,
+)
 from sae_desktop.project import Project
+from sae_desktop.resources import resource_path
 from sae_desktop.words.inventory import take_inventory
 
 
@@ -17,15 +27,15 @@ def test_demonstration__opens_its_labelled_index_in_whatever_order_it_was_packed
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shipped = Project.open_or_create(tmp_path / "shipped.saeproj")
-    index = shipped_demonstration().index_path(FIRST_INDEX)
+    index = shipped_demonstration().index_path(SENTENCES.first_index)
     shipped.index_path("a").parent.mkdir()
-    for name in (FIRST_INDEX, "a", "z"):
+    for name in (SENTENCES.first_index, "a", "z"):
         shutil.copyfile(index, shipped.index_path(name))
     packed = shutil.make_archive(str(tmp_path / "packed"), "zip", shipped.path)
     monkeypatch.setattr(demonstration, "resource_path", lambda _name: Path(packed))
     copy = Project.open(demonstration_copy(tmp_path / "own"))
     newest = max(take_inventory(copy).indexes, key=lambda item: item.modified)
-    assert newest.name == FIRST_INDEX
+    assert newest.name == SENTENCES.first_index
 
 
 def test_copy_that_was_cut_short__is_made_anew(tmp_path: Path) -> None:
@@ -33,10 +43,51 @@ def test_copy_that_was_cut_short__is_made_anew(tmp_path: Path) -> None:
     (part / "features").mkdir(parents=True)
     (part / "project.toml").touch()
     copy = demonstration_copy(tmp_path)
-    assert Project.open(copy).index_path(FIRST_INDEX).is_file()
+    assert Project.open(copy).index_path(SENTENCES.first_index).is_file()
     assert not part.exists()
     (copy / "project.toml").touch()
     assert os.listdir(tmp_path) == [copy.name]
     before = (copy / "project.toml").stat().st_mtime_ns
     assert demonstration_copy(tmp_path) == copy
     assert (copy / "project.toml").stat().st_mtime_ns == before
+
+
+def test_copy_with_pictures__has_those_that_are_tried_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(tmp_path, monkeypatch)
+    text, copy = (
+        demonstration_copy(tmp_path / "own"),
+        demonstration_copy(tmp_path / "own", PICTURES),
+    )
+    assert text.parent == copy.parent
+    project = Project.open(copy)
+    assert demonstration_of(project) is PICTURES
+    assert demonstration_of(Project.open(text)) is SENTENCES
+    assert project.indexes() == [PICTURES.first_index]
+    for resource in PICTURES.pictures:
+        own = Path(own_picture(project, resource))
+        assert own.parent == copy
+        assert own.read_bytes() == resource_path(resource).read_bytes()
+    (copy / "horse.png").unlink()
+    assert own_picture(project, "drawings/horse.png") == ""
+
+
+def test_demonstration_that_is_not_installed__is_not_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = ship(tmp_path, monkeypatch)
+    assert offered() == [SENTENCES, PICTURES]
+    packed.unlink()
+    monkeypatch.setattr(demonstration, "resource_path", _missing)
+    assert offered() == [SENTENCES]
+    with pytest.raises(UserError, match=r"pictures\.zip"):
+        demonstration_copy(tmp_path, PICTURES)
+    assert demonstration_of(Project.open_or_create(tmp_path / "mine")) is None
+    assert demonstration_of(None) is None
+
+
+def _missing(name: str) -> Path:
+    if name == PICTURES.archive:
+        raise UserError(f"The installation is missing the file “{name}”.")
+    return resource_path(name)
