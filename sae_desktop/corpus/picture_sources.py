@@ -13,17 +13,20 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from sae_desktop.corpus.arrow_tables import is_saved_dataset, saved_shards
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.mixed import MOST_TEXT, FoundPicture, Item, MixedDocument, Refused
-from sae_desktop.corpus.picture_tables import read_table
+from sae_desktop.corpus.picture_tables import NoPicturesError, read_table
 from sae_desktop.errors import UserError
 from sae_desktop.file_kinds import PICTURES
 from sae_desktop.pictures.reading import MOST_BYTES
 
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".arrow", ".feather")
+DESCRIBING = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+"""Tables that describe the pictures of their folder, as those for `datasets` do."""
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _BROKEN = (OSError, EOFError, ValueError, OverflowError, struct.error, zlib.error, lzma.LZMAError)
 """What the readers of archives raise at damage, beside their own errors."""
@@ -61,11 +64,26 @@ def _saved(folder: Path) -> Iterator[Item]:
 
 
 def _folder(folder: Path) -> Iterator[Item]:
+    """Yield pictures, those that a table beside them describes in its order and once.
+
+    Where there are no files of pictures, the rows of the tables.
+    """
+    tables: list[Path] = []
+    pictures = False
     for place, folders, files in os.walk(folder):
         folders.sort()
+        described: set[Path] = set()  # resolved
+        for name in sorted(name for name in files if name.lower() in DESCRIBING):
+            for item in _rows(Path(place, name), folder):
+                described.update(_files(item))
+                yield item
+        tables += [Path(place, name) for name in sorted(files) if name.lower().endswith(TABLES)]
         for name in sorted(files):
             path = Path(place, name)
             inside = path.relative_to(folder).as_posix()
+            pictures = pictures or name.lower().endswith((*PICTURES, *_REFUSED))
+            if described and path.resolve() in described:
+                continue
             if path.is_symlink():
                 if name.lower().endswith(PICTURES):
                     yield Refused(inside, "it is a link, which may lead out of the folder")
@@ -73,6 +91,27 @@ def _folder(folder: Path) -> Iterator[Item]:
                 yield _beside(inside, path, _caption(path))
             elif name.lower().endswith(_REFUSED):
                 yield _unreadable(inside)
+    if not pictures:
+        for table in tables:
+            yield from _rows(table, folder)
+
+
+def _rows(table: Path, folder: Path) -> Iterator[Item]:
+    """Yield the rows of a table in a folder; nothing of one without pictures, or of a link."""
+    inside = table.relative_to(folder).as_posix()
+    if table.is_symlink():
+        return
+    try:
+        for item in read_table(table):
+            yield replace(item, name=f"{inside}, {item.name}")
+    except NoPicturesError:
+        return
+
+
+def _files(item: Item) -> Iterator[Path]:
+    for part in item.parts if isinstance(item, MixedDocument) else ():
+        if isinstance(part, FoundPicture) and isinstance(part.held, Path):
+            yield part.held
 
 
 def _caption(path: Path) -> bytes:

@@ -28,8 +28,15 @@ WORDS = ("text", "caption", "captions", "sentence", "description", "prompt", "la
 _MOST_PARTS = 10_000
 
 
+class NoPicturesError(UserError):
+    """A table that has none."""
+
+
 def read_table(path: Path) -> Iterator[Item]:
-    """Yield a document of each row. Raises UserError for a table without pictures or damaged."""
+    """Yield a document of each row.
+
+    Raises NoPicturesError for a table without pictures, UserError for a damaged one.
+    """
     for number, row in enumerate(_rows(path)):
         name = f"row {number + 1:,}"
         if isinstance(row, BadRowError):
@@ -41,7 +48,7 @@ def read_table(path: Path) -> Iterator[Item]:
             yield Refused(name, str(error))
             continue
         if parts is None:
-            raise UserError(
+            raise NoPicturesError(
                 f"“{path}” has no column of pictures.",
                 next_step=f"Call it “image”, or one of: {', '.join(PICTURES[1:])}.",
             )

@@ -207,3 +207,30 @@ def test_one_picture__is_a_source(tmp_path: Path) -> None:
 
     assert isinstance(only, MixedDocument)
     assert found(tmp_path / "a.png") == [["a.png", 4]]
+
+
+def test_a_folder__takes_words_from_the_table_that_describes_its_pictures(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        (tmp_path / f"{number}.png").write_bytes(drawn(number))
+    rows = [{"file_name": "2.png", "text": "two"}, {"file_name": "1.png", "text": "one"}]
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "people.csv").write_text("name,age\nada,36\n")
+
+    assert found(tmp_path) == [
+        ["metadata.jsonl, row 1", 2, "two"],
+        ["metadata.jsonl, row 2", 1, "one"],
+        ["3.png", 3],
+    ]
+
+
+def test_a_folder_of_tables__gives_their_rows(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for number in (1, 2):
+        table = pa.table({"image": [{"bytes": drawn(number), "path": None}], "text": ["word"]})
+        pq.write_table(table, tmp_path / "data" / f"train-0000{number}.parquet")
+    (tmp_path / "data" / "prices.csv").write_text("thing,price\ncup,2\n")
+
+    assert found(tmp_path) == [
+        ["data/train-00001.parquet, row 1", 1, "word"],
+        ["data/train-00002.parquet, row 1", 2, "word"],
+    ]
