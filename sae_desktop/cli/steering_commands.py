@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import math
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -45,8 +48,10 @@ from sae_desktop.steering.config import (
 from sae_desktop.steering.controls import random_control
 from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
+from sae_desktop.steering.kept_pictures import KeptPicture, fate, keep, restored
 from sae_desktop.steering.presets import check_preset, preset_of, read_preset, save_preset
 from sae_desktop.upkeep import writing
+from sae_desktop.words.kept_picture_words import fates_text
 
 T = TypeVar("T")
 
@@ -132,6 +137,10 @@ def steer(
             "or a standalone .py script."
         ),
     ] = None,
+    keep_pictures: Annotated[
+        bool,
+        typer.Option("--keep-pictures", help="Let --save-preset keep the files of pictures, too."),
+    ] = False,
     max_new_tokens: Annotated[int, option(Sampling, "max_new_tokens")] = default(
         Sampling, "max_new_tokens"
     ),
@@ -151,12 +160,12 @@ def steer(
     """Continue a prompt with and without features turned up or down, side by side."""
     if strength and len(strength) != len(feature):
         raise typer.BadParameter("give one for each --feature", param_hint="--strength")
+    if keep_pictures and not save_preset_as:
+        raise typer.BadParameter("needs --save-preset", param_hint="--keep-pictures")
     if preset and (feature or prompt or picture):
         raise typer.BadParameter("has its own features and prompt", param_hint="--preset")
     if not preset and not (feature and (prompt or picture)):
         raise typer.BadParameter("give --feature with --prompt or --picture, or a --preset")
-    if picture and (export is not None or save_preset_as):
-        raise typer.BadParameter("a preset or export has a text alone", param_hint="--picture")
     if watch and not sweep:
         raise typer.BadParameter(
             "needs a --sweep to follow the probability over", param_hint="--watch"
@@ -183,7 +192,7 @@ def steer(
     if preset:
         asked = _of_preset(asked, preset)
     if save_preset_as:
-        _save(asked, save_preset_as, replace=replace)
+        _save(asked, save_preset_as, replace=replace, whole=keep_pictures)
     if export is not None:
         run_job_command(_exported(asked, export), steering_text.exported, as_json=as_json)
     if sweep:
@@ -237,7 +246,7 @@ def _exported(config: SteerConfig, path: Path) -> ExportSteeringConfig:
     return ExportSteeringConfig(
         project=config.project, index=config.index, path=str(path.absolute()),
         variant=_steered(config), prompt=config.prompt, sampling=config.sampling,
-        chat=config.chat, device=config.device,
+        chat=config.chat, pictures=config.pictures, device=config.device,
     )  # fmt: skip
 
 
@@ -246,15 +255,30 @@ def _of_preset(config: SteerConfig, name: str) -> SteerConfig:
         project = Project.open(config.project)
         preset = read_preset(project, name)
         check_preset(preset, _info(project, config.index))
+        files = _files(preset.pictures)
         return msgspec.structs.replace(
             config, prompt=preset.prompt, variants=preset.variants, sampling=preset.sampling,
-            chat=preset.chat,
+            chat=preset.chat, pictures=files,
         )  # fmt: skip
 
     return _or_exit(read)
 
 
-def _save(config: SteerConfig, name: str, *, replace: bool) -> None:
+def _files(pictures: Sequence[KeptPicture]) -> list[str]:
+    """Return files of a preset's pictures, and tell what became of them."""
+    if not pictures:
+        return []
+    folder = tempfile.mkdtemp(prefix="sae-desktop-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    files = [restored(one, Path(folder)) for one in pictures]
+    fates = [(one, fate(msgspec.structs.replace(one, place=file)))
+             for one, file in zip(pictures, files, strict=True)]  # fmt: skip
+    if became := fates_text(fates):
+        told(became)
+    return files
+
+
+def _save(config: SteerConfig, name: str, *, replace: bool, whole: bool) -> None:
     def write() -> None:
         project = Project.open(config.project)
         with writing(project):
@@ -262,7 +286,8 @@ def _save(config: SteerConfig, name: str, *, replace: bool) -> None:
             save_preset(
                 project,
                 preset_of(name, info, config.prompt, config.variants, config.sampling,
-                          chat=config.chat),
+                          chat=config.chat,
+                          pictures=keep(config.pictures, [], config.pictures if whole else [])),
                 replace=replace,
             )  # fmt: skip
 

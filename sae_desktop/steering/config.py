@@ -11,6 +11,7 @@ from sae_desktop.described import said
 from sae_desktop.limits import AtLeast0, AtLeast1, Count, CountOrNone, Seed, ShareAbove0
 from sae_desktop.steering.gate_config import Gate
 from sae_desktop.steering.gate_config import Where as Where
+from sae_desktop.steering.kept_pictures import KeptPicture
 
 Mode = Literal["clamp", "add", "multiply", "ablate"]
 Unit = Literal["maximum", "norm"]
@@ -269,6 +270,8 @@ class SteerResult(msgspec.Struct, frozen=True, kw_only=True):
     """Of the prompt of all, in the order that positions count."""
     typical_norm: float = 0.0
     """Median length of the values at the changed sites on the beginning of the indexed text."""
+    pictures: list[KeptPicture] = []
+    """Those before the prompt, as they were read."""
 
 
 class SweepPoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,7 +32,8 @@ from sae_desktop.steering.export_config import (
 from sae_desktop.steering.generate import PaddedTokens, forward
 from sae_desktop.steering.interventions import Change, Positions
 from sae_desktop.steering.prepare import Plan, Preparer, Target, written_in_order
-from sae_desktop.steering.prompts import prompt_ids
+from sae_desktop.steering.prompts import read_prompt, refuse_without_pictures
+from sae_desktop.steering.script_pictures import told_pictures
 from sae_desktop.steering.script_places import numbers_text, told_place
 from sae_desktop.storage.atomic import write_bytes
 
@@ -176,15 +177,11 @@ def _script(
             f"The features read {1 + len(opened.others)} models, and a script loads one.",
             next_step="Use “add”, which does not need activations.",
         )
-    if any(change.where == "pictures" for changes in plan.values() for change in changes):
-        raise UserError(
-            "A script reads a text and no pictures, so nothing can work on their tokens.",
-            next_step="Let the features work on other tokens.",
-        )
     lm = opened.lm
     written = [place.site for place in written_in_order(opened)]
     places = _places_to_read(opened, plan) if read else []
-    ids = prompt_ids(opened, config.prompt, chat=config.chat)
+    prompt = read_prompt(opened, config.prompt, config.pictures, chat=config.chat)
+    refuse_without_pictures([config.variant], config.pictures)
     values = {
         "MODEL": hub_name(lm.name) or hub_name(str(lm.files.folder)),
         "NAME": public_name(lm.name),
@@ -193,9 +190,10 @@ def _script(
         "WRITTEN": [told_place(opened.lm, site) for site in written],
         "READ": [told_place(opened.lm, site) for site in places],
         "READ_BEFORE": read and any(target.reads_all for target in plan),
-        "CACHES": _keeps_cache(lm, ids),
-        "PROMPT_IDS": ids,
-        "SPECIALS": len(opened.bos),
+        "CACHES": _keeps_cache(lm, prompt.ids),
+        "PROMPT_IDS": prompt.ids,
+        "SPECIALS": prompt.specials,
+        **told_pictures(lm, prompt, config.pictures),
         "ENDS": sorted(lm.eos_ids),
         "NEW_TOKENS": config.sampling.max_new_tokens,
         "TEMPERATURE": config.sampling.temperature,

@@ -21,6 +21,8 @@ class ExportSteeringConfig(msgspec.Struct, frozen=True, kw_only=True, tag="expor
     """What the script continues."""
     sampling: Sampling = Sampling()
     chat: bool = False
+    pictures: list[str] = []
+    """Files before the prompt; a script names them and is told where they are."""
     device: str = "auto"
 
 

@@ -36,7 +36,12 @@ from sae_desktop.steering.interventions import Positions
 from sae_desktop.steering.own_share import OwnShares
 from sae_desktop.steering.passes import Steering
 from sae_desktop.steering.prepare import Preparer
-from sae_desktop.steering.prompts import pictures_of, read_prompt, refuse_without_pictures
+from sae_desktop.steering.prompts import (
+    pictures_of,
+    pictures_read,
+    read_prompt,
+    refuse_without_pictures,
+)
 from sae_desktop.steering.token_stream import TokenStream
 from sae_desktop.steering.watching import Watching
 
@@ -195,6 +200,7 @@ class _Run:
             site=self._preparer.sites,
             prompt_tokens=self._own_prompt(names),
             typical_norm=self._preparer.typical_norm,
+            pictures=pictures_read(self._read[0], config.pictures),
         )
 
     def _with_own(

@@ -4,6 +4,8 @@ Qt.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from sae_desktop.errors import UserError
@@ -11,11 +13,13 @@ from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.language_model.names import same_name
 from sae_desktop.project import Project, existing
 from sae_desktop.steering.config import Sampling, Variant
+from sae_desktop.steering.kept_pictures import KeptPicture
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
 
-SCHEMA_VERSION = 3
-"""Since 2 with a repetition penalty, since 3 with conditions: when it works, when a text ends."""
+SCHEMA_VERSION = 4
+"""Since 2 with a repetition penalty, since 3 with conditions: when it works, when a text ends,
+since 4 with the pictures before the prompt."""
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +36,8 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     variants: list[Variant]
     sampling: Sampling
     chat: bool = False
+    pictures: list[KeptPicture] = []
+    """Before the prompt, in their order."""
 
 
 def preset_of(
@@ -42,12 +48,13 @@ def preset_of(
     sampling: Sampling,
     *,
     chat: bool,
+    pictures: Sequence[KeptPicture] = (),
 ) -> Preset:
     """Return a preset for the dictionary of an index."""
     return Preset(
         name=name, model=info.model, site=info.site, dictionary=info.dictionary,
         dictionary_hash=info.dictionary_hash, prompt=prompt, variants=variants,
-        sampling=sampling, chat=chat,
+        sampling=sampling, chat=chat, pictures=list(pictures),
     )  # fmt: skip
 
 

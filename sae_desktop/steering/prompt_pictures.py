@@ -15,7 +15,8 @@ from torch import Tensor
 from sae_desktop.features.asking.picture_documents import PictureDocument
 from sae_desktop.language_model.load import LanguageModel
 
-_OF_TOKENS = ("input_ids", "attention_mask")
+OF_TOKENS = ("input_ids", "attention_mask")
+"""What a model is given of the tokens themselves."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class PromptPictures:
         length = len(self.rows[0].whole_ids)
         found: dict[str, Tensor] = {}
         for name, first in self.rows[0].inputs.items():
-            if name in _OF_TOKENS:
+            if name in OF_TOKENS:
                 continue
             parts = [doc.inputs[name] for doc in self.rows]
             # One number for each token, or what is of the pictures themselves.

@@ -23,7 +23,9 @@ from sae_desktop.features.asking.picture_documents import (
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.text.chat_template import TemplateRefusedError, render_chat
 from sae_desktop.language_model.text.token_text import token_text
+from sae_desktop.pictures.thumbnails import thumbnail
 from sae_desktop.steering.config import Variant
+from sae_desktop.steering.kept_pictures import KeptPicture
 from sae_desktop.steering.prompt_pictures import PromptPictures
 
 
@@ -68,6 +70,16 @@ def pictures_of(prompts: Sequence[Prompt]) -> PromptPictures | None:
     """Return the pictures of the prompts of a batch; None where they have none."""
     documents = [prompt.document for prompt in prompts if prompt.document is not None]
     return PromptPictures(documents) if documents else None
+
+
+def pictures_read(prompt: Prompt, files: Sequence[str]) -> list[KeptPicture]:
+    """Return the pictures of a prompt, which are of some files, as runs keep them."""
+    if prompt.document is None:
+        return []
+    return [
+        KeptPicture(place=file, digest=one.digest, thumbnail=thumbnail(one.image))
+        for file, one in zip(files, prompt.document.pictures, strict=True)
+    ]
 
 
 def refuse_without_pictures(variants: Sequence[Variant], pictures: Sequence[str]) -> None:

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import msgspec
 from PySide6.QtCore import QTemporaryDir, Signal
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 from superqt import QFlowLayout
 
 from sae_desktop.gui.parts.brought_pictures import ENDINGS
 from sae_desktop.gui.parts.labels import push_button
+from sae_desktop.gui.parts.lit_drawing import decoded_thumbnail
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.steering.kept_pictures import Fate, KeptPicture, fate, keep, restored
+from sae_desktop.words.kept_picture_words import MARKS, fate_sentence, fates_text
 
 _NAME = 24
 """Characters of a name that are shown."""
@@ -31,6 +35,10 @@ class PictureStrip(QWidget):
         self._files: list[str] = []
         self._shown = 0
         self._pasted = QTemporaryDir()
+        self._known: dict[str, KeptPicture] = {}
+        """By file, what is known of those that a model has read or a preset has."""
+        self._fates: dict[str, Fate] = {}
+        """Of those of a preset or a run."""
         self._count = 0
         self.add_button = push_button(
             text,
@@ -62,9 +70,39 @@ class PictureStrip(QWidget):
         """Which one is looked at."""
         return self._shown
 
+    def as_kept(self, *, whole: bool) -> list[KeptPicture]:
+        """Return the pictures as a preset keeps them; pasted ones, or all, with their files.
+
+        Raises UserError for one that is gone or too large.
+        """
+        own = [file for file in self._files if file not in self.kept]
+        return keep(self._files, list(self._known.values()), self._files if whole else own)
+
+    def take(self, kept: Sequence[KeptPicture]) -> str:
+        """Hold the pictures of a preset or a run; return what became of their files.
+
+        Nothing of those that are as they were. Raises UserError where one that was kept whole
+        cannot be written.
+        """
+        files = [restored(one, Path(self._pasted.path())) for one in kept]
+        fates = [fate(msgspec.structs.replace(one, place=file))
+                 for one, file in zip(kept, files, strict=True)]  # fmt: skip
+        self._known = dict(zip(files, kept, strict=True))
+        self._fates = dict(zip(files, fates, strict=True))
+        self.set_files(files)
+        return fates_text(list(zip(kept, fates, strict=True)))
+
+    def learn(self, read: Sequence[KeptPicture]) -> None:
+        """Take what a model has read of these pictures, for their small copies."""
+        new = {one.place: one for one in read if one.place in self._files}
+        if any(self._known.get(place) != one for place, one in new.items()):
+            self._known |= new
+            self._show()
+
     def set_files(self, files: Sequence[str]) -> None:
         """Hold these pictures."""
         self._files = list(dict.fromkeys(files))
+        self._fates = {file: known for file, known in self._fates.items() if file in self._files}
         self._shown = min(self._shown, max(len(self._files) - 1, 0))
         self._show()
         self.changed.emit()
@@ -117,11 +155,17 @@ class PictureStrip(QWidget):
         row = QHBoxLayout(chip)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        button = push_button(shown.replace("&", "&&"), partial(self.look_at, number))
+        known, became = self._known.get(file), self._fates.get(file, "there")
+        mark = f" · {MARKS[became]}" if MARKS[became] else ""
+        text = f"{shown}{mark}".replace("&", "&&")
+        button = push_button(text, partial(self.look_at, number))
+        if known is not None and known.thumbnail:
+            button.setIcon(QIcon(QPixmap.fromImage(decoded_thumbnail(known.thumbnail))))
         button.setCheckable(True)
         button.setChecked(number == self._shown)
-        button.setToolTip(plain_tip(file))
-        button.setAccessibleName(f"Picture {number + 1}: {name}")
+        told = "" if known is None else fate_sentence(known, became)
+        button.setToolTip(plain_tip(f"{file}\n{told}".strip()))
+        button.setAccessibleName(f"Picture {number + 1}: {name}{mark}")
         remove = push_button("", partial(self._remove, number), icon="x", flat=True, tip="Remove")
         remove.setAccessibleName(f"Remove {name}")
         row.addWidget(button)

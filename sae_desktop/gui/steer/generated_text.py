@@ -33,7 +33,11 @@ HEADING_HEIGHT = 30
 
 def made_of(variant: Variant, asked: SteerConfig | Preset) -> object:
     """Return all that what is shown of a variant depends on."""
-    more = (asked.monitors, asked.pictures) if isinstance(asked, SteerConfig) else ([], [])
+    more: tuple[list[str], list[str]] = ([], [])
+    if isinstance(asked, SteerConfig):
+        more = asked.monitors, asked.pictures
+    else:
+        more = [], [picture.place for picture in asked.pictures]
     prompt = variant.prompt or asked.prompt
     return variant.interventions, variant.stop, prompt, asked.sampling, asked.chat, *more
 

@@ -41,8 +41,9 @@ class LastRun:
         if index is None or project is None or self._session.read_only:
             return
         preset = preset_of(
-            "", index.info, asked.prompt, asked.variants, asked.sampling, chat=asked.chat
-        )
+            "", index.info, asked.prompt, asked.variants, asked.sampling, chat=asked.chat,
+            pictures=result.pictures,
+        )  # fmt: skip
         now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
         texts = [variant.text for variant in result.variants]
         try:

@@ -7,16 +7,19 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton
 
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.recognise import dialog_filter, require_kind
+from sae_desktop.gui.parts.lit_drawing import decoded_thumbnail
 from sae_desktop.gui.state.kept_presets import KeptPresets
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.preset_name import PresetNameDialog
 from sae_desktop.steering.config import SteerConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig, ExportSteeringResult
 from sae_desktop.steering.history import SteeredRun, runs
+from sae_desktop.steering.kept_pictures import KeptPicture
 from sae_desktop.steering.presets import (
     Preset,
     check_preset,
@@ -37,7 +40,8 @@ def run_title(run: SteeredRun) -> str:
     """Return when a run was, what it continued, and with which features."""
     acts = [a for variant in run.asked.variants for a in variant.interventions]
     features = dict.fromkeys(f"#{a.feature} {a.strength:g}" for a in acts if a.direction is None)
-    prompt = elide_middle(" ".join(run.asked.prompt.split()), _PROMPT)
+    pictures = [f"[{picture.name}]" for picture in run.asked.pictures]
+    prompt = elide_middle(" ".join([*pictures, *run.asked.prompt.split()]), _PROMPT)
     when = run.at.astimezone().strftime("%d %b %H:%M")
     return f"{when}  {prompt}  {', '.join(features) or 'plain'}".replace("&", "&&")
 
@@ -49,12 +53,14 @@ class PresetButton(QPushButton):
         self,
         session: Session,
         asked: Callable[[], SteerConfig | None],
+        pictures: Callable[[bool], list[KeptPicture]],
         take: Callable[[Preset], None],
         take_run: Callable[[SteeredRun], None],
     ) -> None:
-        """`asked` returns what is set now; the others set what a preset or an earlier run has."""
+        """`asked` returns what is set now, `pictures` those before the prompt as they are kept,
+        told whether with their files; the others set what a preset or an earlier run has."""
         super().__init__("Presets")
-        self._session, self._asked = session, asked
+        self._session, self._asked, self._pictures = session, asked, pictures
         self._take, self._take_run = take, take_run
         self._kept = KeptPresets(session)
         self.setToolTip("Saved steering, earlier runs and export")
@@ -73,7 +79,9 @@ class PresetButton(QPushButton):
         menu.addAction("Nothing yet").setEnabled(False) if not names else menu.addSeparator()
         earlier = menu.addMenu("Earlier runs")
         for run in runs(project, _RUNS) if project is not None else []:
-            earlier.addAction(run_title(run), partial(self.open_run, run))
+            action = earlier.addAction(run_title(run), partial(self.open_run, run))
+            small = next((one.thumbnail for one in run.asked.pictures if one.thumbnail), b"")
+            action.setIcon(QIcon(QPixmap.fromImage(decoded_thumbnail(small))))
         earlier.setEnabled(not earlier.isEmpty())
         rename, delete = menu.addMenu("Rename"), menu.addMenu("Delete")
         for name in names:
@@ -126,25 +134,29 @@ class PresetButton(QPushButton):
         self._take(preset)
 
     # ------------------------------------------------------------------ keeping one
-    def save_as(self, name: str) -> None:
-        """Keep what is set now under a name, in place of a preset that is there."""
-        preset = self._preset()
+    def save_as(self, name: str, *, whole: bool = False) -> None:
+        """Keep what is set now under a name, in place of a preset that is there.
+
+        `whole`: with the files of the pictures before the prompt.
+        """
+        preset = self._preset(whole=whole)
         if preset is not None:
             self._save(preset, name)
 
-    def _preset(self) -> Preset | None:
-        """Return what is set now, without a name."""
+    def _preset(self, *, whole: bool = False) -> Preset | None:
+        """Return what is set now, without a name; None where that cannot be kept, which is said."""
         asked, index = self._asked(), self._session.index
         if asked is None or index is None:
             return None
-        self._say_without_pictures(asked, "preset")
+        try:
+            pictures = self._pictures(whole)
+        except UserError as error:
+            self._session.show_error(error)
+            return None
         return preset_of(
-            "", index.info, asked.prompt, asked.variants, asked.sampling, chat=asked.chat
-        )
-
-    def _say_without_pictures(self, asked: SteerConfig, what: str) -> None:
-        if asked.pictures:
-            self._session.notify(f"The {what} has the prompt’s words, not its pictures.")
+            "", index.info, asked.prompt, asked.variants, asked.sampling, chat=asked.chat,
+            pictures=pictures,
+        )  # fmt: skip
 
     def _save(self, preset: Preset, name: str) -> None:
         replaced = name in self._kept.names()
@@ -166,12 +178,11 @@ class PresetButton(QPushButton):
         asked = self._asked()
         if asked is None:
             return
-        self._say_without_pictures(asked, "file")
         job = self._session.run(
             ExportSteeringConfig(
                 project=asked.project, index=asked.index, path=str(path),
                 variant=asked.variants[1], prompt=asked.prompt, sampling=asked.sampling,
-                chat=asked.chat,
+                chat=asked.chat, pictures=asked.pictures,
             )
         )  # fmt: skip
         if job is not None:
@@ -186,8 +197,17 @@ class PresetButton(QPushButton):
         preset = self._preset()  # as set when it was asked, whatever is open when a name is given
         if preset is None:
             return
-        names, take = self._kept.names(), partial(self._save, preset)
-        dialog = PresetNameDialog(self, "Save the preset", "Save", names, take, may_replace=True)
+        dialog: PresetNameDialog
+        files = self._preset(whole=True) if preset.pictures else None
+
+        def take(name: str) -> None:
+            kept = files if files is not None and dialog.whole.isChecked() else preset
+            self._save(kept, name)
+
+        dialog = PresetNameDialog(
+            self, "Save the preset", "Save", self._kept.names(), take, may_replace=True,
+            pictures=[] if files is None else files.pictures,
+        )  # fmt: skip
         dialog.open()
 
     def _on_rename(self, name: str) -> None:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QLineEdit,
+    QVBoxLayout,
+    QWidget,
+)
 
 from sae_desktop.errors import UserError
 from sae_desktop.gui.parts.default_button import set_default_button
 from sae_desktop.gui.parts.labels import label, push_button, set_property
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.project import checked_name
+from sae_desktop.steering.kept_pictures import KeptPicture
+from sae_desktop.storage.faults import format_bytes
 
 
 class PresetNameDialog(QDialog):
@@ -26,8 +36,12 @@ class PresetNameDialog(QDialog):
         *,
         name: str = "",
         may_replace: bool = False,
+        pictures: Sequence[KeptPicture] = (),
     ) -> None:
-        """`take` gets the name. Without `may_replace` a name that is taken is refused."""
+        """`take` gets the name. Without `may_replace` a name that is taken is refused.
+
+        `pictures`: those of the preset, with the files that it can keep.
+        """
         super().__init__(parent.window(), Qt.WindowType.Dialog)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
@@ -45,6 +59,16 @@ class PresetNameDialog(QDialog):
         column.addWidget(label("Name", "small"))
         column.addWidget(self.name)
         column.addWidget(self.said)
+        self.whole = QCheckBox("Keep the files of its pictures, too")
+        size = format_bytes(sum(len(picture.whole) for picture in pictures))
+        self.whole.setToolTip(
+            plain_tip(
+                f"{size} in the preset’s file. Without them it has their places, their digests and "
+                "thumbnails, and needs the files where they are; pasted ones are always kept"
+            )
+        )
+        self.whole.setVisible(bool(pictures))
+        column.addWidget(self.whole)
         column.addWidget(buttons)
         set_default_button(self, self.accept_button)
         self.setMinimumWidth(360)

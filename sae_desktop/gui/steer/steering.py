@@ -33,6 +33,7 @@ from sae_desktop.gui.steer.steering_prompt import SteeringPrompt
 from sae_desktop.gui.steer.strength_sweep import StrengthSweepPanel
 from sae_desktop.steering.config import PLAIN, SteerConfig, SteeredToken, SteerResult, Variant
 from sae_desktop.steering.history import SteeredRun
+from sae_desktop.steering.kept_pictures import KeptPicture
 from sae_desktop.steering.presets import Preset
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ class SteeringPanel(QWidget):
             tip="Continue the prompt (Ctrl+Return)",
         )
         self.stop_button = push_button("Stop", self.stop, icon="stop", tip="Stop (Esc)")
-        self.presets = PresetButton(session, self.asked, self.take_preset, self.take_run)
+        self.presets = PresetButton(
+            session, self.asked, self._kept_pictures, self.take_preset, self.take_run
+        )
         self.monitors = MonitorChoice(session)
         self.form = SteeringPrompt(
             self.presets, self.generate_button, self.stop_button, self.monitors
@@ -188,7 +191,8 @@ class SteeringPanel(QWidget):
         steered = [v for v in changed if v.name not in CONTROLS]
         acts = steered[0].interventions if steered else []
         self.rack.take(acts, steered[0].stop if steered else [])
-        self.form.take(preset)
+        if became := self.form.take(preset):
+            self._session.notify(became)
         self.outputs.drop_all()
         for variant in steered[1:]:
             self.outputs.keep(variant)
@@ -197,6 +201,9 @@ class SteeringPanel(QWidget):
                 "The sliders cannot show part of it, such as several modes at once. The "
                 "command “steer --preset” applies all of it."
             )
+
+    def _kept_pictures(self, whole: bool) -> list[KeptPicture]:
+        return self.form.strip.as_kept(whole=whole)
 
     def can_keep(self) -> bool:
         """Return whether something is steered, and there is room for one text more."""
@@ -305,6 +312,7 @@ class SteeringPanel(QWidget):
     def _on_finished(self, result: SteerResult) -> None:
         if self._running_config is not None:
             self.show_result(self._texts, self._running_config, result)
+            self.form.strip.learn(result.pictures)
             self.last.keep(self._running_config, result)
             self.show_verdicts(self._texts, self._running_config, result)
         self._on_ended()
@@ -350,6 +358,7 @@ class SteeringPanel(QWidget):
 
     def _on_next_token(self, result: SteerResult) -> None:
         self.rack.set_typical_norm(result.typical_norm)
+        self.form.strip.learn(result.pictures)
         self.form.picker.set_tokens(result.prompt_tokens)
         self.form.picker.choose(self.rack.how().tokens)
         self.form.watched.show_watched(result.variants[-1].watched, result.prompt_tokens)

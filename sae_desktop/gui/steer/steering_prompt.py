@@ -209,9 +209,12 @@ class SteeringPrompt(QWidget):
         """Return whether the prompt goes through a chat template."""
         return self.chat.isChecked() and not self.chat.isHidden()
 
-    def take(self, preset: Preset) -> None:
-        """Set prompt, sampling and controls as a preset has them: it has no pictures."""
-        self.strip.set_files([])
+    def take(self, preset: Preset) -> str:
+        """Set prompt, sampling and controls as a preset has them.
+
+        Return what became of the files of its pictures; nothing of those that are as they were.
+        """
+        became = self.strip.take(preset.pictures)
         self.prompt.setPlainText(preset.prompt)
         for name, field in self._numbers().items():
             field.setValue(getattr(preset.sampling, name))
@@ -221,6 +224,7 @@ class SteeringPrompt(QWidget):
         self.random.setChecked(CONTROLS[0] in names)
         self.means.setChecked(CONTROLS[1] in names)
         self.asking.setText(names[CONTROLS[2]].prompt if CONTROLS[2] in names else "")
+        return became
 
     def take_example(self, text: str) -> None:
         """Set the prompt and let it be typed on."""
