@@ -60,7 +60,7 @@ def fate(kept: KeptPicture) -> Fate:
     """Return whether the file at a picture's place is still the one that was kept."""
     try:
         data = _bytes_of(kept.place)
-    except UserError:
+    except (UserError, ValueError):  # a path that no system has is a ValueError
         return "gone"
     return "there" if hashlib.sha256(data).hexdigest() == kept.digest else "changed"
 
@@ -72,7 +72,8 @@ def restored(kept: KeptPicture, folder: Path) -> str:
     """
     if not kept.whole or fate(kept) == "there":
         return kept.place
-    path = folder / f"{kept.digest[:16]} {kept.name}"
+    # Of a preset from elsewhere neither name nor digest may say where a file is written.
+    path = folder / f"{hashlib.sha256(kept.whole).hexdigest()}.picture"
     with explained(path):
         write_bytes(path, kept.whole)
     return str(path)

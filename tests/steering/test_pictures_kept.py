@@ -32,7 +32,7 @@ from sae_desktop.steering.config import (
 from sae_desktop.steering.export import export_steering
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.steering.job import steer
-from sae_desktop.steering.kept_pictures import fate, keep, restored
+from sae_desktop.steering.kept_pictures import KeptPicture, fate, keep, restored
 from sae_desktop.steering.presets import decode_preset, preset_of, read_preset, save_preset
 
 Made = Callable[[str], tuple[Project, Path]]
@@ -203,3 +203,15 @@ def test_what_became_of_a_picture__is_told_by_its_file(tmp_path: Path) -> None:
     assert Path(restored(whole, spare)).read_bytes() == first
     with pytest.raises(UserError, match="There is no file"):
         keep([str(path)], [], [])
+
+
+def test_a_preset_from_elsewhere__writes_its_pictures_nowhere_else(tmp_path: Path) -> None:
+    spare = tmp_path / "spare"
+    spare.mkdir()
+    for place, digest in (("../../a.png", "../../../b"), ("/x/..", "/c"), ("a\0b", "d\0e")):
+        kept = KeptPicture(place=place, digest=digest, whole=b"picture")
+        file = Path(restored(kept, spare))
+        assert file.parent == spare
+        assert file.read_bytes() == b"picture"
+        # What it holds is not what the preset says it is.
+        assert fate(msgspec.structs.replace(kept, place=str(file))) == "changed"

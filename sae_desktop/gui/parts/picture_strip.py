@@ -76,7 +76,13 @@ class PictureStrip(QWidget):
         Raises UserError for one that is gone or too large.
         """
         own = [file for file in self._files if file not in self.kept]
-        return keep(self._files, list(self._known.values()), self._files if whole else own)
+        found = keep(self._files, list(self._known.values()), self._files if whole else own)
+        return [msgspec.structs.replace(one, place=self._place(one.place)) for one in found]
+
+    def _place(self, file: str) -> str:
+        """Return where a picture is said to be: of one that a preset kept whole, what that says."""
+        known = self._known.get(file)
+        return file if known is None else known.place
 
     def take(self, kept: Sequence[KeptPicture]) -> str:
         """Hold the pictures of a preset or a run; return what became of their files.
@@ -94,7 +100,11 @@ class PictureStrip(QWidget):
 
     def learn(self, read: Sequence[KeptPicture]) -> None:
         """Take what a model has read of these pictures, for their small copies."""
-        new = {one.place: one for one in read if one.place in self._files}
+        new = {
+            one.place: msgspec.structs.replace(one, place=self._place(one.place))
+            for one in read
+            if one.place in self._files
+        }
         if any(self._known.get(place) != one for place, one in new.items()):
             self._known |= new
             self._show()
@@ -149,13 +159,13 @@ class PictureStrip(QWidget):
 
     def _chip(self, number: int) -> QWidget:
         file = self._files[number]
-        name = Path(file).name
+        known, became = self._known.get(file), self._fates.get(file, "there")
+        name = Path(file).name if known is None else known.name
         shown = name if len(name) <= _NAME else f"{name[: _NAME // 2]}…{name[-_NAME // 2 + 1 :]}"
         chip = QWidget()
         row = QHBoxLayout(chip)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        known, became = self._known.get(file), self._fates.get(file, "there")
         mark = f" · {MARKS[became]}" if MARKS[became] else ""
         text = f"{shown}{mark}".replace("&", "&&")
         button = push_button(text, partial(self.look_at, number))

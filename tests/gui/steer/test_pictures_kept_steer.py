@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from toy_pictures import noise_picture
 
@@ -86,6 +87,11 @@ def test_a_preset__has_its_picture_and_gives_it_back(
     (file,) = steered.form.strip.files
     assert Path(file).read_bytes() == whole.pictures[0].whole
     assert said == []
+    steered.form.strip.learn([msgspec.structs.replace(_read(Path(file)), thumbnail=b"")])
+    assert steered.form.strip.names[0].text() == "horse.png"
+    steered.presets.save_as("whole again")
+    again = read_preset(session.project, "whole again").pictures[0]
+    assert (again.place, again.whole) == (str(picture), whole.pictures[0].whole)
 
     picture.unlink()
     steered.presets.open_preset("light")
