@@ -51,6 +51,7 @@ class Project:
     features/<name>.h5            indexes; <name>.effect: what features do when turned up,
                                   <name>.names: what they are called by statistics,
                                   <name>.judged: what a language model says of their labels,
+                                  <name>.kinds: which are one concept in words and pictures,
                                   <name>.meaning: vectors by which they are searched by meaning
     sweeps/<name>.json            tables of sweeps
     matches/<a>~<b>.h5            features of two dictionaries, matched

@@ -34,6 +34,7 @@ from sae_desktop.features.reading.filter import (
 from sae_desktop.features.reading.noted import NotedMarks, hide_stale_scores
 from sae_desktop.features.reading.outputs import inputs_of, logits_at, neighbours_at, outputs_of
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.features.reading.same_concept_text import same_concept_text
 from sae_desktop.project import Project, existing
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.words.feature_words import feature_words
@@ -224,8 +225,18 @@ def feature_page(
             {"layer": n.layer, "neuron": n.neuron, "pearson": n.pearson}
             for n in index.neurons(feature)
         ],
+        "one_concept": _one_concept(index, feature),
         **_sites(index, feature),
     }
+
+
+def _one_concept(index: FeatureIndex, feature: int) -> dict[str, Any] | None:
+    """Return whether a feature is one concept in words and pictures; None: not measured."""
+    if index.kinds is None:
+        return None
+    found = index.kinds.score(feature)
+    scores = {} if found is None else msgspec.to_builtins(found)
+    return {**scores, "told": same_concept_text(index.kinds, feature)}
 
 
 def _picture(picture: PictureContext | None) -> dict[str, Any]:
@@ -306,7 +317,7 @@ def _feature(index: FeatureIndex, notes: dict[int, FeatureNote], feature: int) -
 def _named(index: FeatureIndex, name: str, number: int) -> str | int | None:
     if name == "token":
         return index.token(number) if number >= 0 else None
-    names = category_names(index.info, name)
+    names = category_names(index, name)
     if names is None:
         return number
     return names[number] if number >= 0 else None

@@ -264,6 +264,8 @@ def feature_page(page: dict[str, Any]) -> str:
             f"fires on {page['picture_firings']:,} image tokens and {page['text_firings']:,} "
             f"tokens of text: {MODALITY_WORDS[page['modality']]}"
         )
+    if page.get("one_concept"):
+        lines.append(page["one_concept"]["told"])
     for name, words in (("top_logits", "raises"), ("bottom_logits", "lowers")):
         if page[name]:
             logits = (f"{visible_token(x['token'])} {x['value']:+.2f}" for x in page[name])

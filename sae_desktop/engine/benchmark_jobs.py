@@ -33,6 +33,8 @@ BENCHMARK_JOBS: dict[type[msgspec.Struct], JobKind] = {
         "sae_desktop.benchmark.kinds.job:concept_kinds",
         ConceptKindsResult,
         "Measure concepts in words, pictures and symbols",
-        "",
+        "index",
+        Output("concept scores of the index", "index"),
+        "The index is unchanged, and so are the scores that its features had.",
     ),
 }

@@ -44,9 +44,10 @@ from sae_desktop.exchange.package_notes import (
     read_written,
 )
 from sae_desktop.exchange.places import copy_without_places, without_place
-from sae_desktop.features.reading.beside import judged_path, names_path, scores_path
+from sae_desktop.features.reading.beside import judged_path, kinds_path, names_path, scores_path
 from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.reading.judged_file import JudgedLabels, open_judged
+from sae_desktop.features.reading.kinds_file import KindScores, open_kinds
 from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.features.reading.names_file import open_names, read_names
 from sae_desktop.features.reading.reader import FeatureIndex
@@ -75,7 +76,7 @@ from sae_desktop.training.origin_text import origin_text, parent_text
 from sae_desktop.training.run_folder import CHECKPOINT, read_summary
 
 INDEX, INDEX_NAMES, INDEX_SCORES = "index.h5", "index.names", "index.scores"
-INDEX_JUDGED = "index.judged"
+INDEX_JUDGED, INDEX_KINDS = "index.judged", "index.kinds"
 DICTIONARY = "dictionary"
 _INCOMING = "incoming.json"
 _FAST = 1
@@ -123,6 +124,8 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
             files[INDEX_SCORES] = scores_path(path)
         if _open_judged(judged_path(path), info) is not None:
             files[INDEX_JUDGED] = judged_path(path)
+        if _open_kinds(kinds_path(path), info) is not None:
+            files[INDEX_KINDS] = kinds_path(path)
     summary = read_summary(folder)
     card = PackageCard(
         schema_version=SCHEMA_VERSION, name=name, index=config.index,
@@ -220,6 +223,7 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
                 (place / INDEX_NAMES, names_path(index)),
                 (place / INDEX_SCORES, scores_path(index)),
                 (place / INDEX_JUDGED, judged_path(index)),
+                (place / INDEX_KINDS, kinds_path(index)),
                 (place / DICTIONARY, folder),
                 (place / _INCOMING, incoming_path(project, name)),
             ],
@@ -258,6 +262,7 @@ def _check_beside(place: Path, info: IndexInfo) -> None:
         INDEX_NAMES: (open_names, "names"),
         INDEX_SCORES: (open_scores, "scores"),
         INDEX_JUDGED: (_open_judged, "judgements"),
+        INDEX_KINDS: (_open_kinds, "scores of concepts"),
     }
     for name, (opened, what) in beside.items():
         path = place / name
@@ -269,6 +274,10 @@ def _check_beside(place: Path, info: IndexInfo) -> None:
 
 def _open_judged(path: Path, info: IndexInfo) -> JudgedLabels | None:
     return open_judged(path, info.features, info.dictionary_hash)
+
+
+def _open_kinds(path: Path, info: IndexInfo) -> KindScores | None:
+    return open_kinds(path, info.features, info.dictionary_hash)
 
 
 def _write_origin(folder: Path, package: Path) -> None:

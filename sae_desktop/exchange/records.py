@@ -11,6 +11,7 @@ from sae_desktop.exchange.places import without_place
 from sae_desktop.features.reading.facts import Context, PictureContext
 from sae_desktop.features.reading.layout import OTHER_KIND, TOP_BUCKET
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.features.reading.same_concept_text import same_concept_text
 from sae_desktop.project_labels import REJECTED, Label
 from sae_desktop.project_notes import Notes
 
@@ -54,6 +55,8 @@ class FeatureRecord:
     contexts: list[ContextRecord] = field(default_factory=list)
     label: str = ""
     note: str = ""
+    concept: str = ""
+    """Whether it is one concept in words and pictures, in a sentence; empty: not measured."""
     labels: list[Label] = field(default_factory=list)
     """All labels that are not rejected, the shown one first."""
 
@@ -90,6 +93,7 @@ def _record(index: FeatureIndex, feature: int) -> FeatureRecord:
         neighbours=index.neighbours(feature),
         coactive=[(other.feature, other.pearson) for other in index.coactive(feature)],
         neurons=[(n.layer, n.neuron, n.pearson) for n in index.neurons(feature)],
+        concept=same_concept_text(index.kinds, feature),
         contexts=[
             _context(index, feature, context, shares)
             for context in index.contexts(feature, None, None)

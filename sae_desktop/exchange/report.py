@@ -85,6 +85,7 @@ def _told(record: FeatureRecord) -> dict[str, Any]:
         "score": "" if shown is None else score_figure(shown.score),
         "told": "" if shown is None else label_tip(shown).partition("\n")[2],
         "note": record.note,
+        "concept": record.concept,
         "max": _short(record.max_activation) or 1.0,
         "density": record.density,
         "histogram": record.histogram,

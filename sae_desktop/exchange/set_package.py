@@ -39,7 +39,7 @@ from sae_desktop.exchange.package_notes import (
     read_written,
 )
 from sae_desktop.exchange.places import without_place
-from sae_desktop.features.reading.beside import judged_path, names_path, scores_path
+from sae_desktop.features.reading.beside import judged_path, kinds_path, names_path, scores_path
 from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.file_kinds import PACKAGE_ENDING
 from sae_desktop.incoming_notes import (
@@ -196,6 +196,7 @@ def _member(
         (own / package.INDEX_NAMES, names_path(index)),
         (own / package.INDEX_SCORES, scores_path(index)),
         (own / package.INDEX_JUDGED, judged_path(index)),
+        (own / package.INDEX_KINDS, kinds_path(index)),
         (waiting, incoming_path(project, whole)),
     ]
     return (sum(bool(note.label) for note in labels), len(lists)), moves

@@ -146,7 +146,7 @@ NO_STEP: dict[type[msgspec.Struct], str] = {
     ScanConfig: "The command that asked for it prints the table; scan report makes a page of it.",
     BenchmarkConfig: "Its table is the answer; Train shows it under Benchmarks.",
     SyntheticConfig: "Its table is the answer; Train shows it under Benchmarks.",
-    ConceptKindsConfig: "Its table is the answer; Explore shows it under Kinds of instance.",
+    ConceptKindsConfig: "Explore shows its table, and in the list what it says of features.",
     FitLensConfig: "The lens that asked for it can be read now.",
     CompareCheckpointsConfig: "Its answer says what changed, and it is kept to be shown again.",
     WatchConfig: "Its alerts say between which checkpoints to look.",

@@ -41,7 +41,7 @@ def _named(index: FeatureIndex, name: str, number: int) -> str:
         return _NONE
     if name == "token":
         return visible_token(index.token(number))
-    names = category_names(index.info, name)
+    names = category_names(index, name)
     if names is None:
         return str(number)
     if number >= len(names):

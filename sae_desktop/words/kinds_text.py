@@ -98,10 +98,11 @@ def found_count(rows: Sequence[ConceptRow], kind: str) -> tuple[int, int]:
 
 
 def modal_text(score: ModalScore) -> str:
-    """Return how far features are one concept in text and pictures."""
+    """Return how far features are one concept in words and pictures."""
     return (
         f"Of {score.features:,} features that fire on both, {score.same:,} have an AUROC of at "
-        f"least {GOOD:g} for one and the same concept in text and in pictures where it was chosen "
-        f"on text, and {score.other_way:,} where it was chosen on pictures. With the pictures of "
-        f"other concepts in their place it is {score.by_chance:.1f} on the mean."
+        f"least {GOOD:g} for one and the same concept on words held out and on pictures where it "
+        f"was chosen on words, and {score.other_way:,} where it was chosen on pictures. With the "
+        f"pictures of other concepts in their place it is {score.by_chance:.1f} on the mean. The "
+        "list has it of every feature, as the column “Same in pictures and words”."
     )

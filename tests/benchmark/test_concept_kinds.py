@@ -13,11 +13,12 @@ from sklearn.metrics import roc_auc_score
 from toy_index import make_toy_index
 from toy_pictures import noise_picture, save_picture_model
 
-from sae_desktop.benchmark.kinds.areas import concept_areas, modality
+from sae_desktop.benchmark.kinds.areas import concept_areas
 from sae_desktop.benchmark.kinds.config import WAYS, ConceptKindsConfig, ConceptKindsResult
 from sae_desktop.benchmark.kinds.instances import KINDS, LANGUAGES, instances, read_concepts
 from sae_desktop.benchmark.kinds.job import concept_kinds
 from sae_desktop.errors import UserError
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
 
@@ -77,19 +78,6 @@ def test_concept_areas__are_those_of_each_concept_against_the_others() -> None:
     assert apart[2] == pytest.approx(found[2])
 
 
-def test_modality__counts_features_of_one_concept_in_both_and_what_chance_gives() -> None:
-    names = ["a", "b", "c"]
-    text = np.array([[0.99, 0.5, 0.95], [0.5, 0.98, 0.6], [0.4, 0.5, 0.5]])
-    picture = np.array([[0.95, 0.96, 0.5], [0.5, 0.5, 0.6], [0.4, 0.5, 0.97]])
-    found = modality(text, picture, np.array([7, 8, 9]), names, seed=0)
-    # 7 is “a” in both; 8 is “b” in text and “a” in pictures; 9 is “a” and then “c”.
-    assert (found.features, found.same, found.other_way) == (3, 1, 1)
-    assert (found.best[0].feature, found.best[0].concept) == (7, "a")
-    # A cycle through three sends a to b or c, b and c likewise: 9 is matched with “c” and 8 with
-    # “a” in one of the two cycles each, 7 never.
-    assert 0.3 < found.by_chance < 1.7
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("kinds")
@@ -126,6 +114,10 @@ def test_job__gives_every_concept_and_kind_its_area_in_every_way(
         assert all(area.low <= area.area <= area.high for area in row.areas)
     assert result.notes == ["2 of 6 drawings are missing: 1f431, 1f436."]
     assert result.modality is not None
+    kept = FeatureIndex(project.index_path("i"))
+    assert kept.kinds is not None
+    assert (kept.kinds.info.chosen_on, kept.kinds.info.pictures) == (["en", "fr"], 4)
+    assert np.isfinite(kept.columns["same_concept"]).sum() == result.modality.features
     assert (
         measured(project, concepts=chosen, pictures=(str(drawings),), learn=("en", "fr")) == result
     )

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from job_contexts import RecordingContext
+from made_kinds import write_made_kinds
 from made_names import write_made_names
 from made_scores import write_made_scores
 
@@ -53,6 +54,7 @@ def package(small_project: Path, tmp_path: Path) -> Path:
                             as_wrong=0.75, as_right=0.75),
     )  # fmt: skip
     write_judged(project.index_path("idx"), digest, 64, [judged])
+    write_made_kinds(project.index_path("idx"), digest, 64)
     result = export_package(config, RecordingContext())
     assert result.bytes == (tmp_path / "d.saepack").stat().st_size
     return tmp_path / "d.saepack"
@@ -91,6 +93,9 @@ def test_package__comes_back_with_all_that_belongs_to_it(
     assert after.scores is not None
     assert before.scores is not None
     assert after.scores.score(loudest) == before.scores.score(loudest)
+    assert after.kinds is not None
+    assert before.kinds is not None
+    assert after.kinds.score(loudest) == before.kinds.score(loudest) is not None
     judged = read_judged(other.index_path("theirs"), 64, after.info.dictionary_hash)
     assert judged is not None
     assert [one.judgement.value for one in judged.of(1)] == [0.75]
@@ -146,6 +151,7 @@ def test_package__that_is_damaged_leaves_nothing(
         ({"index_names": b"no names"}, "is not a package|not an HDF5"),
         ({"index_judged": b"no judgements"}, "is not a package|not an HDF5"),
         ({"index_scores": b"no scores"}, "is not a package|not an HDF5"),
+        ({"index_kinds": b"no scores"}, "is not a package|not an HDF5"),
         ({"labels_json": b"[{}]"}, "is not a package"),
         ({"labels_json": b'[{"feature": 99999999}]'}, "features that it does not have"),
         ({"labels_json": b'[{"feature": 1, "score": 7}]'}, "score is not between"),

@@ -21,6 +21,7 @@ from chat_server import answering_url
 from checkpoint_toys import save_checkpoint, save_text
 from fake_hub import point_at_hub
 from kill_benchmarks import measured, save_labelled, synthetic
+from kill_pictures import concept_kinds, harvest_pictures, save_pictures, seen
 from made_graphs import save_made_graph
 from made_sets import save_random_set
 from scanned_toy import SET as CODE_SET
@@ -165,6 +166,7 @@ def make_place(folder: Path) -> Place:
     save_toy_bert(material / "encoder")
     save_checkpoint(material / "run" / "step-1", "llama", noise=0.01)
     save_text(material / "lines.jsonl")
+    save_pictures(material)
     own = save_toy_model(material / "own")
     config = own / "config.json"
     named = {"auto_map": {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnModel"}}
@@ -182,6 +184,7 @@ def make_place(folder: Path) -> Place:
         _index(place, "second", shard="2/2"),
         _index(place, "third", rows=ROWS // 2),
         _monitor(place, "m"),
+        *seen(place.project, material),
     ):
         run_job(config, SilentContext())
     with closing(Notes(project.notes_path)) as notes:
@@ -258,6 +261,10 @@ Action = Callable[[Project], object]
 SCENARIOS: dict[str, Scenario] = {
     "harvest": lambda p: _harvest(p, "new"),
     "harvest more": lambda p: msgspec.structs.replace(_harvest(p, "acts"), tokens=2 * ROWS),
+    "harvest pictures": lambda p: harvest_pictures(p.project, p.material, "new"),
+    "harvest more pictures": lambda p: msgspec.structs.replace(
+        harvest_pictures(p.project, p.material, "seen"), tokens=2 * ROWS
+    ),
     "import activations": lambda p: ImportActivationsConfig(
         project=p.project, name="new", file=str(p.material / "rows.npy")
     ),
@@ -294,6 +301,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "benchmark": lambda p: measured(p.project, p.material),
     "benchmark synthetic": lambda p: synthetic(p.project),
+    "concept kinds": lambda p: concept_kinds(p.project, p.material),
     "name features": lambda p: NameFeaturesConfig(project=p.project, index="i"),
     "score labels": lambda p: ScoreLabelsConfig(
         project=p.project, index="i", features=[1, 2, 3], rows=64, new_texts=1, device="cpu"

@@ -94,7 +94,7 @@ def _known(path: Path, read: Callable[[Path], Any]) -> Any:
 def _content(path: Path) -> Any:
     if path.name == "run.h5":
         return _run(path)
-    if path.suffix in (".h5", ".effect", ".judged", ".scores", ".names"):
+    if path.suffix in (".h5", ".effect", ".judged", ".scores", ".names", ".kinds"):
         return _hdf5(path)
     if path.name == "requests.sqlite":
         return _requests(path)
@@ -152,6 +152,11 @@ def _store(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"rows": store.rows, "info": str(store.info)}
     for name in ("tokens", "positions", "windows", "spans", "documents"):
         found[name] = _digest(getattr(store, name))
+    for number in range(len(store.pictures)):
+        picture = store.pictures.get(number)
+        kept = store.pictures.thumbnail(number) + store.pictures.whole(number)
+        rows = _digest(store.pictures.rows(number))
+        found[f"picture {number}"] = str(picture), rows, hashlib.sha256(kept).hexdigest()
     for site in store.info.sites:
         statistics = store.statistics(site)
         found[site] = _digest(store.read(0, store.rows, site)), _digest(store.norms(site))

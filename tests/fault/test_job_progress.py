@@ -19,7 +19,6 @@ from sae_desktop.activations.config import (
     VerifyStoreConfig,
 )
 from sae_desktop.activations.original_config import OriginalPictureConfig
-from sae_desktop.benchmark.kinds.config import ConceptKindsConfig
 from sae_desktop.circuits.asking_config import (
     EdgeHeadsConfig,
     HeadConfig,
@@ -129,9 +128,6 @@ def _questions(p: Place) -> dict[str, JobConfig]:
         "probe": ProbeConfig(project=p.project, index="i", text="In the beginning"),
         "find features": FindFeaturesConfig(
             project=p.project, index="i", on=["In the beginning"] * 3, off=["def add(a)"] * 3
-        ),
-        "concept kinds": ConceptKindsConfig(
-            project=p.project, index="i", concepts=("one", "two"), learn=("en",), device="cpu"
         ),
         "find dictionaries": FindDictionariesConfig(source=str(p.material / "dictionary")),
         "steer": SteerConfig(

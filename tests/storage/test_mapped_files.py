@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 import pytest
 from imported_rows import STORE, import_rows, toy_rows
+from made_kinds import write_made_kinds
 from made_scores import write_made_scores
 from sample_index import write_sample_index
 
@@ -22,7 +23,7 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.activations.store_writer import SegmentWriter
 from sae_desktop.comparison.match_file import Match, MatchedDictionary, MatchInfo, write_match
 from sae_desktop.errors import UserError
-from sae_desktop.features.reading.beside import judged_path
+from sae_desktop.features.reading.beside import judged_path, kinds_path
 from sae_desktop.features.reading.effect_file import (
     EffectInfo,
     no_strengths,
@@ -35,6 +36,7 @@ from sae_desktop.features.reading.firing_files import Entries, FiringGroup, Grou
 from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.reading.judged_file import read_judged, write_judged
 from sae_desktop.features.reading.judgement import Judge, JudgedLabel, Judgement, Part
+from sae_desktop.features.reading.kinds_file import read_kinds
 from sae_desktop.features.reading.known_strength import KnownStrength
 from sae_desktop.features.reading.layout import (
     DOCUMENT_DTYPE,
@@ -101,6 +103,17 @@ def _scores(folder: Path) -> tuple[Path, Opener]:
     return write_made_scores(index), read
 
 
+def _kinds(folder: Path) -> tuple[Path, Opener]:
+    index = folder / "i.h5"
+    write_made_kinds(index, "h", FEATURES)
+
+    def read(_: Path) -> None:
+        if read_kinds(index, FEATURES, "h") is None:
+            raise UserError("no concepts")
+
+    return kinds_path(index), read
+
+
 def _match(folder: Path) -> tuple[Path, Opener]:
     sides = [
         MatchedDictionary(name=n, hash="", features=f, site="s") for n, f in (("a", 3), ("b", 4))
@@ -151,6 +164,7 @@ def _written_store(folder: Path) -> tuple[Path, Opener]:
 
 KINDS = {
     "index": _index, "effects": _effects, "judged": _judged, "match": _match, "scores": _scores,
+    "kinds": _kinds,
     "firings": _firings, "run": _run,
     "store": _store, "store written on": _written_store,
 }  # fmt: skip

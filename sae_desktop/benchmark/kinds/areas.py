@@ -10,12 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.benchmark.kinds.config import GOOD, ModalRow, ModalScore
-
 Array = npt.NDArray[Any]
-
-_PAIRINGS = 50
-_BEST = 30
 
 
 def concept_areas(
@@ -47,49 +42,3 @@ def shared(own_N: Array, thing_N: Array | None) -> Array:
     if thing_N is None:
         return np.zeros(len(own_N), bool)
     return np.asarray(np.isin(thing_N, thing_N[own_N]) & ~own_N)
-
-
-def modality(
-    text_CF: Array, picture_CF: Array, features_F: Array, names: list[str], seed: int
-) -> ModalScore:
-    """Return how far features are one concept in text and in pictures.
-
-    `text_CF` and `picture_CF`: their areas, and `features_F` their numbers. For each feature a
-    concept is chosen on text and looked up in pictures, and the other way. Chance: the pictures of
-    each concept are taken for those of another, in pairings drawn at random without a fixed point.
-    """
-    every = np.arange(text_CF.shape[1])
-    of_text, of_picture = text_CF.argmax(axis=0), picture_CF.argmax(axis=0)
-
-    def same(pictures_CF: Array, concept_F: Array) -> Array:
-        both = np.minimum(text_CF[concept_F, every], pictures_CF[concept_F, every])
-        return np.asarray(both >= GOOD)
-
-    rng = np.random.default_rng(seed)
-    chance = [same(picture_CF[_paired_otherwise(len(names), rng)], of_text).sum()
-              for _ in range(_PAIRINGS if len(names) > 1 else 0)]  # fmt: skip
-    both_F = np.minimum(text_CF[of_text, every], picture_CF[of_text, every])
-    best = np.argsort(-both_F, kind="stable")[:_BEST]
-    return ModalScore(
-        features=len(features_F),
-        same=int(same(picture_CF, of_text).sum()),
-        other_way=int(same(picture_CF, of_picture).sum()),
-        by_chance=float(np.mean(chance)) if chance else 0.0,
-        best=[
-            ModalRow(
-                feature=int(features_F[place]),
-                concept=names[of_text[place]],
-                text=float(text_CF[of_text[place], place]),
-                picture=float(picture_CF[of_text[place], place]),
-            )
-            for place in best
-        ],
-    )
-
-
-def _paired_otherwise(count: int, rng: np.random.Generator) -> Array:
-    """Return a permutation that leaves nothing where it is."""
-    turned = rng.permutation(count)
-    found = np.empty(count, np.int64)
-    found[turned] = np.roll(turned, 1)  # one cycle through all
-    return found

@@ -67,22 +67,23 @@ class ModalRow(msgspec.Struct, frozen=True, kw_only=True):
 
     feature: int
     concept: str
-    """Chosen on text."""
+    """Chosen on words."""
     text: float
-    """The area by which it was chosen."""
+    """The area on words that were held out."""
     picture: float
     """The area of the same concept in pictures."""
 
 
 class ModalScore(msgspec.Struct, frozen=True, kw_only=True):
-    """How far features are the same concept in text and in pictures."""
+    """How far features are the same concept in words and in pictures."""
 
     features: int
-    """That fire on text and on pictures."""
+    """That fire on words that are chosen on and on pictures."""
     same: int
-    """Of these with an area of at least GOOD on both, for one concept that was chosen on text."""
+    """Of these with an area of at least GOOD on words held out and on pictures, for one concept
+    that was chosen on other words."""
     other_way: int
-    """The same, where the concept was chosen on pictures."""
+    """The same, where the concept was chosen on pictures; there no picture is held out."""
     by_chance: float
     """The mean of `same` where pictures are paired with the words of other concepts."""
     best: list[ModalRow]

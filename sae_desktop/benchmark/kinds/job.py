@@ -8,20 +8,20 @@ concept stands against all the others, in sentences that are the same but for th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.benchmark.kinds.areas import concept_areas, modality, shared
+from sae_desktop.benchmark.kinds.areas import concept_areas
 from sae_desktop.benchmark.kinds.config import (
     WAYS,
     ConceptKindsConfig,
     ConceptKindsResult,
     ConceptRow,
     KindArea,
-    ModalScore,
     Way,
 )
 from sae_desktop.benchmark.kinds.instances import (
@@ -33,32 +33,24 @@ from sae_desktop.benchmark.kinds.instances import (
     instances,
     read_concepts,
 )
-from sae_desktop.benchmark.kinds.reading import ReadInstances, read_instances
+from sae_desktop.benchmark.kinds.material import Material, material_of, told_by
+from sae_desktop.benchmark.kinds.modality import ModalScores, modal_score, modal_scores
+from sae_desktop.benchmark.kinds.reading import read_instances
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import open_index
 from sae_desktop.features.asking.picture_documents import one_model, picture_reader_of
+from sae_desktop.features.reading.kinds_file import KindsInfo, write_kinds
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import JobContext
-from sae_desktop.safety.scan.separation import separation
 
 Array = npt.NDArray[Any]
 
 _FEATURES_AT_ONCE = 4096
 _DOING = "Choosing a feature for each concept"
-
-
-class Material(NamedTuple):
-    """The instances and what is known of them."""
-
-    names: list[str]
-    """(C,)"""
-    concept_N: Array
-    kind_N: Array
-    """Places in KINDS."""
-    thing_N: Array
-    """Of pictures which drawing each is; of texts each its own."""
-    learnt_N: Array
-    """bool: chosen on."""
-    read: ReadInstances
+_TOO_FEW = (
+    "Features were not scored in pictures: fewer than two concepts have both drawings and words "
+    "in the languages to choose on."
+)
 
 
 class Chosen(NamedTuple):
@@ -74,6 +66,7 @@ class Chosen(NamedTuple):
 def concept_kinds(config: ConceptKindsConfig, context: JobContext) -> ConceptKindsResult:
     """Return the area of each way, concept and kind on what was held out.
 
+    With pictures, which features are one concept in both is kept in `features/<index>.kinds`.
     Raises UserError for fewer than two concepts, kinds that there are not, folders without
     drawings, and where the model reads no pictures and is to.
     """
@@ -91,15 +84,22 @@ def concept_kinds(config: ConceptKindsConfig, context: JobContext) -> ConceptKin
     if files:
         picture_reader_of(one_model(opened))  # refused before anything is read
     known, read = read_instances(opened, found, files, config.seed, context)
-    material = _material(concepts, known, config.learn, read)
+    material = material_of(concepts, known, config.learn, read)
     rows = _rows(material, concepts, config.seed, context)
+    scores = None
+    if files:
+        scores = modal_scores(material, config.learn, opened.index.features, context)
+        if scores is None:
+            notes.append(_TOO_FEW)
+        else:
+            _keep(opened.index, scores, material)
     kinds = [kind for number, kind in enumerate(KINDS) if (material.kind_N == number).any()]
     return ConceptKindsResult(
         index=config.index,
         kinds=kinds,
         learn=list(config.learn),
         rows=rows,
-        modality=_modality(material, config) if files else None,
+        modality=None if scores is None else modal_score(scores, material.names),
         notes=notes,
     )
 
@@ -143,30 +143,15 @@ def _check_learn(
         )
 
 
-def _material(
-    concepts: Sequence[Named], known: Sequence[Instance], learn: Sequence[str], read: ReadInstances
-) -> Material:
-    names = [concept.name for concept in concepts]
-    frame_N = np.array([one.frame for one in known])
-    learnt_N = np.array([one.kind in learn for one in known]) & (frame_N % 2 == 0)
-    return Material(
-        names,
-        np.array([names.index(one.concept) for one in known]),
-        np.array([KINDS.index(one.kind) for one in known]),
-        _things(known),
-        learnt_N,
-        read,
+def _keep(index: FeatureIndex, scores: ModalScores, material: Material) -> None:
+    info = KindsInfo(
+        dictionary_hash=index.info.dictionary_hash,
+        concepts=material.names,
+        chosen_on=scores.chosen_on,
+        pictures=int(material.of_kinds([PICTURE]).sum()),
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _things(known: Sequence[Instance]) -> Array:
-    drawings: dict[str, int] = {}
-    for one in known:
-        if one.kind == PICTURE:
-            drawings.setdefault(one.text, len(known) + len(drawings))
-    places = [drawings[one.text] if one.kind == PICTURE else place
-              for place, one in enumerate(known)]  # fmt: skip
-    return np.array(places)
+    write_kinds(index.path, info, scores.arrays)
 
 
 # ---------------------------------------------------------------- ways
@@ -251,53 +236,17 @@ def _difference(material: Material) -> Chosen:
 
 
 def _areas(material: Material, concept: int, scores_N: Array) -> list[KindArea]:
-    """Return the areas on what was held out, for one concept and its scores of all instances.
-
-    Instances of the concept are independent of one another; of the others, those of one concept
-    count as alike.
-    """
+    """Return the areas on what was held out, for one concept and its scores of all instances."""
     found = []
-    also = shared(material.concept_N == concept, material.thing_N)
-    for number, kind in enumerate(KINDS):
-        here = (material.kind_N == number) & ~material.learnt_N & ~also
-        own = material.concept_N[here] == concept
-        if not own.any() or own.all():
-            continue
-        alike = np.where(own, -1 - np.arange(len(own)), material.concept_N[here])
-        told = separation(scores_N[here].astype(np.float64), own, alike)
-        found.append(
-            KindArea(
-                kind=kind, area=told.area, low=told.low, high=told.high,
-                instances=int(own.sum()), others=int((~own).sum()),
-            )
-        )  # fmt: skip
+    for kind in KINDS:
+        here = material.of_kinds([kind]) & ~material.learnt_N
+        told = told_by(material, concept, here, scores_N)
+        if told is not None:
+            area, low, high = told.separation
+            found.append(
+                KindArea(
+                    kind=kind, area=area, low=low, high=high,
+                    instances=told.instances, others=told.others,
+                )
+            )  # fmt: skip
     return found
-
-
-def _modality(material: Material, config: ConceptKindsConfig) -> ModalScore:
-    pictures_N = material.kind_N == KINDS.index(PICTURE)
-    learn = [KINDS.index(kind) for kind in config.learn if kind != PICTURE]
-    words_N = np.isin(material.kind_N, learn) if learn else ~pictures_N
-    drawn = sorted(set(material.concept_N[pictures_N].tolist()))
-    features = material.read.features()
-    parts = []
-    for first in range(0, len(features), _FEATURES_AT_ONCE):
-        scores_Nn = material.read.of(features[first : first + _FEATURES_AT_ONCE])
-        fires = scores_Nn[words_N].any(axis=0) & scores_Nn[pictures_N].any(axis=0)
-        parts.append(
-            (
-                features[first : first + _FEATURES_AT_ONCE][fires],
-                *(
-                    concept_areas(
-                        scores_Nn[some][:, fires],
-                        material.concept_N[some],
-                        len(material.names),
-                        material.thing_N[some],
-                    )[drawn]
-                    for some in (words_N, pictures_N)
-                ),
-            )
-        )
-    whole = [np.concatenate(found, axis=-1) for found in zip(*parts, strict=True)]
-    both, text_CF, picture_CF = whole
-    return modality(text_CF, picture_CF, both, [material.names[n] for n in drawn], config.seed)

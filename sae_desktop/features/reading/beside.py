@@ -26,6 +26,11 @@ def scores_path(index: Path) -> Path:
     return index.with_suffix(".scores")
 
 
+def kinds_path(index: Path) -> Path:
+    """Return the file of which features are one concept in words and pictures."""
+    return index.with_suffix(".kinds")
+
+
 def meaning_path(index: Path) -> Path:
     """Return the file of the vectors by which an index's features are searched by meaning."""
     return index.with_suffix(".meaning")
@@ -40,7 +45,13 @@ def read_with_index(index: Path) -> list[Path]:
 
 
 def _own(index: Path) -> list[Path]:
-    return [effect_path(index), names_path(index), judged_path(index), scores_path(index)]
+    return [
+        effect_path(index),
+        names_path(index),
+        judged_path(index),
+        scores_path(index),
+        kinds_path(index),
+    ]
 
 
 def benchmarks_folder(index: Path) -> Path:

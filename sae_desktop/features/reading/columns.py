@@ -95,6 +95,40 @@ COLUMNS: tuple[ColumnInfo, ...] = (
         "How far it fires on the same content in every language of aligned documents: 0 to 1",
     ),
     ColumnInfo(
+        "same_concept",
+        "Same in pictures and words",
+        "score",
+        "How well it tells one concept, chosen on words, from others: AUROC on words held out or "
+        "on pictures, whichever is lower; 0.5 is chance, 1 is perfect",
+    ),
+    ColumnInfo(
+        "same_concept_low",
+        "Same in pictures and words, low",
+        "score",
+        "Lower end of its 95% interval: above 0.5, it tells the concept in both better than chance",
+    ),
+    ColumnInfo(
+        "same_concept_back",
+        "Same, chosen on pictures",
+        "score",
+        "The other way: how well it tells the concept, chosen on pictures, from others on words "
+        "(AUROC); 0.5 is chance",
+    ),
+    ColumnInfo(
+        "same_concept_languages",
+        "Same in other languages",
+        "score",
+        "How well it tells the concept, chosen on words, in languages that nothing was chosen on "
+        "(AUROC); 0.5 is chance",
+    ),
+    ColumnInfo(
+        "concept",
+        "Concept",
+        "category",
+        "The concept that it tells best from others, chosen on words; of those that were measured "
+        "in words and pictures",
+    ),
+    ColumnInfo(
         "source",
         "Source",
         "category",

@@ -90,7 +90,7 @@ def _table(index: FeatureIndex, features: Array, notes: Notes | None) -> dict[st
 def _values(index: FeatureIndex, name: str, values: Array) -> Any:
     if column_info(name).kind == "token":
         return [index.token(int(i)) if i >= 0 else "" for i in values]
-    names = category_names(index.info, name)
+    names = category_names(index, name)
     if names is None:
         return values
     return [names[i] if 0 <= i < len(names) else "" for i in values.tolist()]

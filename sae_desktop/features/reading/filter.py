@@ -328,7 +328,7 @@ def _name_ranks(index: FeatureIndex, info: ColumnInfo) -> Array:
         names = [index.token(i).strip().casefold() for i in range(index.vocabulary_size)]
     elif info.name == "language":
         names = [language_name(code) for code in index.info.languages]
-    elif (found := category_names(index.info, info.name)) is not None:
+    elif (found := category_names(index, info.name)) is not None:
         names = found
     else:
         largest = int(_column(index, info.name).max(initial=0))

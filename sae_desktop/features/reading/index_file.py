@@ -20,6 +20,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.reading.columns import COLUMNS
 from sae_desktop.features.reading.effect_file import read_effects, strength_of
 from sae_desktop.features.reading.first_schema import FIRST_ARRAYS, upgraded_arrays
+from sae_desktop.features.reading.kinds_file import KindScores, read_kinds
 from sae_desktop.features.reading.known_strength import KnownStrength
 from sae_desktop.features.reading.label_score import Figure
 from sae_desktop.features.reading.layout import (
@@ -117,6 +118,8 @@ class IndexFile:
         self.read_names()
         self._scores: Scores | None = None
         self.read_scores()
+        self._kinds: KindScores | None = None
+        self.read_kinds()
         self.read_seed_returns()
 
     @property
@@ -167,6 +170,19 @@ class IndexFile:
             found = self._scores.columns
             measured = named.intersection(self._scores.measured)
             self.columns.update({name: found[name].copy() for name in measured})
+
+    def read_kinds(self) -> None:
+        """Take over which features a job has found to be one concept in words and pictures."""
+        for name in () if self._kinds is None else self._kinds.columns:
+            self.columns.pop(name)
+        self._kinds = read_kinds(self.path, self.features, self.info.dictionary_hash)
+        if self._kinds is not None:
+            self.columns.update(self._kinds.columns)
+
+    @property
+    def kinds(self) -> KindScores | None:
+        """Which features are one concept in words and pictures; None where it was not measured."""
+        return self._kinds
 
     def read_seed_returns(self) -> None:
         """Take over in which other seeds a benchmark has found the features again."""

@@ -9,6 +9,7 @@ from PySide6.QtCore import SignalInstance
 
 from sae_desktop.activations.config import HarvestResult
 from sae_desktop.benchmark.config import BenchmarkResult
+from sae_desktop.benchmark.kinds.config import ConceptKindsResult
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import ErrorInfo, JobOutput
 from sae_desktop.errors import UserError
@@ -82,6 +83,8 @@ class JobResults:
             self._take_names(result)
         elif isinstance(result, ScoreLabelsResult):
             self._take_scores(result)
+        elif isinstance(result, ConceptKindsResult):
+            self._take_kinds(result)
         elif isinstance(result, BenchmarkResult):
             self._take_returns()
         self._session.look_again()
@@ -127,6 +130,14 @@ class JobResults:
             self._session.show_error(error)
             return
         self._session.columnMade.emit("label_score")
+
+    def _take_kinds(self, result: ConceptKindsResult) -> None:
+        """Have the open index show which features were found to be one concept in both."""
+        index = self._session.index
+        if index is None or result.index != self._session.index_name or result.modality is None:
+            return
+        index.read_kinds()
+        self._session.columnMade.emit("same_concept")
 
     def _take_returns(self) -> None:
         """Have the open index show in which other seeds its features were found again."""

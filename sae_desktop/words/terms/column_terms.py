@@ -117,6 +117,33 @@ COLUMN_TERMS = (
         ("Language",),
     ),
     Entry(
+        "Same in pictures and words",
+        _tip("same_concept"),
+        "The concept is the one that the feature tells best on half of the sentences of each "
+        "concept; both figures are on what was not chosen on. Near 1, the same feature fires on "
+        "“horse” and on drawings of horses, and on nothing else that was tried. A feature’s page "
+        "says what another concept in its place gives, and shows the intervals.",
+        "Explore, as a column of the list once concepts were measured with drawings under Kinds of "
+        "instance",
+        ("AUROC", "Language independence"),
+        ("Same in pictures and words, low",),
+    ),
+    Entry(
+        "Same, chosen on pictures",
+        _tip("same_concept_back"),
+        "It may be another concept than the one chosen on words. Where both ways agree and both "
+        "are near 1, neither is a matter of what one began with.",
+        "Explore, as a column of the list once concepts were measured with drawings",
+        ("Same in pictures and words",),
+    ),
+    Entry(
+        "Same in other languages",
+        _tip("same_concept_languages"),
+        "A feature of the English word alone is at 0.5 here, however well it tells it in English.",
+        "Explore, as a column of the list once concepts were measured with drawings",
+        ("Same in pictures and words", "Language independence"),
+    ),
+    Entry(
         "Source",
         _tip("source"),
         "Sources are the parts a corpus is mixed from, such as an encyclopaedia, programs and "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from made_kinds import UNSCORED, write_made_kinds
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
@@ -11,12 +12,19 @@ from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
 from shown_panel import shown
 
+from sae_desktop.benchmark.kinds.config import (
+    ConceptKindsConfig,
+    ConceptKindsResult,
+    ModalScore,
+)
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import ProbeConfig, ProbeResult
 from sae_desktop.features.reading.effect_file import EffectInfo, write_effects
+from sae_desktop.features.reading.same_concept_text import same_concept_text
 from sae_desktop.gui.explore.explore import ExplorePanel
 from sae_desktop.gui.explore.list.feature_table import (
     LABEL,
+    TABLE_COLUMNS,
 )
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.actions import ActionRegistry
@@ -334,3 +342,30 @@ def test_name__is_agreed_to_and_rejected_by_one_key(panel: ExplorePanel, session
     assert [one.state for one in notes.actions.labels(4)] == ["rejected"]
     notes.actions.choose(4, notes.actions.labels(4)[0])
     assert notes.label(4) == "kings"
+
+
+def test_one_concept__is_a_line_of_the_page_and_a_column_once_measured(
+    panel: ExplorePanel, session: Session, client, qtbot: QtBot
+) -> None:
+    index = session.index
+    assert index is not None
+    session.select_feature(3)
+    assert panel.page.concept.isHidden()
+    job = session.run(ConceptKindsConfig(project=session.project_path, index=session.index_name))
+    write_made_kinds(index.path, index.info.dictionary_hash, index.features)
+    score = ModalScore(features=3, same=1, other_way=1, by_chance=0.2, best=[])
+    result = ConceptKindsResult(
+        index=session.index_name, kinds=["en"], learn=["en"], rows=[], modality=score
+    )
+    with qtbot.waitSignal(session.columnMade) as made:
+        client.answer(job, result)
+    assert made.args == ["same_concept"]
+    assert panel.page.concept.isVisible()
+    assert panel.page.concept.text() == same_concept_text(index.kinds, 3) != ""
+    session.select_feature(UNSCORED)
+    assert "fires on none of the 60 pictures" in panel.page.concept.text()
+    column = TABLE_COLUMNS.index("concept")
+    model = panel.list.model
+    assert not panel.list.table.isColumnHidden(TABLE_COLUMNS.index("same_concept"))
+    assert model.index(model.row_of(3), column).data() == "horse"
+    assert model.index(model.row_of(UNSCORED), column).data() == "–"

@@ -75,7 +75,7 @@ _WRITTEN = {
 _SPOKEN = {NUMBER: "Feature", LABEL: "Label"}
 AUTOMATIC_IN_GREY = " · automatic in grey"
 """Stands in the header over the names, where some of them are automatic."""
-_TEXTS = (LABEL_COLUMN, NOTE, "language", "source", "modality", "token")
+_TEXTS = (LABEL_COLUMN, NOTE, "language", "source", "modality", "concept", "token")
 _SCREEN = 32
 """Rows whose notes are read together."""
 _TOLD = {

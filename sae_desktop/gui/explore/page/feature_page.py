@@ -16,6 +16,8 @@ from superqt import QFlowLayout
 
 from sae_desktop.features.reading.facts import Context
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.features.reading.same_concept import COLUMN
+from sae_desktop.features.reading.same_concept_text import TIP, same_concept_text
 from sae_desktop.gui.explore.context_blocks import context_blocks, of_kind
 from sae_desktop.gui.explore.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.explore.page.feature_company import FeatureCompany
@@ -35,6 +37,7 @@ from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.kept_scroll import keep_scroll
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.passages import Heading, HoveredToken
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.state.session import Session
 
@@ -77,6 +80,8 @@ class FeaturePage(QScrollArea):
         self.title = FeatureTitle(session)
         self.figures = label("", "muted", wrap=True)
         explain(self.figures, "Density", "Maximum", "Mean", "Std", "Skewness", "Kurtosis")
+        self.concept = label("", "small", wrap=True, selectable=True)
+        self.concept.setToolTip(plain_tip(TIP))
         self.legend = ActivationLegend()
         self.contexts = ContextView()
         self.contexts.setAccessibleName("Contexts the feature fires in")
@@ -126,6 +131,7 @@ class FeaturePage(QScrollArea):
         self.pictures.lit.toggled.connect(self.contexts.set_lit)
         session.featureSelected.connect(self.show_feature)
         session.indexOpened.connect(self._on_index_opened)
+        session.columnMade.connect(self._on_column_made)
         if session.feature is not None:
             self.show_feature(session.feature)
         shown = {
@@ -153,6 +159,7 @@ class FeaturePage(QScrollArea):
         self._head.addWidget(self.figures, 1)
         self._head.addWidget(self.read, 0, Qt.AlignmentFlag.AlignTop)
         column.addLayout(self._head)
+        column.addWidget(self.concept)
         column.addWidget(self.outputs)
         self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._body.setSpacing(24)
@@ -228,6 +235,10 @@ class FeaturePage(QScrollArea):
         del index
         self._shown = self._waiting = None
 
+    def _on_column_made(self, name: str) -> None:
+        if name == COLUMN and self._shown is not None:
+            self._show_concept(*self._shown)
+
     def show_feature(self, feature: int) -> None:
         """Show a feature of the open index, from the top of its page, once the page is seen."""
         index = self._session.index
@@ -253,6 +264,7 @@ class FeaturePage(QScrollArea):
         maximum = float(index.columns["max_activation"][feature])
         self.title.set_feature(feature)
         self.figures.setText(unbroken(figures_text(index, feature)))
+        self._show_concept(index, feature)
         self.legend.set_maximum(maximum)
         self.contexts.set_scale(self.legend.scale())
         self.pictures.setVisible(index.pictures is not None)
@@ -263,6 +275,11 @@ class FeaturePage(QScrollArea):
         self._show_neighbours(index, feature)
         self.elsewhere.show_feature(feature)
         self.company.show_feature(index, feature)
+
+    def _show_concept(self, index: FeatureIndex, feature: int) -> None:
+        told = same_concept_text(index.kinds, feature)
+        self.concept.setText(told)
+        self.concept.setVisible(bool(told))
 
     def _read_contexts(self, index: FeatureIndex, feature: int) -> None:
         around = self.window_size.currentData()
