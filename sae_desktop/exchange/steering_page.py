@@ -24,16 +24,21 @@ def write_steering_page(
     path: Path, info: IndexInfo, config: SteerConfig, result: SteerResult
 ) -> None:
     """Write a page of a steered run. Raises UserError when it cannot be written."""
+    # pillow: the window is shown before it is there
+    from sae_desktop.exchange.lit_pictures import data_address
+
     changed = f", changed at {result.site}" if result.site not in ("", info.site) else ""
     about = (
         f"{public_name(info.model)}, {info.site}{changed}, dictionary {info.dictionary} · orange: "
         "more likely than in the plain model, blue: less likely"
     )
+    names = ", ".join(picture.name for picture in result.pictures)
     write_page(
         path,
         "steering.html",
-        title=f"Steered: {config.prompt[:60]}",
+        title=f"Steered: {config.prompt[:60] or names}",
         about=about,
+        pictures=[(picture.name, data_address(picture.thumbnail)) for picture in result.pictures],
         texts=[_text(variant) for variant in result.variants],
         next_tokens=[
             [visible_token(token.token), *(f"{p:.2%}" for p in token.probabilities)]

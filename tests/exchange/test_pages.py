@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from sae_desktop.steering.config import (
     Variant,
     VariantResult,
 )
+from sae_desktop.steering.kept_pictures import KeptPicture
 
 EVIL = '<script>alert("1")</script>'
 
@@ -55,6 +57,7 @@ def test_steering_page__shows_every_text_and_lets_none_run(tmp_path: Path) -> No
             ),
         ],
         next_tokens=[NextToken(token=" God", probabilities=[0.4, 0.25])],
+        pictures=[KeptPicture(place="/home/me/<b>.png", digest="0", thumbnail=b"small")],
     )  # fmt: skip
     page = tmp_path / "s.html"
     write_steering_page(page, index.info, config, result)
@@ -66,6 +69,9 @@ def test_steering_page__shows_every_text_and_lets_none_run(tmp_path: Path) -> No
     assert "<td>·God</td><td>40.00%</td><td>25.00%</td>" in text
     assert 'title="probability 0.905, plain 0.00674, KL 2.00 nats"' in text
     assert text.count("<i style=") == 2
+    small = base64.b64encode(b"small").decode()
+    assert f'<img src="data:image/webp;base64,{small}" alt="&lt;b&gt;.png"' in text
+    assert "/home/me" not in text
     with pytest.raises(UserError, match="not a page name"):
         write_steering_page(tmp_path / "s.txt", index.info, config, result)
 
