@@ -87,32 +87,31 @@ LOOKING = Guide(
         FirstStep(
             "read",
             "Read a feature",
-            "This is {feature}, one of the things this model has learnt to notice in pictures and "
-            "in words. Below are pictures and texts in which it does: a patch or a word is "
-            "coloured where it fires. See what they share, or choose another feature.",
+            "This is {feature}, one of the things this model has learnt to notice. Below are "
+            "pictures and texts in which it does, coloured where it fires. See what they share, or "
+            "choose another feature.",
             "Read a feature: see on which pictures, and on which words, it fires.",
-            "A feature that fires on the drawing of a thing and on its name in several languages "
-            "stands for the thing, and not for a word or a shape.",
+            "A feature that fires on the drawing of a thing and on its names stands for the thing "
+            "itself.",
         ),
         FirstStep(
             "try",
             "Try a picture",
-            "The model has looked at a drawing of a horse and read the word in three languages. "
-            "Below are the features that fire: choose one, and the patches and words that set it "
-            "off are coloured. Then add a picture of your own; drawings suit this model best.",
+            "The model has looked at a drawing of a horse and read three names for it. Below are "
+            "the features that fire: choose one, and what sets it off is coloured. Then add a "
+            "picture of your own, best a drawing.",
             "Try a picture of your own: see which features it sets off, and on which patches.",
-            "That is how one tests what a feature stands for: show it what should set it off, in "
-            "pictures and in words, and what should not.",
+            "That is how one tests what a feature stands for: show it what should set it off, and "
+            "what should not.",
         ),
         FirstStep(
             "steer",
             "Turn a feature up",
-            "The slider holds {feature} on while the model says what is in the picture: “Plain” is "
-            "what it says by itself, “Steered” with the feature on. Move the slider or ask in "
-            "another language, such as “German:”, and press Generate.",
+            "The slider holds {feature} on while the model names what is in a picture, here a "
+            "house: “Plain” is what it says by itself, “Steered” with the feature on. Move the "
+            "slider or ask in another language, such as “German:”, and press Generate.",
             "Turn a feature up: see what the model then says is in a picture.",
-            "Reading shows what a feature responds to; turning it up shows what it does, here what "
-            "the model says it sees.",
+            "Reading shows what a feature responds to; turning it up shows what it does.",
         ),
     ),
     tried="English: horse\nGerman: Pferd\nRussian: лошадь",

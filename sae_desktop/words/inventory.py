@@ -55,6 +55,8 @@ class StoreItem:
     """All of them; `site` is the first."""
     widths: tuple[int, ...] = ()
     model_origin: str = ""
+    pictures: int = 0
+    """Pictures among its documents."""
 
     @property
     def complete(self) -> bool:
@@ -278,6 +280,7 @@ def _store(folder: Path) -> StoreItem:
         harvest=harvest,
         sites=tuple(store.info.sites),
         widths=tuple(store.info.widths),
+        pictures=len(store.pictures),
     )
 
 

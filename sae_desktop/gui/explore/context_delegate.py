@@ -1,14 +1,25 @@
-"""A context in one line of a table: its tokens lit, the chosen one in sight."""
+"""A context in one line of a table: its tokens lit, the chosen one in sight; or its picture."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, Qt
+from PySide6.QtCore import (
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+)
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from sae_desktop.features.reading.facts import Context
+from sae_desktop.gui.explore.context_blocks import shown_picture
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.colour_scale import ColourScale
+from sae_desktop.gui.parts.lit_drawing import LitPicture, lit_image
 from sae_desktop.gui.parts.token_layout import TokenParagraph, token_colours
 
 CONTEXT_ROLE = Qt.ItemDataRole.UserRole + 7
@@ -25,10 +36,12 @@ class ContextDelegate(QStyledItemDelegate):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._laid_out: dict[tuple[int, str], TokenParagraph] = {}
+        self._pictures: dict[int, LitPicture] = {}
 
     def forget(self) -> None:
         """Let go of what was laid out for other contexts."""
         self._laid_out.clear()
+        self._pictures.clear()
 
     def paint(
         self,
@@ -44,6 +57,8 @@ class ContextDelegate(QStyledItemDelegate):
         selected = bool(option.state & QStyle.StateFlag.State_Selected)
         paragraph = self._paragraph(context, option)
         room = option.rect.adjusted(int(_PADDING), 0, -int(_PADDING), 0)
+        if context.picture is not None:
+            room.setLeft(self._paint_picture(painter, context, scale, room))
         left = room.left() - self._shift(paragraph, room.width())
         top = room.top() + (room.height() - paragraph.height) / 2
         painter.save()
@@ -51,6 +66,24 @@ class ContextDelegate(QStyledItemDelegate):
         colours = token_colours(theme.palette(), "selection" if selected else "surface")
         paragraph.paint(painter, QPointF(left, top), scale, colours)
         painter.restore()
+
+    def _paint_picture(
+        self, painter: QPainter, context: Context, scale: ColourScale, room: QRect
+    ) -> int:
+        """Draw the small copy of a context's picture, lit; return where its name begins."""
+        picture = self._pictures.get(id(context))
+        if picture is None:
+            picture = self._pictures[id(context)] = shown_picture(context, 1, None).picture
+        side = room.height() - 2
+        width = min(side, side * picture.aspect)
+        height = width / picture.aspect
+        place = QRectF(
+            room.left() + (side - width) / 2, room.center().y() - height / 2, width, height
+        )
+        ratio = painter.device().devicePixelRatio()
+        size = QSize(round(width * ratio), round(height * ratio))
+        painter.drawImage(place, lit_image(picture, scale, size))
+        return room.left() + side + int(_PADDING)
 
     def _paragraph(self, context: Context, option: QStyleOptionViewItem) -> TokenParagraph:
         key = (id(context), option.font.toString())

@@ -73,7 +73,7 @@ class _Strip(QWidget):
         theme.manager().themeChanged.connect(self.update)
 
     def sizeHint(self) -> QSize:
-        return QSize(176, QFontMetrics(self.font()).height() + 4)
+        return QSize(152, QFontMetrics(self.font()).height() + 4)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

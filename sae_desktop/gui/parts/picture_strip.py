@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-from PySide6.QtCore import QTemporaryDir, Signal
+from PySide6.QtCore import Qt, QTemporaryDir, Signal
 from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 from superqt import QFlowLayout
@@ -16,6 +16,7 @@ from sae_desktop.gui.parts.brought_pictures import ENDINGS
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.lit_drawing import decoded_thumbnail
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.state.described_model import DescribedModel
 from sae_desktop.steering.kept_pictures import Fate, KeptPicture, fate, keep, restored
 from sae_desktop.words.kept_picture_words import MARKS, fate_sentence, fates_text
 
@@ -30,10 +31,14 @@ class PictureStrip(QWidget):
     shownChanged = Signal(int)
     """Which picture is to be looked at."""
 
-    def __init__(self, text: str = "Add a picture…") -> None:
+    def __init__(self, *, looked_at: bool = False) -> None:
+        """`looked_at`: one of them is shown elsewhere, which a press on its name chooses."""
         super().__init__()
+        self._looked_at = looked_at
         self._files: list[str] = []
         self._shown = 0
+        self._read = True
+        """Whether the model reads pictures."""
         self._pasted = QTemporaryDir()
         self._known: dict[str, KeptPicture] = {}
         """By file, what is known of those that a model has read or a preset has."""
@@ -41,7 +46,7 @@ class PictureStrip(QWidget):
         """Of those of a preset or a run."""
         self._count = 0
         self.add_button = push_button(
-            text,
+            "Add a picture…",
             self._on_add,
             icon="image",
             tip="Put a picture before the text. One that is dropped or pasted is taken, too",
@@ -54,6 +59,15 @@ class PictureStrip(QWidget):
         self._chips: list[QWidget] = []
         self.names: list[QPushButton] = []
         self.removers: list[QPushButton] = []
+
+    def follow(self, model: DescribedModel) -> None:
+        """Be there where the model of the open index reads pictures, or where some are held."""
+        model.picturesRead.connect(self._on_pictures_read)
+        self._on_pictures_read(model.reads_pictures)
+
+    def _on_pictures_read(self, read: bool) -> None:
+        self._read = read
+        self.setVisible(read or bool(self._files))
 
     @property
     def files(self) -> list[str]:
@@ -115,6 +129,7 @@ class PictureStrip(QWidget):
         self._fates = {file: known for file, known in self._fates.items() if file in self._files}
         self._shown = min(self._shown, max(len(self._files) - 1, 0))
         self._show()
+        self.setVisible(self._read or bool(self._files))
         self.changed.emit()
 
     def add(self, files: Sequence[str]) -> None:
@@ -167,19 +182,29 @@ class PictureStrip(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         mark = f" · {MARKS[became]}" if MARKS[became] else ""
-        text = f"{shown}{mark}".replace("&", "&&")
-        button = push_button(text, partial(self.look_at, number))
+        named = self._named(f"{shown}{mark}".replace("&", "&&"), number)
         if known is not None and known.thumbnail:
-            button.setIcon(QIcon(QPixmap.fromImage(decoded_thumbnail(known.thumbnail))))
-        button.setCheckable(True)
-        button.setChecked(number == self._shown)
+            named.setIcon(QIcon(QPixmap.fromImage(decoded_thumbnail(known.thumbnail))))
         told = "" if known is None else fate_sentence(known, became)
-        button.setToolTip(plain_tip(f"{file}\n{told}".strip()))
-        button.setAccessibleName(f"Picture {number + 1}: {name}{mark}")
+        named.setToolTip(plain_tip(f"{file}\n{told}".strip()))
+        named.setAccessibleName(f"Picture {number + 1}: {name}{mark}")
         remove = push_button("", partial(self._remove, number), icon="x", flat=True, tip="Remove")
         remove.setAccessibleName(f"Remove {name}")
-        row.addWidget(button)
+        row.addWidget(named)
         row.addWidget(remove)
-        self.names.append(button)
+        self.names.append(named)
         self.removers.append(remove)
         return chip
+
+    def _named(self, text: str, number: int) -> QPushButton:
+        """Return a picture's name: where there is a choice, it says which is shown."""
+        if not self._looked_at or len(self._files) < 2:
+            name = push_button(text, flat=True)
+            name.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            return name
+        chosen = number == self._shown
+        name = push_button(text, partial(self.look_at, number), icon="eye" if chosen else "")
+        name.setCheckable(True)
+        name.setChecked(chosen)
+        name.setProperty("chosen", "true" if chosen else "false")
+        return name

@@ -176,6 +176,8 @@ def _store(item: StoreItem, now: datetime.datetime) -> Card:
     figures.append(("Site", f"{item.site} and {more} more" if more > 0 else item.site))
     if item.corpus:
         figures.append(("Text", corpus_title(item.corpus)))
+    if item.pictures:
+        figures.append(("Pictures", exact_count(item.pictures)))
     warning = ""
     actions: tuple[str, ...] = ("train", "rows", "verify", "same_model", "reveal", "delete")
     if item.harvest is not None:

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from sae_desktop.gui.state.session import Session
+from PySide6.QtCore import QObject
+
+from sae_desktop.gui.state.described_model import BUILTIN, DescribedModel
 from sae_desktop.gui.steer.steering_prompt import SteeringPrompt
-from sae_desktop.language_model.config import DescribeModelConfig, ModelDescription
-
-_BUILTIN = "builtin"
-"""The model that ships: it has no chat template."""
 
 
-class ChatChoice:
-    """Asks of the model of the open index whether it has a template, once a model."""
+class ChatChoice(QObject):
+    """Shows whether the model of the open index has a template, and chooses it once a model."""
 
-    def __init__(self, session: Session, form: SteeringPrompt) -> None:
-        self._session, self._form = session, form
-        self._model = ""
+    def __init__(self, model: DescribedModel, form: SteeringPrompt) -> None:
+        super().__init__(form)
+        self._model, self._form = model, form
+        self._chosen_for = ""
+        model.changed.connect(self._show)
+        self._show()
 
-    def ask(self, model: str) -> None:
-        """Offer the model's template, chosen until it is unchecked; “”: there is no model."""
-        if model == self._model:
-            return
-        self._model = model
-        self._form.chat.setVisible(bool(model) and model != _BUILTIN)
-        if not model or model == _BUILTIN:
-            return
-        job = self._session.run(DescribeModelConfig(model=model))
-        if job is not None:
-            job.finished.connect(lambda described: self._on_template(model, described))
-
-    def _on_template(self, model: str, described: ModelDescription) -> None:
-        if model != self._model:
-            return
-        self._form.chat.setVisible(described.chat_template)
-        if described.chat_template and not self._form.preset_taken:
-            self._form.chat.setChecked(True)
+    def _show(self) -> None:
+        """Offer the template, chosen until it is unchecked; also while it is not known."""
+        model, told = self._model.model, self._model.description
+        if told is None:
+            self._chosen_for = ""
+            self._form.chat.setVisible(model not in ("", BUILTIN))
+        elif model != self._chosen_for:
+            self._chosen_for = model
+            self._form.chat.setVisible(told.chat_template)
+            if told.chat_template and not self._form.preset_taken:
+                self._form.chat.setChecked(True)

@@ -16,6 +16,7 @@ from sae_desktop.gui.parts.engine_offer import EngineOffer
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.number_fields import problems_of
 from sae_desktop.gui.parts.workspace import DockInfo
+from sae_desktop.gui.state.described_model import DescribedModel
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.asked_controls import asked_controls
 from sae_desktop.gui.steer.chat_choice import ChatChoice
@@ -77,7 +78,9 @@ class SteeringPanel(QWidget):
         )
         self.outputs = SteeringOutputs(self.monitors.promise)
         self.next_token = NextTokenBars(session)
-        self._chat = ChatChoice(session, self.form)
+        model = DescribedModel.of(session)
+        ChatChoice(model, self.form)
+        self.form.strip.follow(model)
         self.sweep = StrengthSweepPanel(session, self.asked)
         self.empty = EmptyState(
             "Steering turns an index’s features up and down. No index is open.",
@@ -384,7 +387,6 @@ class SteeringPanel(QWidget):
         index = self._session.index
         self._stack.setCurrentWidget(self.empty if index is None else self._work)
         self.setFocusProxy(self.empty.button if index is None else self.form.prompt)
-        self._chat.ask("" if index is None else index.info.model)
         self._show_running()
         self.ask_next_token()
 

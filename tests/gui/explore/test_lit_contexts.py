@@ -14,12 +14,16 @@ from PIL import Image
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QImage
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QTableWidget, QTableWidgetItem
 from pytestqt.qtbot import QtBot
 from shown_panel import shown
 
 from sae_desktop.activations.original_config import OriginalPicture, OriginalPictureConfig
 from sae_desktop.activations.original_picture import original_picture
 from sae_desktop.errors import UserError
+from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.gui.explore.context_blocks import shown_picture
+from sae_desktop.gui.explore.context_delegate import CONTEXT_ROLE, ContextDelegate, held_context
 from sae_desktop.gui.explore.explore import ExplorePanel
 from sae_desktop.gui.explore.picture_dialog import PictureDialog
 from sae_desktop.gui.parts import theme
@@ -234,3 +238,55 @@ def test_list__is_filtered_by_what_features_fire_on(lit: ExplorePanel) -> None:
     kinds.actions()[2].trigger()
     assert bar.conditions().modalities == ("both",)
     assert lit.list.count.text().startswith("2 of 8")
+
+
+# ---------------------------------------------------------------------- where there is little room
+def test_bar_above_the_contexts__is_one_line_in_a_small_window(lit: ExplorePanel) -> None:
+    page = lit.page
+    room = page.contexts.width()
+    parts = (page.legend, page.window_size, page.pictures, page.more)
+    assert [not part.isHidden() for part in parts] == [True] * 4
+    # Beside the list, in a window of 1,280 pixels, there are 768 of them.
+    page.setFixedWidth(page.width() + 768 - room)
+    page.more.setText("All 120 contexts")
+    QTest.qWait(0)
+    assert page.contexts.width() <= 768
+    places = [part.geometry() for part in parts]
+    assert max(one.top() for one in places) < min(one.bottom() for one in places), "in one line"
+
+
+def test_context_in_one_line__shows_its_picture_lit(qtbot: QtBot, project: Project) -> None:
+    index = FeatureIndex(project.index_path("i"))
+    context = next(c for c in index.contexts(0) if c.picture is not None)
+    words = index.contexts(1)[0]
+    table = QTableWidget(2, 1)
+    qtbot.addWidget(table)
+    delegate = ContextDelegate(table)
+    table.setItemDelegate(delegate)
+    for row, one in enumerate((context, words)):
+        item = QTableWidgetItem()
+        item.setData(CONTEXT_ROLE, held_context(one, 8.0))
+        table.setItem(row, 0, item)
+    table.setColumnWidth(0, 300)
+    table.resize(340, 100)
+    table.show()
+    seen = table.viewport().grab().toImage()
+    cell = table.visualItemRect(table.item(0, 0))
+    side = cell.height() - 2
+    picture = context.picture
+    assert picture is not None
+    expected = lit_image(
+        shown_picture(context, 1, None).picture, ColourScale(8.0),
+        QSize(side, round(side * picture.layout.height / picture.layout.width)),
+    )  # fmt: skip
+    left, top = cell.left() + 6, cell.top() + (cell.height() - expected.height()) // 2
+    apart = [
+        np.subtract(seen.pixelColor(left + x, top + y).getRgb(), expected.pixelColor(x, y).getRgb())
+        for x in range(2, expected.width() - 2)
+        for y in range(2, expected.height() - 2)
+    ]
+    assert np.abs(apart).mean() < 12
+    # A text begins where it always did.
+    assert delegate._pictures.keys() == {id(context)}
+    delegate.forget()
+    assert not delegate._pictures

@@ -28,10 +28,11 @@ from sae_desktop.gui.parts.passages import Passage
 from sae_desktop.gui.parts.picture_strip import PictureStrip
 from sae_desktop.gui.parts.text_box import TextBox, file_text, local_files
 from sae_desktop.gui.state.compared import Compared
+from sae_desktop.gui.state.described_model import DescribedModel
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 
-_PLACEHOLDER = "Type or paste a text, or drop a file or picture here, to see what fires on it."
+_PLACEHOLDER = "Type or paste a text, or drop a file here, to see what fires on it."
 _LINES = 3
 """Of the text that is typed, beside what is found on it: it can be drawn larger."""
 _LIT_HIGHEST = 160
@@ -63,7 +64,7 @@ class ProbePanel(QWidget):
         """Name of the file that is being read."""
         self._shared = ""
         """For what the height was shared out last: nothing, a text, or pictures and a text."""
-        self.strip = PictureStrip()
+        self.strip = PictureStrip(looked_at=True)
         self.text = TextBox(lambda path: file_text(path, LONGEST), self.strip)
         self.text.setPlaceholderText(_PLACEHOLDER)
         self.text.setAccessibleName("Text to try")
@@ -112,6 +113,7 @@ class ProbePanel(QWidget):
         session = self._session
         self.text.textChanged.connect(self._on_text_changed)
         self.strip.changed.connect(self._on_text_changed)
+        self.strip.follow(DescribedModel.of(session))
         self.strip.shownChanged.connect(lambda _number: self._show_tokens())
         self.pictures.tokensChosen.connect(self.choose_region)
         self.text.refused.connect(session.show_error)

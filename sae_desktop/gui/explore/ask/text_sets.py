@@ -36,6 +36,7 @@ from sae_desktop.gui.parts.picture_strip import PictureStrip
 from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.parts.text_box import TextBox
 from sae_desktop.gui.state.compared import MOST, Compared
+from sae_desktop.gui.state.described_model import DescribedModel
 from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
@@ -72,11 +73,11 @@ class TextSetsPanel(QWidget):
         for strip in (self.on_pictures, self.off_pictures):
             strip.add_button.setToolTip("Put a picture beside the texts of this side")
         self.on = _box(
-            "Texts the feature is active on: one per line, or paragraphs; or drop pictures",
+            "Texts the feature is active on: one per line, or paragraphs",
             "Texts A", self.on_pictures,
         )  # fmt: skip
         self.off = _box(
-            "Texts the feature is not active on: one per line, or paragraphs; or drop pictures",
+            "Texts the feature is not active on: one per line, or paragraphs",
             "Texts B", self.off_pictures,
         )  # fmt: skip
         self.threshold = NumberField()
@@ -127,6 +128,7 @@ class TextSetsPanel(QWidget):
             box.textChanged.connect(self._say_engine)
         for strip in (self.on_pictures, self.off_pictures):
             strip.changed.connect(self._say_engine)
+            strip.follow(DescribedModel.of(session))
         self.latest.answered.connect(self._on_answered)
         self.latest.failed.connect(self._on_failed)
         self.latest.busyChanged.connect(self._on_busy)

@@ -10,7 +10,7 @@ from sae_desktop.gui.explore.picture_dialog import LIT_TIP
 from sae_desktop.gui.parts.plain_text import plain_tip
 
 _KINDS: tuple[tuple[str, Kind], ...] = (
-    ("Pictures and text", ""),
+    ("All kinds", ""),
     ("Pictures", "pictures"),
     ("Text", "text"),
 )
