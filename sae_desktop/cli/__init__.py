@@ -42,6 +42,7 @@ COMMANDS = (
     "scan",
     "completeness",
     "concept-kinds",
+    "caption-changes",
     "steer",
     "output-effect",
     "monitor",

@@ -17,6 +17,7 @@ from sae_desktop.cli import (
     associate_command,
     attention_commands,
     benchmark_commands,
+    captions_command,
     change_commands,
     cluster_command,
     compare_command,
@@ -146,6 +147,7 @@ app.add_typer(concept_set_commands.concept_sets_app, name="concept-sets")
 app.add_typer(scan_commands.scan_app, name="scan")
 app.command()(comparison_commands.completeness)
 app.command("concept-kinds")(kinds_command.concept_kinds)
+app.command("caption-changes")(captions_command.caption_changes)
 app.command()(steering_commands.steer)
 app.command()(steering_commands.output_effect)
 app.add_typer(attention_commands.trace_app, name="trace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from sae_desktop.benchmark.captions.config import CaptionChangesConfig, CaptionChangesResult
 from sae_desktop.benchmark.config import BenchmarkConfig, BenchmarkResult, SyntheticConfig
 from sae_desktop.benchmark.kinds.config import ConceptKindsConfig, ConceptKindsResult
 from sae_desktop.engine.job_kind import JobKind, Output
@@ -36,5 +37,12 @@ BENCHMARK_JOBS: dict[type[msgspec.Struct], JobKind] = {
         "index",
         Output("concept scores of the index", "index"),
         "The index is unchanged, and so are the scores that its features had.",
+    ),
+    CaptionChangesConfig: JobKind(
+        "sae_desktop.benchmark.captions.job:caption_changes",
+        CaptionChangesResult,
+        "Caption pictures with concepts clamped",
+        "",
+        stops="Stop after this concept and keep those that were tried",
     ),
 }

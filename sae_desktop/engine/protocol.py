@@ -15,6 +15,7 @@ from sae_desktop.activations.config import (
     VerifyStoreConfig,
 )
 from sae_desktop.activations.original_config import OriginalPictureConfig
+from sae_desktop.benchmark.captions.config import CaptionChangesConfig
 from sae_desktop.benchmark.config import BenchmarkConfig, SyntheticConfig
 from sae_desktop.benchmark.kinds.config import ConceptKindsConfig
 from sae_desktop.circuits.asking_config import (
@@ -168,6 +169,7 @@ JobConfig = (
     | BenchmarkConfig
     | SyntheticConfig
     | ConceptKindsConfig
+    | CaptionChangesConfig
 )
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.errors import UserError
+from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel, require_causal
 from sae_desktop.language_model.sites.intervene import intervention
 from sae_desktop.language_model.sites.resolve import Site
@@ -235,6 +236,25 @@ def continuations(
         if all(ended):
             return
         batch = batch.with_next(chosen_B)
+
+
+def room_left(
+    lm: LanguageModel, prompts: Sequence[Sequence[int]], wanted: int, context: JobContext
+) -> int:
+    """Return how many tokens to generate: `wanted`, or what the model's context leaves.
+
+    Raises UserError for a prompt that leaves nothing.
+    """
+    longest = max(map(len, prompts))
+    room = lm.context_size - longest
+    if room < 1:
+        raise UserError(
+            f"The prompt has {longest:,} tokens; “{lm.name}” reads at most {lm.context_size:,}.",
+            next_step="Shorten the prompt.",
+        )
+    if room < wanted:
+        context.log(f"The model's context leaves room for {room:,} of {wanted:,} tokens.")
+    return min(wanted, room)
 
 
 def penalised(logits_BV: Tensor, batch: PaddedTokens, sampling: Sampling) -> Tensor:

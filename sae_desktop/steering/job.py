@@ -31,7 +31,7 @@ from sae_desktop.steering.config import (
     WatchedText,
     scaled,
 )
-from sae_desktop.steering.generate import PaddedTokens, continuations
+from sae_desktop.steering.generate import PaddedTokens, continuations, room_left
 from sae_desktop.steering.interventions import Positions
 from sae_desktop.steering.own_share import OwnShares
 from sae_desktop.steering.passes import Steering
@@ -152,7 +152,7 @@ class _Run:
 
     def generate(self, context: JobContext) -> SteerResult:
         lm, config = self._opened.lm, self._config
-        room = _room(lm, self._prompts, config.sampling.max_new_tokens, context)
+        room = room_left(lm, self._prompts, config.sampling.max_new_tokens, context)
         sampling = msgspec.structs.replace(config.sampling, max_new_tokens=room)
         names = lm.token_bytes()
         streams = [TokenStream(names) for _ in self._prompts]
@@ -311,19 +311,3 @@ def _first_token(lm: LanguageModel, text: str) -> int:
     if not ids:
         raise UserError("A text whose probability is followed is empty.", next_step="Leave it out.")
     return ids[0]
-
-
-def _room(
-    lm: LanguageModel, prompts: Sequence[Sequence[int]], wanted: int, context: JobContext
-) -> int:
-    """Return how many tokens to generate: `wanted`, or what the model's context leaves."""
-    longest = max(map(len, prompts))
-    room = lm.context_size - longest
-    if room < 1:
-        raise UserError(
-            f"The prompt has {longest:,} tokens; “{lm.name}” reads at most {lm.context_size:,}.",
-            next_step="Shorten the prompt.",
-        )
-    if room < wanted:
-        context.log(f"The model's context leaves room for {room:,} of {wanted:,} tokens.")
-    return min(wanted, room)

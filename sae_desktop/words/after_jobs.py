@@ -18,6 +18,7 @@ from sae_desktop.activations.config import (
     ImportActivationsConfig,
     VerifyStoreConfig,
 )
+from sae_desktop.benchmark.captions.config import CaptionChangesConfig
 from sae_desktop.benchmark.config import BenchmarkConfig, SyntheticConfig
 from sae_desktop.benchmark.kinds.config import ConceptKindsConfig
 from sae_desktop.circuits.asking_config import FaithfulnessConfig, GroupsConfig
@@ -147,6 +148,7 @@ NO_STEP: dict[type[msgspec.Struct], str] = {
     BenchmarkConfig: "Its table is the answer; Train shows it under Benchmarks.",
     SyntheticConfig: "Its table is the answer; Train shows it under Benchmarks.",
     ConceptKindsConfig: "Explore shows its table, and in the list what it says of features.",
+    CaptionChangesConfig: "Its table is the answer; Explore shows it under Captions.",
     FitLensConfig: "The lens that asked for it can be read now.",
     CompareCheckpointsConfig: "Its answer says what changed, and it is kept to be shown again.",
     WatchConfig: "Its alerts say between which checkpoints to look.",

@@ -19,6 +19,7 @@ from sae_desktop.activations.config import (
     VerifyStoreConfig,
 )
 from sae_desktop.activations.original_config import OriginalPictureConfig
+from sae_desktop.benchmark.captions.config import CaptionChangesConfig, ConceptFeature
 from sae_desktop.circuits.asking_config import (
     EdgeHeadsConfig,
     HeadConfig,
@@ -128,6 +129,11 @@ def _questions(p: Place) -> dict[str, JobConfig]:
         "probe": ProbeConfig(project=p.project, index="i", text="In the beginning"),
         "find features": FindFeaturesConfig(
             project=p.project, index="i", on=["In the beginning"] * 3, off=["def add(a)"] * 3
+        ),
+        "caption changes": CaptionChangesConfig(
+            project=p.project, index="seen", unit="norm", pictures=2,
+            drawings=(str(p.material / "drawings"),), strengths=(1.0,), where=("all",), tokens=3,
+            features=(ConceptFeature(concept="horse", feature=1),), device="cpu",
         ),
         "find dictionaries": FindDictionariesConfig(source=str(p.material / "dictionary")),
         "steer": SteerConfig(

@@ -24,6 +24,7 @@ from sae_desktop.benchmark.kinds.config import (
     KindArea,
     Way,
 )
+from sae_desktop.benchmark.kinds.drawings import drawings
 from sae_desktop.benchmark.kinds.instances import (
     KINDS,
     PICTURE,
@@ -37,7 +38,7 @@ from sae_desktop.benchmark.kinds.material import Material, material_of, told_by
 from sae_desktop.benchmark.kinds.modality import ModalScores, modal_score, modal_scores
 from sae_desktop.benchmark.kinds.reading import read_instances
 from sae_desktop.errors import UserError
-from sae_desktop.features.asking.opened import open_index
+from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.features.asking.picture_documents import one_model, picture_reader_of
 from sae_desktop.features.reading.kinds_file import KindsInfo, write_kinds
 from sae_desktop.features.reading.reader import FeatureIndex
@@ -63,31 +64,25 @@ class Chosen(NamedTuple):
     scores_CN: Array
 
 
+class Measured(NamedTuple):
+    """What was read, and what came of it."""
+
+    opened: OpenedIndex
+    material: Material
+    rows: list[ConceptRow]
+    with_drawings: bool
+    notes: list[str]
+
+
 def concept_kinds(config: ConceptKindsConfig, context: JobContext) -> ConceptKindsResult:
     """Return the area of each way, concept and kind on what was held out.
 
     With pictures, which features are one concept in both is kept in `features/<index>.kinds`.
-    Raises UserError for fewer than two concepts, kinds that there are not, folders without
-    drawings, and where the model reads no pictures and is to.
+    Raises UserError as `measured_kinds`.
     """
-    folder = Path(config.folder).expanduser() if config.folder else None
-    concepts = chosen_concepts(read_concepts(folder), config.concepts)
-    if len(concepts) < 2:
-        raise UserError(
-            "A concept is told from others, and there is only one.",
-            next_step="Choose at least two concepts.",
-        )
-    found = [one for concept in concepts for one in instances(concept)]
-    files, notes = _drawings(config.pictures, found)
-    _check_learn(config.learn, found, files)
-    opened = open_index(config.project, config.index, config.device)
-    if files:
-        picture_reader_of(one_model(opened))  # refused before anything is read
-    known, read = read_instances(opened, found, files, config.seed, context)
-    material = material_of(concepts, known, config.learn, read)
-    rows = _rows(material, concepts, config.seed, context)
+    opened, material, rows, with_drawings, notes = measured_kinds(config, context)
     scores = None
-    if files:
+    if with_drawings:
         scores = modal_scores(material, config.learn, opened.index.features, context)
         if scores is None:
             notes.append(_TOO_FEW)
@@ -104,32 +99,32 @@ def concept_kinds(config: ConceptKindsConfig, context: JobContext) -> ConceptKin
     )
 
 
-# ---------------------------------------------------------------- what there is
-def _drawings(
-    folders: Sequence[str], found: Sequence[Instance]
-) -> tuple[dict[str, list[Path]], list[str]]:
-    """Return the files of each code point, and what is said of those that are missing."""
-    if not folders:
-        return {}, ["Pictures were not measured: no folder of drawings was given."]
-    places = [Path(name).expanduser() for name in folders]
-    wanted = list(dict.fromkeys(one.text for one in found if one.kind == PICTURE))
-    files = {code: [path for place in places if (path := place / f"{code}.png").is_file()]
-             for code in wanted}  # fmt: skip
-    files = {code: paths for code, paths in files.items() if paths}
-    if not files:
+def measured_kinds(config: ConceptKindsConfig, context: JobContext) -> Measured:
+    """Return the area of each way, concept and kind, and keep nothing.
+
+    Raises UserError for fewer than two concepts, kinds that there are not, folders without
+    drawings, and where the model reads no pictures and is to.
+    """
+    folder = Path(config.folder).expanduser() if config.folder else None
+    concepts = chosen_concepts(read_concepts(folder), config.concepts)
+    if len(concepts) < 2:
         raise UserError(
-            f"None of the {len(wanted):,} drawings is in “{folders[0]}”.",
-            kept="Nothing was measured.",
-            next_step="Choose a folder of emoji drawings that are called by their code points, "
-            "such as 1f40e.png.",
+            "A concept is told from others, and there is only one.",
+            next_step="Choose at least two concepts.",
         )
-    missing = [code for code in wanted if code not in files]
-    if not missing:
-        return files, []
-    told = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
-    return files, [f"{len(missing):,} of {len(wanted):,} drawings are missing: {told}."]
+    found = [one for concept in concepts for one in instances(concept)]
+    files, notes = drawings(config.pictures, found)
+    _check_learn(config.learn, found, files)
+    opened = open_index(config.project, config.index, config.device)
+    if files:
+        picture_reader_of(one_model(opened))  # refused before anything is read
+    known, read = read_instances(opened, found, files, config.seed, context)
+    material = material_of(concepts, known, config.learn, read)
+    rows = _rows(material, concepts, config.seed, context)
+    return Measured(opened, material, rows, bool(files), notes)
 
 
+# ---------------------------------------------------------------- what there is
 def _check_learn(
     learn: Sequence[str], found: Sequence[Instance], files: dict[str, list[Path]]
 ) -> None:

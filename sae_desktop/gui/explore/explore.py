@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from sae_desktop.features.reading.beside import read_with_index
 from sae_desktop.features.reading.filter import FeatureFilter
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.gui.explore.ask.captions import CaptionChangesPanel
 from sae_desktop.gui.explore.ask.completeness import CompletenessPanel
 from sae_desktop.gui.explore.ask.kinds import ConceptKindsPanel
 from sae_desktop.gui.explore.ask.languages import LanguagesPanel
@@ -61,6 +62,7 @@ class ExplorePanel(QWidget):
         self.splitting = SplittingPanel(session)
         self.completeness = CompletenessPanel(session)
         self.kinds = ConceptKindsPanel(session)
+        self.captions = CaptionChangesPanel(session)
         self.empty = EmptyState(
             "No index is open. An index shows, feature by feature, when a dictionary’s "
             "features fire and what they do.",
@@ -163,6 +165,7 @@ class ExplorePanel(QWidget):
                 for name, title, panel in (
                     ("languages", "Languages", self.languages),
                     ("kinds", "Kinds of instance", self.kinds),
+                    ("captions", "Captions", self.captions),
                 )
             ),
             DockInfo("completeness", "Completeness", self.completeness, right, 264, hidden=True),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
@@ -31,6 +30,7 @@ from sae_desktop.steering.config import (
     SweepStrengthsResult,
     scaled,
 )
+from sae_desktop.words.strength_list import parse_strengths
 
 STRENGTHS = "-10, -5, -2, -1, -0.5, 0, 0.5, 1, 2, 5, 10"
 _FIGURE = 76
@@ -172,19 +172,3 @@ class StrengthSweepPanel(QWidget):
     def copy_data(self) -> None:
         """Put the table on the clipboard, tab-separated."""
         QGuiApplication.clipboard().setText(self.model.text())
-
-
-def parse_strengths(text: str) -> list[float]:
-    """Return the numbers of a list with commas. Raises ValueError that names what is none."""
-    found = []
-    for part in text.split(","):
-        if not part.strip():
-            continue
-        try:
-            value = float(part)
-        except ValueError:
-            raise ValueError(part.strip()) from None
-        if not math.isfinite(value):
-            raise ValueError(part.strip())
-        found.append(value)
-    return found

@@ -18,6 +18,7 @@ from typed_numbers import LOCALES, forms_without_a_session, hold_every_field
 
 from sae_desktop.gui.circuits.node.trial_panel import TrialPanel
 from sae_desktop.gui.circuits.open_graph import OpenGraph
+from sae_desktop.gui.explore.ask.captions import CaptionChangesPanel
 from sae_desktop.gui.explore.ask.text_sets import TextSetsPanel
 from sae_desktop.gui.explore.labels.ask_model import AskModel
 from sae_desktop.gui.explore.map.splitting import SplittingPanel
@@ -99,6 +100,7 @@ FORMS: dict[str, Callable[[Session], QWidget]] = {
     "sampling": sampling,
     "sliders": rack,
     "text sets": TextSetsPanel,
+    "captions": CaptionChangesPanel,
     "splitting": SplittingPanel,
     "asking a model": ask_model,
     "index": lambda session: IndexForm(session, "dict"),

@@ -17,7 +17,7 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.preset_name import PresetNameDialog
 from sae_desktop.gui.steer.probability_bars import TokenProbability
 from sae_desktop.gui.steer.steering import SteeringPanel
-from sae_desktop.gui.steer.strength_sweep import StrengthSweepPanel, parse_strengths
+from sae_desktop.gui.steer.strength_sweep import StrengthSweepPanel
 from sae_desktop.gui.steer.sweep_plot import WATCHED, break_points
 from sae_desktop.steering.config import (
     PLAIN,
@@ -35,6 +35,7 @@ from sae_desktop.steering.config import (
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.steering.history import runs
 from sae_desktop.steering.presets import preset_of, read_preset
+from sae_desktop.words.strength_list import parse_strengths
 
 
 def point(strength: float, *, broken: bool = False) -> SweepPoint:

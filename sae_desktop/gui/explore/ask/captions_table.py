@@ -1,0 +1,87 @@
+"""A table of captions with concepts clamped; what names a concept more often is stronger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtGui import QColor
+
+from sae_desktop.gui.parts import theme
+from sae_desktop.gui.parts.colour_scale import blend, readable_on
+from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.theme import rgb
+from sae_desktop.words.captions_text import CaptionCell, CaptionTable
+
+Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_MOST_ACCENT = 0.7
+
+
+class CaptionsTableModel(QAbstractTableModel):
+    """One of the tables of a result."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.shown: CaptionTable | None = None
+
+    def show_table(self, shown: CaptionTable | None) -> None:
+        """Show another table; None: nothing."""
+        self.beginResetModel()
+        self.shown = shown
+        self.endResetModel()
+
+    def feature(self, row: int) -> int | None:
+        """Return the feature that a row opens; None of one that has none."""
+        return None if self.shown is None else self.shown.rows[row][0]
+
+    # ------------------------------------------------------------------ Qt asks
+    def rowCount(self, parent: Index = _ROOT) -> int:
+        return 0 if parent.isValid() or self.shown is None else len(self.shown.rows)
+
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        return 0 if parent.isValid() or self.shown is None else len(self.shown.heads)
+
+    def headerData(
+        self,
+        section: int,
+        orientation: Qt.Orientation,
+        role: int = Qt.ItemDataRole.DisplayRole,
+    ) -> Any:
+        if orientation != Qt.Orientation.Horizontal or self.shown is None:
+            return None
+        head = self.shown.heads[section]
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return head.title
+            case Qt.ItemDataRole.ToolTipRole:
+                return plain_tip(head.tip) if head.tip else None
+            case Qt.ItemDataRole.TextAlignmentRole:
+                return _RIGHT if head.number else _LEFT
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if self.shown is None or not index.isValid():
+            return None
+        cell = self.shown.rows[index.row()][1][index.column()]
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return cell.text
+            case Qt.ItemDataRole.ToolTipRole:
+                return plain_tip(cell.tip) if cell.tip else None
+            case Qt.ItemDataRole.TextAlignmentRole:
+                return _RIGHT if self.shown.heads[index.column()].number else _LEFT
+        return _colour(cell, role)
+
+
+def _colour(cell: CaptionCell, role: int) -> QColor | None:
+    roles = (Qt.ItemDataRole.BackgroundRole, Qt.ItemDataRole.ForegroundRole)
+    if cell.share is None or role not in roles:
+        return None
+    colours = theme.palette()
+    ground = blend(rgb(colours.surface), rgb(colours.accent), cell.share * _MOST_ACCENT)
+    if role == Qt.ItemDataRole.BackgroundRole:
+        return QColor(*ground)
+    return QColor(*readable_on(ground, rgb(colours.text)))
