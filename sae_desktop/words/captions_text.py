@@ -225,7 +225,7 @@ def _concepts(result: CaptionChangesResult) -> CaptionTable:
             CaptionHead("Concept", number=False), CaptionHead("Feature"),
             CaptionHead("Words", "AUROC of the feature on held-out words of the concept"),
             CaptionHead("Drawings", "AUROC of the feature on drawings of the concept"),
-            *(CaptionHead(_title(way), CAPTION_WAY_TIPS[way]) for way in chosen),
+            *(CaptionHead(_named_head(way), CAPTION_WAY_TIPS[way]) for way in chosen),
         ],
         rows,
     )  # fmt: skip
@@ -250,6 +250,11 @@ def _captions(result: CaptionChangesResult) -> CaptionTable:
             for pair in ((one.picture, one.plain, one.changed) for one in row.pairs)
         ],
     )  # fmt: skip
+
+
+def _named_head(way: CaptionWay) -> str:
+    # The number of the feature stands beside, under the word alone.
+    return "Feature clamped" if way == "feature" else _title(way)
 
 
 def _pair_cells(row: CaptionRow, picture: str, plain: str, changed: str) -> list[CaptionCell]:

@@ -26,6 +26,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.gui.explore.ask.captions_table import CaptionsTableModel
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import WholeField, problems_of
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.row_table import RowTable
@@ -43,6 +44,8 @@ _INTRO = (
     "random direction, along another feature and along the difference of means, and a prompt that "
     "asks for it. The model must read pictures."
 )
+_ROOM = 12
+"""Beside what a column holds."""
 _MOST_WIDE = 320
 """Pixels of a column; a caption has more."""
 
@@ -116,22 +119,23 @@ class CaptionChangesPanel(QWidget):
         self._show()
 
     def _build(self) -> None:
-        bar = QFlowLayout()
-        bar.setHorizontalSpacing(8)
-        bar.setVerticalSpacing(4)
-        fields = (
-            ("", self.drawings), ("", self.folder), ("Concepts", self.concepts),
-            ("Prompt", self.prompt), ("Language", self.language), ("Strengths", self.strengths),
-            ("Pictures", self.count), ("", self.measure), ("", self.stop), ("", self.view),
-            ("", self.export),
+        rare = QWidget()
+        rest = _flow(
+            ("Concepts", self.concepts), ("Language", self.language),
+            ("Strengths", self.strengths), ("Pictures", self.count),
         )  # fmt: skip
-        for title, field in fields:
-            bar.addWidget(_titled(title, field) if title else field)
+        rare.setLayout(rest)
+        self.more = MoreButton(rare, "of the captions", ("More settings", "Fewer settings"))
+        bar = _flow(
+            ("", self.drawings), ("", self.folder), ("Prompt", self.prompt), ("", self.more),
+            ("", self.measure), ("", self.stop), ("", self.view), ("", self.export),
+        )  # fmt: skip
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 4, 8, 8)
         column.setSpacing(4)
         column.addWidget(self.intro)
         column.addLayout(bar)
+        column.addWidget(rare)
         column.addWidget(self.verdict)
         column.addWidget(self.table, 1)
         column.addWidget(self.state)
@@ -268,7 +272,8 @@ class CaptionChangesPanel(QWidget):
         self.view.setToolTip(plain_tip("" if shown is None else shown.tip))
         self.table.resizeColumnsToContents()
         for column in range(self.model.columnCount()):
-            self.table.setColumnWidth(column, min(self.table.columnWidth(column), _MOST_WIDE))
+            width = self.table.columnWidth(column) + _ROOM
+            self.table.setColumnWidth(column, min(width, _MOST_WIDE))
 
     def _say(self, said: str = "") -> None:
         stopped, idle = self._session.engine_stopped, self._job is None
@@ -306,6 +311,17 @@ def _line(name: str, text: str) -> QLineEdit:
     field.setAccessibleName(name)
     field.setMinimumWidth(88)
     return field
+
+
+def _flow(*fields: tuple[str, QWidget]) -> QFlowLayout:
+    """Return fields with their titles in rows as wide as there is room."""
+    bar = QFlowLayout()
+    bar.setContentsMargins(0, 0, 0, 4)
+    bar.setHorizontalSpacing(8)
+    bar.setVerticalSpacing(4)
+    for title, field in fields:
+        bar.addWidget(_titled(title, field) if title else field)
+    return bar
 
 
 def _titled(title: str, field: QWidget) -> QWidget:
