@@ -8,7 +8,6 @@ thumbnail (WebP) and, where it was asked for, its file as it was found.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +42,8 @@ MOST_THUMBNAIL = 1 << 18
 """Bytes: one of 160 pixels a side takes up to some 40,000."""
 MOST_RECORD = 1 << 22
 _MOST_TEXT = 4096
+_FARTHEST = 1e9
+"""Pixels: so far away no patch of a picture is."""
 
 
 class PictureRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,31 +117,50 @@ def decode_record(data: bytes, entry: Any) -> PictureRecord:
     """
     record = msgspec.json.decode(data, type=PictureRecord)
     layout = record.layout
-    counts = [layout.loose, *(n for tile in layout.tiles for n in (tile.rows, tile.columns))]
-    places = [x for t in layout.tiles for x in (t.left, t.top, t.cell_width, t.cell_height)]
-    if min(counts) < 0 or layout.tokens != int(entry["tokens"]):
-        raise ValueError(f"its layout has {layout.tokens:,} tokens, not {int(entry['tokens']):,}")
+    tokens = int(entry["tokens"])
+    # A tile has a token at least: one without any may still say that it has billions of rows.
+    sides = [n for tile in layout.tiles for n in (tile.rows, tile.columns)]
+    if layout.loose < 0 or min(sides, default=1) < 1:
+        raise ValueError("its layout has parts without a token")
+    if layout.tokens != tokens:
+        raise ValueError(f"its layout has {layout.tokens:,} tokens, not {tokens:,}")
     if (layout.width, layout.height) != (int(entry["width"]), int(entry["height"])):
         raise ValueError("its layout is of another size")
-    if not all(math.isfinite(x) for x in places):
-        raise ValueError("its layout has places that are not numbers")
+    cells = [size for tile in layout.tiles for size in (tile.cell_width, tile.cell_height)]
+    corners = [at for tile in layout.tiles for at in (tile.left, tile.top)]
+    if not all(0.0 < size <= _FARTHEST for size in cells) or not all(
+        -_FARTHEST <= at <= _FARTHEST for at in corners
+    ):
+        raise ValueError("its layout has places that are nowhere near it")
     return record
 
 
-def check_entry(entry: Any, rows: int, documents: int, data: int) -> None:
-    """Raise ValueError for a picture that a segment of so much cannot have."""
-    sizes = [int(entry[name]) for name in ("record_bytes", "thumbnail_bytes", "whole_bytes")]
-    most = (MOST_RECORD, MOST_THUMBNAIL, MOST_BYTES)
-    if any(not 0 <= size <= limit for size, limit in zip(sizes, most, strict=True)):
-        raise ValueError("its data have an impossible size")
-    first = int(entry["data_first"])
-    if first < 0 or first + sum(sizes) > data:
-        raise ValueError("its data lie outside of what is kept")
-    first, count, tokens = (int(entry[name]) for name in ("first_row", "rows", "tokens"))
-    if first < 0 or not 0 <= tokens <= count or first + count > rows:
-        raise ValueError("its rows lie outside of the store")
-    if not 0 <= int(entry["document"]) < documents:
-        raise ValueError("it is of a document that is not there")
-    width, height = int(entry["width"]), int(entry["height"])
-    if not (0 < width <= MOST_SIDE and 0 < height <= MOST_SIDE and width * height <= MOST_PIXELS):
-        raise ValueError(f"it has {width:,} × {height:,} pixels")
+def check_entries(table: Array, rows: int, documents: int, data: int) -> None:
+    """Raise ValueError for pictures (P,) that a segment of so much cannot have."""
+    sizes = [table[name].astype(np.int64) for name in ("record_bytes", "thumbnail_bytes")]
+    whole, first = table["whole_bytes"], table["data_first"]
+    own, count, tokens = table["first_row"], table["rows"], table["tokens"]
+    width, height = (table[name].astype(np.int64) for name in ("width", "height"))
+    limits = zip((*sizes, whole), (MOST_RECORD, MOST_THUMBNAIL, MOST_BYTES), strict=True)
+    possible = [(size >= 0) & (size <= most) for size, most in limits]
+    faults = (
+        (~np.logical_and.reduce(possible), "its data have an impossible size"),
+        # Nothing is added to what may be the largest number there is.
+        ((first < 0) | (first > data - sum(sizes) - whole), "its data lie outside of what is kept"),
+        (
+            (own < 0) | (tokens < 0) | (tokens > count) | (own > rows - count),
+            "its rows lie outside of the store",
+        ),
+        (
+            (table["document"] < 0) | (table["document"] >= documents),
+            "it is of a document that is not there",
+        ),
+        (
+            (width < 1) | (width > MOST_SIDE) | (height < 1) | (height > MOST_SIDE)
+            | (width * height > MOST_PIXELS),
+            "its size in pixels is impossible",
+        ),
+    )  # fmt: skip
+    for wrong, fault in faults:
+        if wrong.any():
+            raise ValueError(fault)

@@ -14,7 +14,7 @@ from sae_desktop.activations.layout import damaged_store
 from sae_desktop.activations.picture_layout import (
     PICTURE_DTYPE,
     PictureRecord,
-    check_entry,
+    check_entries,
     decode_record,
 )
 
@@ -77,11 +77,14 @@ class StorePictures:
 
     @property
     def table(self) -> Array:
-        """(pictures,) of PICTURE_DTYPE, rows and documents counted over the whole store."""
+        """(pictures,) of PICTURE_DTYPE, rows and documents counted over the whole store.
+
+        Raises UserError where a picture is of what is not there.
+        """
         parts = [np.empty(0, dtype=PICTURE_DTYPE)]
-        for number, (segment, counts) in enumerate(zip(self._segments, self._counts, strict=True)):
+        for number, counts in enumerate(self._counts):
             if counts.get("pictures"):
-                part = segment.part("pictures", 0, counts["pictures"]).astype(PICTURE_DTYPE)
+                part = self._entries(number, 0, counts["pictures"]).astype(PICTURE_DTYPE)
                 part["first_row"] += self._row_starts[number]
                 part["document"] += self._document_starts[number]
                 parts.append(part)
@@ -133,14 +136,22 @@ class StorePictures:
             error = f"it has {len(self):,} pictures, and none with the number {number:,}"
             raise damaged_store(self._segments[0].path.parent, error)
         place = int(np.searchsorted(self._starts, number, side="right")) - 1
-        segment, counts = self._segments[place], self._counts[place]
         own = number - self._starts[place]
-        entry = segment.part("pictures", own, own + 1)[0]
+        return place, self._entries(place, own, own + 1)[0]
+
+    def _entries(self, place: int, first: int, last: int) -> Array:
+        """Return entries of a file's table, held to what else the file has."""
+        segment, counts = self._segments[place], self._counts[place]
+        table = segment.part("pictures", first, last)
         try:
-            check_entry(entry, counts["rows"], counts["documents"], counts["picture_data"])
+            check_entries(table, counts["rows"], counts["documents"], counts["picture_data"])
         except ValueError as error:
-            raise damaged_store(segment.path, f"of picture {number:,}, {error}") from error
-        return place, entry
+            begin = self._starts[place]
+            which = f"picture {begin + first:,}"
+            if last - first > 1:
+                which = f"one of the pictures {begin + first:,} to {begin + last - 1:,}"
+            raise damaged_store(segment.path, f"of {which}, {error}") from error
+        return table
 
     def _data(self, place: int, entry: Any, after: int, size: int) -> bytes:
         first = int(entry["data_first"]) + after
@@ -158,6 +169,9 @@ class StorePictures:
                 parts.append(np.full(high - low, -1, dtype="<i4"))
                 continue
             part = segment.part(name, low - begin, high - begin)
+            most = self._counts[place]["pictures" if name == "picture" else "rows"]
+            if not -1 <= int(part.min()) <= int(part.max()) < max(most, 1):
+                raise damaged_store(segment.path, "a row is of a picture that is not there")
             if name == "picture" and place:
                 part = np.where(part >= 0, part + self._starts[place], -1).astype("<i4")
             parts.append(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import h5py
@@ -116,7 +117,7 @@ def test_compacted_and_verified__it_is_what_it_was(tmp_path: Path, project: Proj
         ("data_first", 1 << 40, "its data lie outside"),
         ("thumbnail_bytes", 1 << 30, "an impossible size"),
         ("document", 77, "a document that is not there"),
-        ("width", 2**30, "1,073,741,824 × 40 pixels"),
+        ("width", 2**30, "its size in pixels is impossible"),
     ],
 )
 def test_damaged_picture__is_refused_before_anything_is_made_of_it(
@@ -129,6 +130,61 @@ def test_damaged_picture__is_refused_before_anything_is_made_of_it(
         file["pictures"][0] = entry
     with pytest.raises(UserError, match=told):
         ActivationStore.open(tmp_path / "s").pictures.get(0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        # As many tokens as there are rows, and a billion rows of none.
+        ({"tiles": [[2, 3], [10**9, 0]]}, "parts without a token"),
+        ({"tiles": [[-2, -3]]}, "parts without a token"),
+        ({"tiles": [[1 << 31, 1 << 31]]}, "its layout has 4,611,686,018,427,387,904 tokens, not 6"),
+        ({"loose": -6, "tiles": [[2, 3], [2, 3]]}, "parts without a token"),
+        ({"cell": 0.0}, "nowhere near it"),
+        ({"cell": -4.0}, "nowhere near it"),
+        ({"left": 1e300}, "nowhere near it"),
+        ({"width": 61}, "of another size"),
+    ],
+)
+def test_layout__that_claims_what_there_is_not_is_refused_before_it_is_drawn(
+    tmp_path: Path, changed: dict[str, object], told: str
+) -> None:
+    write_picture_store(tmp_path / "s", FIRST)
+    cell = changed.get("cell", 20.0)
+    tiles = [
+        {"rows": rows, "columns": columns, "left": changed.get("left", 0.0), "top": 0.0,
+         "cell_width": cell, "cell_height": 20.0}
+        for rows, columns in changed.get("tiles", [[2, 3]])  # type: ignore[attr-defined]
+    ]  # fmt: skip
+    layout = {"width": changed.get("width", 60), "height": 40, "tiles": tiles,
+              "loose": changed.get("loose", 0)}  # fmt: skip
+    record = json.dumps({"name": "red.png", "layout": layout}).encode()
+    with h5py.File(segment_path(tmp_path / "s", 0), "r+") as file:
+        entry = file["pictures"][0]
+        entry["record_bytes"], entry["thumbnail_bytes"] = len(record), 0
+        file["picture_data"][: len(record)] = np.frombuffer(record, np.uint8)
+        file["pictures"][0] = entry
+    with pytest.raises(UserError, match=told):
+        ActivationStore.open(tmp_path / "s").pictures.get(0)
+
+
+@pytest.mark.parametrize("number", [-2, 2, 1 << 30])
+def test_rows__of_pictures_that_are_not_there_are_refused(tmp_path: Path, number: int) -> None:
+    write_picture_store(tmp_path / "s", FIRST)
+    with h5py.File(segment_path(tmp_path / "s", 0), "r+") as file:
+        file["picture"][3] = number
+    with pytest.raises(UserError, match="a row is of a picture that is not there"):
+        ActivationStore.open(tmp_path / "s").pictures.of_rows()
+
+
+def test_table__with_a_picture_outside_of_the_store_is_refused(tmp_path: Path) -> None:
+    write_picture_store(tmp_path / "s", FIRST)
+    with h5py.File(segment_path(tmp_path / "s", 0), "r+") as file:
+        entry = file["pictures"][1]
+        entry["data_first"] = (1 << 63) - 1
+        file["pictures"][1] = entry
+    with pytest.raises(UserError, match="one of the pictures 0 to 1, its data lie outside"):
+        _ = ActivationStore.open(tmp_path / "s").pictures.table
 
 
 def test_row__of_a_picture_that_is_not_there_is_refused(store: ActivationStore) -> None:

@@ -14,7 +14,7 @@ from sae_desktop.training.config import TrainConfig
 _DRAWN = ("1f40e", "1f434", "1f408", "1f431", "1f697", "1f33b")
 """Two horses, two cats and what is neither, called as drawings of emoji are."""
 _TOKENS = 170
-"""What the pictures of the project are; there are 20 more."""
+"""Of 195: the last picture is left to who harvests more."""
 
 
 def save_pictures(material: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.activations.layout import damaged_store
 from sae_desktop.activations.store_pictures import StorePictures
 from sae_desktop.features.reading.facts import Context, PictureContext
 from sae_desktop.features.reading.index_file import IndexFile
@@ -46,8 +47,13 @@ class PicturesInContexts:
         inside = (rows >= 0) & (rows < len(of_rows))
         rows, values = rows[inside], values[inside]
         own = of_rows[rows] == number
+        places = np.append(tokens[rows[own]], tokens[row])
+        if not 0 <= int(places.min()) <= int(places.max()) < layout.tokens:
+            raise damaged_store(
+                self._index.path, f"a row is of a part that picture {number:,} has not"
+            )
         activations = np.zeros(layout.tokens, np.float32)
-        activations[tokens[rows[own]]] = values[own]
+        activations[places[:-1]] = values[own]
         return PictureContext(
             number=number,
             name=found.record.name,
