@@ -14,7 +14,8 @@ from sae_desktop.cli import demo
 from sae_desktop.cli.demo_held import hold
 from sae_desktop.errors import UserError
 from sae_desktop.gui.parts import demonstration
-from sae_desktop.gui.parts.demonstration import PICTURES
+from sae_desktop.gui.parts.demonstration import PICTURES, SENTENCES
+from sae_desktop.project import Project
 
 
 def late(*_args: object, **given: Any) -> subprocess.CompletedProcess[str]:
@@ -71,3 +72,17 @@ def test_pictures_that_are_not_installed__are_named(
     with pytest.raises(UserError, match=r"pictures\.zip"):
         hold(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("pictures", "index"), [(True, PICTURES.first_index), (False, SENTENCES.first_index)]
+)
+def test_window__opens_the_demonstration_that_was_asked_for(
+    pictures: bool, index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(tmp_path, monkeypatch)
+    opened: list[Path] = []
+    monkeypatch.setattr(demo, "window_problem", lambda: None)
+    monkeypatch.setattr(demo, "open_window", lambda project: opened.append(project) or 0)
+    assert demo.run_demo(out=tmp_path, headless=False, json=False, pictures=pictures) == 0
+    assert index in Project.open(opened[0]).indexes()

@@ -77,6 +77,8 @@ def test_strip__is_there_where_pictures_are_read_or_held(
     assert not strip.isHidden(), "what is held can be taken out"
     strip.removers[0].click()
     assert strip.isHidden()
+    strip.add(["dropped.png"])
+    assert not strip.isHidden()
 
 
 def test_chip_that_is_looked_at__is_told_by_more_than_its_colour(qtbot: QtBot) -> None:
