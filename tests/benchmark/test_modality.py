@@ -136,7 +136,7 @@ def test_features_without_a_score__say_on_what_they_never_fired(
         assert np.isnan(scores.columns["same_concept"][feature])
         assert why in same_concept_text(scores, feature)
     told = same_concept_text(scores, OTHER)
-    assert told.startswith("Chosen on English words for “horse” (1.00 on words held out, 1.00 in")
+    assert told.startswith("Chosen on English words for “horse” (AUROC 1.00 on words held out, 1")
     assert "apart at 0.25 (" in told
     assert "it is “cat” (1.00 there)" in told
     assert same_concept_text(None, 0) == ""

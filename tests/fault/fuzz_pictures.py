@@ -68,8 +68,10 @@ def damage(path: Path, rng: random.Random) -> str:
     said = []
     with h5py.File(path, "r+") as file:
         for _ in range(rng.choice((1, 1, 1, 2, 3))):
-            said.append(rng.choice((_number, _number, _rows, _layout, _layout, _bytes, _shape))(
-                file, rng))  # fmt: skip
+            how = rng.choice((_number, _number, _rows, _layout, _layout, _bytes, _shape))
+            said.append(how(file, rng))
+            if how is _shape:  # nothing more can be written into what is left
+                break
     return ", ".join(said)
 
 
@@ -129,7 +131,7 @@ def _layout(file: h5py.File, rng: random.Random) -> str:
                 entry["height"] = _held(layout["height"], PICTURE_DTYPE["height"])
     data = msgspec.json.encode(record)
     room = len(file["picture_data"])
-    first = min(first, max(room - len(data), 0))
+    first = max(min(first, room - len(data)), 0)
     file["picture_data"][first : first + len(data)] = np.frombuffer(data, np.uint8)[: room - first]
     entry["data_first"], entry["record_bytes"] = first, len(data)
     file["pictures"][at] = entry

@@ -32,9 +32,9 @@ def same_concept_text(scores: KindScores | None, feature: int) -> str:
 def _forwards(found: SameConcept, info: KindsInfo) -> str:
     others = "" if found.languages is None else f", {found.languages:.2f} in other languages"
     return (
-        f"Chosen on {_languages(info)} words for “{found.concept}” ({found.words.value:.2f} on "
-        f"words held out{others}), it tells pictures of that apart at {_interval(found.pictures)}; "
-        f"another concept in its place gives {found.chance:.2f}."
+        f"Chosen on {_languages(info)} words for “{found.concept}” (AUROC "
+        f"{found.words.value:.2f} on words held out{others}), it tells pictures of that apart at "
+        f"{_interval(found.pictures)}; another concept in its place gives {found.chance:.2f}."
     )
 
 

@@ -55,7 +55,7 @@ def test_scores__are_in_what_commands_and_exports_say(index: FeatureIndex) -> No
     shown = sae_desktop("show", *about, "--feature", str(UNSCORED)).stdout
     assert "it fires on none of the 60 pictures" in shown
     record = next(records_of(index, None, [7]))
-    assert record.concept.startswith("Chosen on English and German words for “horse” (0.99 on")
+    assert record.concept.startswith("Chosen on English and German words for “horse” (AUROC 0.99")
     assert "another concept in its place gives 0.52" in record.concept
 
 
