@@ -87,7 +87,8 @@ def caption_changes(
     strength: Annotated[
         list[float],
         typer.Option(
-            "--strength", help="A strength to clamp at; may be repeated; default: 2, 4 and 8."
+            "--strength",
+            help="A strength to clamp at; may be repeated; default: 0.5, 1, 2, 4, 8.",
         ),
     ] = _NO_NUMBERS,
     unit: Annotated[

@@ -15,11 +15,13 @@ from toy_index import make_toy_index
 from toy_pictures import noise_picture, save_picture_model
 
 from sae_desktop.benchmark.captions.captioning import Asked, Captioner
+from sae_desktop.benchmark.captions.choosing import _area
 from sae_desktop.benchmark.captions.config import (
     CAPTION_WAYS,
     CaptionChangesConfig,
     CaptionChangesResult,
     CaptionWay,
+    ChosenConcept,
     ConceptFeature,
 )
 from sae_desktop.benchmark.captions.job import caption_changes
@@ -257,6 +259,14 @@ def test_the_best_concepts__are_taken_where_none_is_named(planted: Planted) -> N
         RecordingContext(),
     )  # fmt: skip
     assert [one.concept for one in by_name.concepts] == ["sea"]
+
+
+def test_a_concept__is_told_as_well_as_the_worse_of_words_and_drawings() -> None:
+    told = {
+        name: _area(ChosenConcept(concept=name, feature=0, words=words, drawings=drawings))
+        for name, words, drawings in (("a", 0.9, 0.5), ("b", 0.7, 0.5), ("c", 0.8, 0.6))
+    }
+    assert sorted(told, key=lambda name: told[name], reverse=True) == ["c", "a", "b"]
 
 
 def test_what_is_stopped__keeps_the_concepts_that_were_tried(planted: Planted) -> None:

@@ -29,7 +29,8 @@ def chosen_of(
 ) -> Chosen:
     """Return the concepts with their features: those that were named, or those told best.
 
-    A concept is told as well as the worse of its areas on words and on drawings. Raises UserError
+    A concept is told as well as the worse of its areas on words and on drawings; among equals, as
+    on words. Raises UserError
     for what there is not, and where no feature can be clamped.
     """
     named = [
@@ -66,8 +67,9 @@ def chosen_of(
     return Chosen(best, [said])
 
 
-def _area(one: ChosenConcept) -> float:
-    return min(area for area in (one.words, one.drawings, 1.0) if area is not None)
+def _area(one: ChosenConcept) -> tuple[float, float]:
+    words, drawn = (1.0 if area is None else area for area in (one.words, one.drawings))
+    return min(words, drawn), words
 
 
 def _told(row: ConceptRow, learn: Sequence[str]) -> ChosenConcept:

@@ -55,7 +55,7 @@ class CaptionChangesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="capti
     """Put prompts through the model's chat template."""
     language: str = "en"
     """That of the captions, in which the concept may be named."""
-    strengths: tuple[float, ...] = (2.0, 4.0, 8.0)
+    strengths: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0)
     unit: Unit = "maximum"
     where: tuple[Tokens, ...] = TOKENS
     tokens: Count = 24
