@@ -32,6 +32,7 @@ from sae_desktop.words.concept_list import parse_concepts
 
 _NO_NAMES: list[str] = []
 _NO_NUMBERS: list[float] = []
+_NO_FOLDERS: list[Path] = []
 _ASKED = CaptionChangesConfig
 
 
@@ -43,9 +44,9 @@ def caption_changes(
         typer.Option(
             "--pictures",
             help="Folder of emoji drawings called by their code points, such as 1f40e.png; may be "
-            "repeated.",
+            "repeated; default: those shipped.",
         ),
-    ],
+    ] = _NO_FOLDERS,
     concept: Annotated[
         list[str],
         typer.Option(

@@ -55,7 +55,7 @@ def concept_kinds(
         typer.Option(
             "--pictures",
             help="Folder of emoji drawings called by their code points, such as 1f40e.png; may be "
-            "repeated.",
+            "repeated; default: those shipped, for a model that reads pictures.",
         ),
     ] = _NO_FOLDERS,
     folder: Annotated[

@@ -291,7 +291,6 @@ def test_what_cannot_be_asked__is_named(planted: Planted, tmp_path: Path) -> Non
     for more, said in (
         ({"strengths": ()}, "No strength"),
         ({"pictures": 1}, "one is too few"),
-        ({"drawings": ()}, "No folder of drawings"),
         ({"drawings": (str(tmp_path),)}, "None of the"),
         ({"asked": "{what}"}, "cannot be filled in"),
         ({"language": "de"}, "no word in the language “de”"),

@@ -34,8 +34,9 @@ class CaptionChangesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="capti
 
     project: str
     index: str
-    drawings: tuple[str, ...]
-    """Folders of drawings that are called by their code points, such as 1f40e.png."""
+    drawings: tuple[str, ...] = ()
+    """Folders of drawings that are called by their code points, such as 1f40e.png; none: those of
+    the shipped concepts that ship."""
     pictures: Count = 20
     """For each concept, drawn from those of the others."""
     concepts: tuple[str, ...] = ()

@@ -35,7 +35,7 @@ from sae_desktop.benchmark.captions.outcomes import (
     share,
     ways_of,
 )
-from sae_desktop.benchmark.kinds.drawings import drawings
+from sae_desktop.benchmark.kinds.drawings import drawings, shipped_drawings
 from sae_desktop.benchmark.kinds.instances import PICTURE, Named, instances, read_concepts
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
@@ -157,13 +157,6 @@ def _check(config: CaptionChangesConfig) -> None:
             kept="Nothing was measured.",
             next_step="Ask for at least 2 pictures.",
         )
-    if not config.drawings:
-        raise UserError(
-            "No folder of drawings was given.",
-            kept="Nothing was measured.",
-            next_step="Choose a folder of emoji drawings that are called by their code points, "
-            "such as 1f40e.png.",
-        )
     try:
         config.asked.format(word="", prompt="")
     except (KeyError, ValueError, IndexError) as error:
@@ -179,7 +172,7 @@ def _files(
 ) -> tuple[dict[str, Path], list[str]]:
     """Return the first file of each code point, and what is said of those that are missing."""
     every = [one for concept in concepts for one in instances(concept) if one.kind == PICTURE]
-    files, notes = drawings(config.drawings, every)
+    files, notes = drawings(config.drawings or shipped_drawings(), every)
     return {code: paths[0] for code, paths in files.items()}, notes
 
 

@@ -30,7 +30,8 @@ class ConceptKindsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="concept
     learn: tuple[str, ...] = ("en", "de", "fr")
     """The kinds on whose first half of instances a feature is chosen; all of them together."""
     pictures: tuple[str, ...] = ()
-    """Folders of drawings that are called by their code points, such as 1f40e.png."""
+    """Folders of drawings that are called by their code points, such as 1f40e.png; none: those of
+    the shipped concepts that ship, where the model reads pictures."""
     seed: Annotated[Seed, said("Seed", "Of random directions and shuffled labels.")] = 0
     device: str = "auto"
 

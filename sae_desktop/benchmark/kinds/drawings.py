@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sae_desktop.benchmark.kinds.instances import PICTURE, Instance
+from sae_desktop.benchmark.kinds.instances import PICTURE, SHIPPED, Instance
 from sae_desktop.errors import UserError
+from sae_desktop.resources import resource_path
+
+
+def shipped_drawings() -> tuple[str, ...]:
+    """Return the folder of the drawings of all concepts that ship, by Google’s artists."""
+    return (str(resource_path(f"{SHIPPED}/drawings")),)
 
 
 def drawings(
@@ -17,7 +23,7 @@ def drawings(
     Nothing without folders. Raises UserError where none of the drawings is there.
     """
     if not folders:
-        return {}, ["Pictures were not measured: no folder of drawings was given."]
+        return {}, ["Pictures were not measured: the model reads none, or there were none."]
     places = [Path(name).expanduser() for name in folders]
     wanted = list(dict.fromkeys(one.text for one in found if one.kind == PICTURE))
     files = {code: [path for place in places if (path := place / f"{code}.png").is_file()]

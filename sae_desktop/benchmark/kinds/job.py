@@ -24,7 +24,7 @@ from sae_desktop.benchmark.kinds.config import (
     KindArea,
     Way,
 )
-from sae_desktop.benchmark.kinds.drawings import drawings
+from sae_desktop.benchmark.kinds.drawings import drawings, shipped_drawings
 from sae_desktop.benchmark.kinds.instances import (
     KINDS,
     PICTURE,
@@ -39,7 +39,11 @@ from sae_desktop.benchmark.kinds.modality import ModalScores, modal_score, modal
 from sae_desktop.benchmark.kinds.reading import read_instances
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
-from sae_desktop.features.asking.picture_documents import one_model, picture_reader_of
+from sae_desktop.features.asking.picture_documents import (
+    one_model,
+    picture_reader_of,
+    reads_pictures,
+)
 from sae_desktop.features.reading.kinds_file import KindsInfo, write_kinds
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import JobContext
@@ -113,11 +117,9 @@ def measured_kinds(config: ConceptKindsConfig, context: JobContext) -> Measured:
             next_step="Choose at least two concepts.",
         )
     found = [one for concept in concepts for one in instances(concept)]
-    files, notes = drawings(config.pictures, found)
-    _check_learn(config.learn, found, files)
     opened = open_index(config.project, config.index, config.device)
-    if files:
-        picture_reader_of(one_model(opened))  # refused before anything is read
+    files, notes = drawings(_folders(config, opened), found)
+    _check_learn(config.learn, found, files)
     known, read = read_instances(opened, found, files, config.seed, context)
     material = material_of(concepts, known, config.learn, read)
     rows = _rows(material, concepts, config.seed, context)
@@ -125,6 +127,14 @@ def measured_kinds(config: ConceptKindsConfig, context: JobContext) -> Measured:
 
 
 # ---------------------------------------------------------------- what there is
+def _folders(config: ConceptKindsConfig, opened: OpenedIndex) -> Sequence[str]:
+    """Return the folders of drawings that are tried: those asked for, or else those that ship."""
+    if config.pictures:
+        picture_reader_of(one_model(opened))  # refused before anything is read
+        return config.pictures
+    return () if config.folder or not reads_pictures(opened) else shipped_drawings()
+
+
 def _check_learn(
     learn: Sequence[str], found: Sequence[Instance], files: dict[str, list[Path]]
 ) -> None:

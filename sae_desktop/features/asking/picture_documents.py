@@ -174,6 +174,15 @@ def picture_reader_of(lm: LanguageModel) -> PictureReader:
     return _readers[lm]
 
 
+def reads_pictures(opened: OpenedIndex) -> bool:
+    """Whether pictures can be put before the model of an index."""
+    try:
+        picture_reader_of(one_model(opened))
+    except UserError:
+        return False
+    return True
+
+
 def read_kept(path: Path) -> ReadPicture:
     """Return a picture, kept from before where its file has not changed.
 

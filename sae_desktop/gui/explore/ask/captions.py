@@ -61,11 +61,12 @@ class CaptionChangesPanel(QWidget):
         self._result: CaptionChangesResult | None = None
         self._tables: list[CaptionTable] = []
         self.drawings = PathField()
-        self.drawings.setPlaceholderText("Folder of emoji drawings (1f40e.png)")
+        self.drawings.setPlaceholderText("Shipped drawings, or a folder")
         self.drawings.setAccessibleName("Folder of drawings to caption")
         self.drawings.setMinimumWidth(240)
         self.drawings.setToolTip(
-            "Files called by their code points; the pictures are drawn of them"
+            "Files called by their code points (1f40e.png), of which pictures are drawn by lot; "
+            "without a folder, drawings by Google’s artists"
         )
         self.folder = push_button("Choose…", self._on_folder, flat=True, tip="Choose the folder")
         self.prompt = _line("Prompt of captions", default(CaptionChangesConfig, "prompt"))
@@ -166,13 +167,6 @@ class CaptionChangesPanel(QWidget):
         if unread := problems_of(self):
             raise UserError(unread[0], kept="Nothing was measured.")
         folder = self.drawings.text().strip()
-        if not folder:
-            raise UserError(
-                "No folder of drawings was given.",
-                kept="Nothing was measured.",
-                next_step="Choose a folder of drawings that are called by their code points, such "
-                "as 1f40e.png.",
-            )
         try:
             strengths = parse_strengths(self.strengths.text())
         except ValueError as error:
@@ -183,7 +177,7 @@ class CaptionChangesPanel(QWidget):
         return CaptionChangesConfig(
             project=self._session.project_path,
             index=self._session.index_name,
-            drawings=(folder,),
+            drawings=(folder,) if folder else (),
             pictures=self.count.value(),
             concepts=concepts,
             features=features,

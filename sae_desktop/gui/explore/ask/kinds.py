@@ -60,11 +60,14 @@ class ConceptKindsPanel(QWidget):
         self.learn.setAccessibleName("Choose features on")
         self.learn.setToolTip("On half of these a feature is chosen; the rest is held out")
         self.drawings = PathField()
-        self.drawings.setPlaceholderText("Folder of emoji drawings (1f40e.png)")
+        self.drawings.setPlaceholderText("Shipped drawings, or a folder")
         self.drawings.setAccessibleName("Folder of drawings")
         self.drawings.setMinimumWidth(240)
         self.drawings.setToolTip(
-            plain_tip("For a model that reads pictures: files called by their code points")
+            plain_tip(
+                "For a model that reads pictures: files called by their code points (1f40e.png); "
+                "without a folder, drawings by Google’s artists"
+            )
         )
         self.folder = push_button("Choose…", self._on_folder, flat=True, tip="Choose the folder")
         self.measure = push_button("Measure", self.ask, primary=True)

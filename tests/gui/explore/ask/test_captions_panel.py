@@ -105,7 +105,7 @@ def test_what_is_asked__is_what_the_fields_say(
 
 @pytest.mark.parametrize(
     ("field", "text", "said"),
-    [("drawings", "", "No folder"), ("strengths", "2, x", "“x”"), ("concepts", "red=x", "red=x")],
+    [("strengths", "2, x", "“x”"), ("concepts", "red=x", "red=x")],
 )
 def test_what_cannot_be_asked__is_said(
     panel: CaptionChangesPanel, session: Session, client, field: str, text: str, said: str
