@@ -11,6 +11,11 @@ _PACKAGE = Path(__file__).resolve().parent
 _CANDIDATES = (_PACKAGE / "_resources", _PACKAGE.parent / "resources")
 
 
+def is_shipped(relative: str) -> bool:
+    """Whether the installation has a file or folder."""
+    return any((root / relative).exists() for root in _CANDIDATES)
+
+
 def resource_path(relative: str) -> Path:
     """Return the path of a shipped file or folder, such as `models/builtin`.
 

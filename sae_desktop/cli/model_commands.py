@@ -23,7 +23,7 @@ from sae_desktop.language_model.config import (
     TrustModelConfig,
     TrustModelResult,
 )
-from sae_desktop.language_model.names import BUILTIN, KNOWN
+from sae_desktop.language_model.names import BUILTIN_PICTURES, KNOWN, shipped_models
 
 models_app = typer.Typer(
     no_args_is_help=True, help="List the models, get one, show one, or trust its program code."
@@ -147,10 +147,12 @@ def _models() -> dict[str, Any]:
     from sae_desktop.language_model.files.model_cache import models_cache
 
     cache = models_cache()
-    others = sorted(p.name for p in cache.iterdir() if p.is_dir()) if cache.is_dir() else []
+    folders = [p.name for p in cache.iterdir() if p.is_dir()] if cache.is_dir() else []
+    # What a model that ships was unpacked to goes by that model's name.
+    others = sorted(name for name in folders if not name.startswith(f"{BUILTIN_PICTURES}-"))
     found = []
-    for name in dict.fromkeys([BUILTIN, *KNOWN, *others]):
-        known = name in (BUILTIN, *KNOWN)
+    for name in dict.fromkeys([*shipped_models(), *KNOWN, *others]):
+        known = name in (*shipped_models(), *KNOWN)
         try:
             files = find_model(name if known else str(cache / name))
         except UserError:

@@ -37,9 +37,9 @@ from sae_desktop.file_kinds import (
     files_of,
     way_in,
 )
-from sae_desktop.language_model.names import BUILTIN, KNOWN
+from sae_desktop.language_model.names import KNOWN, OWN
 
-SHIPPED = (BUILTIN, *KNOWN)
+SHIPPED = (*OWN, *KNOWN)
 """Names of what ships, whatever lies in the working folder under them."""
 _WEIGHTS_OF_DICTIONARIES = ("ae.pt", "params.npz", "params.safetensors")
 _CONFIGS_OF_DICTIONARIES = ("cfg.json", "hyperparams.json")

@@ -8,13 +8,23 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from sae_desktop.resources import is_shipped
+
 BUILTIN = "builtin"
+BUILTIN_PICTURES = "builtin-pictures"
+OWN = (BUILTIN, BUILTIN_PICTURES)
+"""Models that ship with the program; the second where its files do."""
 SMOLLM2 = "smollm2"
 MINILM = "minilm"
 ORIGIN = "origin.json"
 PREFIX = "model-"
 """Begins an identity; revisions of earlier versions, 16 hexadecimal digits, have none."""
 _CACHED = re.compile(r"models--([^/\\]+?)--([^/\\]+)")
+
+
+def shipped_models() -> list[str]:
+    """Return the names of the models that this installation has."""
+    return [name for name in OWN if is_shipped(f"models/{name}")]
 
 
 @dataclass(frozen=True)
@@ -143,7 +153,7 @@ def same_name(one: str, other: str) -> bool:
 def public_name(name: str) -> str:
     """Return a model's name for other people: the hub's where it is known, never a path."""
     found = hub_name(name)
-    if found or name == BUILTIN or not name:
+    if found or name in OWN or not name:
         return found or name
     return PurePosixPath(name.replace("\\", "/").rstrip("/")).name
 

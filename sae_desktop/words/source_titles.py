@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # it brings h5py
 
 MODELS = {
     "builtin": "Built-in model",
+    "builtin-pictures": "Built-in model of pictures",
     "smollm2": "SmolLM2-135M-Instruct",
     "minilm": "Sentence encoder MiniLM",
 }

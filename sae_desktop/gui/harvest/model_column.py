@@ -26,6 +26,7 @@ from sae_desktop.language_model.config import (
     GetModelResult,
     ModelDescription,
 )
+from sae_desktop.language_model.names import shipped_models
 from sae_desktop.words.amounts import device_text
 from sae_desktop.words.job_text import progress_text
 from sae_desktop.words.model_card import (
@@ -36,10 +37,11 @@ from sae_desktop.words.model_card import (
     model_figures,
     reading_text,
 )
+from sae_desktop.words.source_titles import model_title
 
 HUB = SourceOption("A name on the hub", placeholder="owner/model")
 OPTIONS = [
-    SourceOption("Built-in model", "builtin"),
+    *(SourceOption(model_title(name), name) for name in shipped_models()),
     SourceOption("SmolLM2-135M-Instruct", "smollm2"),
     SourceOption("A model folder", browse="folder", placeholder="Folder with a config.json"),
     SourceOption(

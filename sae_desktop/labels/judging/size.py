@@ -7,7 +7,13 @@ import re
 SMALL = 1e9
 """Parameters. Of models up to so many none is known to judge labels well."""
 _SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)\s*([mb])(?![a-z0-9])", re.IGNORECASE)
-_NAMED = {"smollm2": 135e6, "builtin": 1e7, "gpt2": 124e6, "distilgpt2": 82e6}
+_NAMED = {
+    "smollm2": 135e6,
+    "builtin": 1e7,
+    "builtin-pictures": 1e7,
+    "gpt2": 124e6,
+    "distilgpt2": 82e6,
+}
 
 
 def parameters_of(name: str) -> float | None:

@@ -18,7 +18,8 @@ from sae_desktop.language_model.files.claims import CONFIG_BYTES, StoredWeights,
 from sae_desktop.language_model.files.gguf_header import GgufHeader, read_header
 from sae_desktop.language_model.files.hub import cached_snapshot, fetch_snapshot, look_up_snapshot
 from sae_desktop.language_model.files.model_cache import models_cache
-from sae_desktop.language_model.names import BUILTIN, KNOWN
+from sae_desktop.language_model.files.packed import unpacked_model
+from sae_desktop.language_model.names import BUILTIN, BUILTIN_PICTURES, KNOWN, shipped_models
 from sae_desktop.resources import resource_path
 
 _SAMPLES, _SAMPLE_BYTES = 64, 4096
@@ -46,6 +47,8 @@ def find_model(
     """
     if name == BUILTIN:
         return _in_folder(BUILTIN, resource_path("models/builtin"))
+    if name == BUILTIN_PICTURES:
+        return _in_folder(name, unpacked_model(resource_path(f"models/{name}")))
     if name in KNOWN:
         return _cached(name)
     path = Path(name).expanduser()
@@ -58,7 +61,7 @@ def find_model(
         raise UserError(
             f"There is no model “{name}”.",
             next_step="Choose a model folder, a .gguf file, a hub name such as owner/model, "
-            f"“builtin” or {' or '.join(f'“{known}”' for known in KNOWN)}.",
+            f"or {', '.join(f'“{known}”' for known in (*shipped_models(), *KNOWN))}.",
         )
     context = context or SilentContext()
     if not fetch:
