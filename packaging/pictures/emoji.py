@@ -3,7 +3,8 @@
 The packages come from npm through its ordinary client: the drawings of `emoji-datasource-twitter`
 (graphics CC-BY 4.0) to learn from, with those of Fluent Emoji Flat (MIT), Emoji One 2 (CC-BY 4.0)
 and Firefox OS (Apache-2.0) where they have drawn the same; those of `emoji-datasource-google`
-(Apache-2.0) to be tested on; names and keywords of Unicode's CLDR (Unicode licence).
+(Apache-2.0) and OpenMoji (CC-BY-SA 4.0) to be tested on; names and keywords of Unicode's CLDR
+(Unicode licence).
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ from typing import Any, Literal
 
 from PIL import Image
 
-Artist = Literal["twitter", "fluent-emoji-flat", "emojione", "fxemoji", "google"]
+Artist = Literal[
+    "twitter", "fluent-emoji-flat", "emojione", "fxemoji", "google", "openmoji"
+]  # fmt: skip
 
 LEARNT: tuple[Artist, ...] = ("twitter", "fluent-emoji-flat", "emojione", "fxemoji")
 """Artists whose drawings are learnt from."""
-_OUTLINES: tuple[Artist, ...] = LEARNT[1:]
+UNSEEN: tuple[Artist, ...] = ("google", "openmoji")
+"""Artists whose drawings are only tested on."""
+_OUTLINES: tuple[Artist, ...] = (*LEARNT[1:], *UNSEEN[1:])
 """Artists whose drawings come as outlines."""
 PACKAGES = (
     "emoji-datasource-twitter",
@@ -115,7 +120,7 @@ def read(cache_folder: Path) -> list[Emoji]:
 
 def artists(cache_folder: Path, emoji: list[Emoji]) -> dict[str, tuple[Artist, ...]]:
     """Return by file which of the artists that are learnt from have drawn an emoji."""
-    outlines = {artist: _outlines(cache_folder, artist) for artist in _OUTLINES}
+    outlines = {artist: _outlines(cache_folder, artist) for artist in LEARNT[1:]}
     return {
         one.file: ("twitter", *(a for a, drawn in outlines.items() if one.file in drawn))
         for one in emoji

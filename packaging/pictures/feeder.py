@@ -6,14 +6,26 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from multiprocessing.queues import Queue
 from pathlib import Path
+from queue import Full
 from typing import Any
 
 AHEAD = 4
+_LOOK_S = 5.0
+"""How often it is looked whether the process that learns is still there."""
 
 
 def _fill(queue: Queue[Any], make: Callable[[Path, int], Iterator[Any]], *args: Any) -> None:
+    learning = multiprocessing.parent_process()
     for batch in make(*args):
-        queue.put(batch)
+        while learning is not None and learning.is_alive():
+            try:
+                queue.put(batch, timeout=_LOOK_S)
+                break
+            except Full:
+                continue
+        else:
+            queue.cancel_join_thread()  # what nobody will take is not waited for
+            return
 
 
 def fed(make: Callable[[Path, int], Iterator[Any]], cache: Path, seed: int) -> Iterator[Any]:

@@ -1,12 +1,17 @@
-"""Teach the encoder and the built-in language model to say what a picture shows.
+"""Teach the built-in language model to say what a picture shows.
 
     python packaging/pictures/train.py CACHE --builtin resources/models/builtin \
         --corpus resources/corpus/builtin.jsonl.xz --steps 4000
 
-Begins with the encoder of `train_eyes.py` and the built-in model. Each step learns from pictures
-with lines of text, from such lines alone, and from windows of the built-in corpus, so that the
-model still writes as it did. `--frozen` leaves the language model as it is but for the picture's
-token. Written to `CACHE/pictures.pt` every `--keep` steps, and resumed from there.
+The encoder is that of `CACHE/eyes.pt`, or else the one that lies here, and stays as it is: what
+comes back to it through the language model is noise at first, and ruins it. The projector begins
+as the regression of names on what the encoder makes. Each step learns from pictures with lines of
+text, from such lines alone, and from windows of the built-in corpus, so that the model still
+writes as it did. In the middle of the model a picture is also to be told by what its names in five
+languages are there, read without it (`anchors`): else nothing asks a picture's tokens to mean
+there what words do. `--frozen` leaves the language model as it is, too, so that the projector
+alone learns; `--language` begins with the language model of another run. Written to
+`CACHE/pictures.pt` every `--keep` steps, and resumed from there.
 """
 
 from __future__ import annotations
@@ -17,15 +22,15 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.append(str(Path(__file__).parents[1] / "builtin"))
 
 import numpy as np
 import torch
-from emoji import languages, read
+from emoji import Emoji, languages, read
 from feeder import fed
-from model import joined, new_eyes, pixels_of
-from muon import Muon
+from model import EYES_SPREAD, joined, pixels_of, trained_eyes
 from scenes import Painter
 from texts import CONTEXT, Teller
 from tokenizers import Tokenizer
@@ -34,26 +39,51 @@ from torch.nn import functional
 from windows import Windows
 
 SEED = 17
-PICTURES, WORDS, WINDOWS = 24, 8, 6
+PICTURES, WORDS, WINDOWS = 32, 2, 4
 """Rows of a step: with a picture, of words alone, of the corpus."""
-MATRIX_RATE, OTHER_RATE = 0.01, 1e-3
-DECAY_SHARE = 0.4
+RATE = 1e-3
+DECAY_SHARE, WARM_UP = 0.4, 50
 NOTHING = -100
+MIDDLE = 3
+"""The layer after which pictures and names are compared."""
+COMPARED, TEMPERATURE = 1.0, 0.1
+"""Weight of that loss, and what its cosines are divided by."""
+ANCHORED, ANCHORS_AT_ONCE = 200, 64
+"""Steps after which the names are read anew, by the model as it is then."""
 
 
-def batches(
-    builtin: Path, corpus: Path, cache: Path, seed: int
-) -> Iterator[tuple[list[np.ndarray], np.ndarray, np.ndarray]]:
-    """Yield (pictures, ids (N, CONTEXT), targets (N, CONTEXT)), rows with a picture first."""
+REGRESSED, RIDGE = 6000, 0.01
+"""Pictures that the projector begins from, and the weight against large coefficients."""
+LINEAR_FROM, LARGER = 6.0, 2.0
+"""Spreads above 0 at which hidden units begin, and how much larger than names a picture enters."""
+
+
+class Batch(NamedTuple):
+    pictures: list[np.ndarray]
+    ids: np.ndarray
+    """(N, CONTEXT)"""
+    targets: np.ndarray
+    """(N, CONTEXT)"""
+    of_one: list[int]
+    """Rows with a picture of one emoji."""
+    which: list[int]
+    """Which emoji those are."""
+
+
+def batches(builtin: Path, corpus: Path, cache: Path, seed: int) -> Iterator[Batch]:
+    """Yield batches without end, rows with a picture first, then those of words alone."""
     emoji = read(cache)
     painter = Painter(cache, emoji, None, seed)
     teller = Teller(Tokenizer.from_file(str(builtin / "tokenizer.json")), languages(cache), seed)
     windows = halves(Windows(corpus, builtin, seed).batches(WINDOWS // 2))
     chooser = np.random.default_rng(seed)
+    places = {one.file: number for number, one in enumerate(emoji)}
     while True:
         scenes = [painter.any() for _ in range(PICTURES)]
         texts = [teller.of_scene(scene) for scene in scenes]
         texts += [teller.of_words(emoji[n]) for n in chooser.integers(0, len(emoji), WORDS)]
+        of_one = [row for row, scene in enumerate(scenes) if scene.kind == "one"]
+        which = [places[scenes[row].of[0].file] for row in of_one]
         ids = np.full((len(texts) + WINDOWS, CONTEXT), teller.eos, dtype=np.int64)
         targets = np.full(ids.shape, NOTHING, dtype=np.int64)
         for row, text in enumerate(texts):
@@ -61,7 +91,38 @@ def batches(
             after = np.array(text[1:])
             targets[row, : len(after)] = np.where(after == teller.image, NOTHING, after)
         ids[len(texts) :], targets[len(texts) :] = next(windows)
-        yield [scene.pixels for scene in scenes], ids, targets
+        yield Batch([scene.pixels for scene in scenes], ids, targets, of_one, which)
+
+
+@torch.no_grad()
+def begin_projector(model: nn.Module, named_EI: torch.Tensor, cache: Path) -> None:
+    """Have the projector begin as the ridge regression of names on what the encoder makes.
+
+    A picture's tokens then enter the model as what its names are in the middle of it, which passes
+    through the layers before. Its hidden units begin far above 0, where they are all but linear.
+    """
+    emoji = read(cache)
+    painter = Painter(cache, emoji, None, SEED)
+    order = np.random.default_rng(SEED).permutation(np.arange(REGRESSED) % len(emoji))
+    seen = []
+    for first in range(0, REGRESSED, ANCHORS_AT_ONCE):
+        scenes = [painter.one(emoji[n]) for n in order[first : first + ANCHORS_AT_ONCE]]
+        told = model.model.vision_tower(
+            pixels_of([scene.pixels for scene in scenes]), output_hidden_states=True
+        )
+        seen.append(told.hidden_states[model.config.vision_feature_layer].mean(dim=1))
+    x_NE = torch.cat(seen)
+    mean_E, wanted_NI = x_NE.mean(dim=0), named_EI[torch.from_numpy(order)]
+    x_NE = x_NE - mean_E
+    gram_EE = x_NE.T @ x_NE
+    gram_EE += RIDGE * gram_EE.diagonal().mean() * torch.eye(len(gram_EE))
+    map_EI = torch.linalg.solve(gram_EE, x_NE.T @ wanted_NI)
+    spread = (x_NE @ map_EI).std()
+    projector = model.model.multi_modal_projector
+    projector.linear_1.weight.copy_(map_EI.T / spread)
+    projector.linear_1.bias.copy_(LINEAR_FROM - mean_E @ map_EI / spread)
+    projector.linear_2.weight.copy_(torch.eye(len(projector.linear_2.weight)) * spread * LARGER)
+    projector.linear_2.bias.fill_(float(-LINEAR_FROM * spread * LARGER))
 
 
 def halves(
@@ -74,17 +135,12 @@ def halves(
 
 def optimisers(model: nn.Module, frozen: bool) -> list[torch.optim.Optimizer]:
     inner = model.model
-    learnt = [inner.vision_tower, inner.multi_modal_projector]
+    first = inner.multi_modal_projector.linear_1.weight
+    others = [p for p in inner.multi_modal_projector.parameters() if p is not first]
     if not frozen:
-        learnt.append(inner.language_model)
-    layers = [p for part in learnt for name, p in part.named_parameters() if ".layers." in name]
-    matrices = [p for p in layers if p.ndim == 2]
-    chosen = {id(p) for p in matrices}
-    others = [p for part in learnt for p in part.parameters() if id(p) not in chosen]
-    return [
-        Muon(matrices, lr=MATRIX_RATE, weight_decay=0.02, precision=torch.float32),
-        torch.optim.AdamW(others, lr=OTHER_RATE, betas=(0.9, 0.95), weight_decay=0.0),
-    ]
+        others += inner.language_model.parameters()
+    groups = [{"params": others}, {"params": [first], "lr": RATE / EYES_SPREAD}]
+    return [torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.95), weight_decay=0.0)]
 
 
 def main() -> None:
@@ -96,15 +152,19 @@ def main() -> None:
     parser.add_argument("--keep", type=int, default=200)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--frozen", action="store_true")
+    parser.add_argument("--language", type=Path, help="begin with the language model of this file")
+    parser.add_argument("--bf16", action="store_true", help="for processors that multiply in it")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    eyes = new_eyes(SEED)
-    told = torch.load(args.cache / "eyes.pt", weights_only=True)["eyes"]
-    prefix = "encoder."
-    eyes.load_state_dict(
-        {k.removeprefix(prefix): v for k, v in told.items() if k.startswith(prefix)}
-    )
-    model = joined(args.builtin, eyes, SEED)
+    model = joined(args.builtin, trained_eyes(args.cache), SEED)
+    model.model.vision_tower.requires_grad_(False)
+    if args.language:
+        begun = torch.load(args.language, weights_only=True)["model"]
+        of_language = {k: v for k, v in begun.items() if k.startswith("model.language_model.")}
+        model.load_state_dict(of_language, strict=False)
+    if args.bf16:
+        # The fused attention's gradient is slow in it.
+        model.set_attn_implementation("eager")
     both = optimisers(model, args.frozen)
     path, step = args.cache / "pictures.pt", 0
     if path.is_file():
@@ -115,45 +175,99 @@ def main() -> None:
         step = kept["step"]
     groups = [group for one in both for group in one.param_groups]
     rates = [group["lr"] for group in groups]
-    began, means = time.process_time(), np.zeros(3)
+    began, means = time.process_time(), np.zeros(4)
     make = partial(batches, args.builtin, args.corpus)
-    for pictures, ids, targets in fed(make, args.cache, SEED + step):
+    emoji = read(args.cache)
+    tokenizer = Tokenizer.from_file(str(args.builtin / "tokenizer.json"))
+    teller = Teller(tokenizer, languages(args.cache), SEED)
+    named: torch.Tensor | None = None
+    for batch in fed(make, args.cache, SEED + step):
         if step >= args.steps:
             break
+        if named is None or step % ANCHORED == 0:
+            named = anchors(model, teller, emoji)
+        if step == 0:
+            begin_projector(model, named, args.cache)
         left = (1 - step / args.steps) / DECAY_SHARE
-        factor = min(1.0, (step + 1) / 100, left)
+        factor = min(1.0, (step + 1) / WARM_UP, left)
         for group, rate in zip(groups, rates, strict=True):
             group["lr"] = rate * factor
-        losses = stepped(model, pictures, ids, targets)
+        losses = stepped(model, named, batch, args.bf16)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for one in both:
             one.step()
-        model.zero_grad()
+            one.zero_grad()
         step += 1
         means += (losses - means) / min(step, 50)
         if step % args.keep == 0 or step == args.steps:
             states = [one.state_dict() for one in both]
             torch.save({"model": model.state_dict(), "optimisers": states, "step": step}, path)
             shown, spent = " ".join(f"{m:.3f}" for m in means), time.process_time() - began
-            print(f"{step} loss of pictures, words, corpus {shown} {spent:.0f} s", flush=True)
+            print(
+                f"{step} loss of pictures, words, corpus, anchors {shown} {spent:.0f} s", flush=True
+            )
 
 
-def stepped(
-    model: nn.Module, pictures: list[np.ndarray], ids: np.ndarray, targets: np.ndarray
-) -> np.ndarray:
-    """Add the gradients of a step; return the mean loss of pictures, words and corpus."""
-    hidden = model.model(
-        input_ids=torch.from_numpy(ids), pixel_values=pixels_of(pictures), use_cache=False
-    ).last_hidden_state  # fmt: skip
-    wanted = torch.from_numpy(targets)
-    logits = model.lm_head(hidden)
-    each = functional.cross_entropy(
-        logits.flatten(0, 1), wanted.flatten(), ignore_index=NOTHING, reduction="none"
-    ).view(wanted.shape)
-    (each.sum() / (wanted != NOTHING).sum()).backward()
-    parts = torch.split(each.detach(), [PICTURES, WORDS, WINDOWS])
-    counts = torch.split(wanted != NOTHING, [PICTURES, WORDS, WINDOWS])
-    return np.array([float(a.sum() / b.sum()) for a, b in zip(parts, counts, strict=True)])
+def stepped(model: nn.Module, named_EI: torch.Tensor, batch: Batch, bf16: bool) -> np.ndarray:
+    """Add the gradients of a step; return the mean loss of pictures, words, corpus and anchors."""
+    ids, wanted = torch.from_numpy(batch.ids), torch.from_numpy(batch.targets)
+    asked = wanted != NOTHING
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        hidden, middle = read_through(model, ids, pixel_values=pixels_of(batch.pictures))
+        logits = model.lm_head(hidden[asked])
+    each = functional.cross_entropy(logits.float(), wanted[asked], reduction="none")
+    is_picture = ids[batch.of_one] == model.config.image_token_index
+    shown = centred(pooled(middle[batch.of_one], is_picture))
+    # One direction, in which a few dimensions are huge, would be all that cosines see.
+    massive_I = torch.linalg.svd(shown.detach(), full_matrices=False).Vh[0]
+    cosines = without(shown, massive_I) @ without(named_EI, massive_I).T
+    told = functional.cross_entropy(cosines / TEMPERATURE, torch.tensor(batch.which))
+    (each.mean() + COMPARED * told).backward()
+    counts = [int(part.sum()) for part in torch.split(asked, [PICTURES, WORDS, WINDOWS])]
+    parts = [float(part.mean()) for part in torch.split(each.detach(), counts)]
+    return np.array([*parts, float(told.detach())])
+
+
+def read_through(
+    model: nn.Module, ids: torch.Tensor, **pictures: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return (N, T, I) after the last layer, and after `MIDDLE`."""
+    middle: list[torch.Tensor] = []
+    layer = model.model.language_model.layers[MIDDLE]
+    hook = layer.register_forward_hook(lambda _module, _inputs, output: middle.append(output))
+    hidden = model.model(input_ids=ids, use_cache=False, **pictures).last_hidden_state
+    hook.remove()
+    return hidden, middle[0]
+
+
+@torch.no_grad()
+def anchors(model: nn.Module, teller: Teller, emoji: list[Emoji]) -> torch.Tensor:
+    """Return (E, I): what each emoji's names in the main languages are in the middle, centred."""
+    found = []
+    for first in range(0, len(emoji), ANCHORS_AT_ONCE):
+        texts = [teller.of_names(one) for one in emoji[first : first + ANCHORS_AT_ONCE]]
+        ids = torch.full((len(texts), max(map(len, texts))), teller.eos)
+        names = torch.zeros(ids.shape, dtype=torch.bool)
+        for row, text in enumerate(texts):
+            ids[row, : len(text)] = torch.tensor(text)
+            names[row, : len(text)] = torch.tensor(teller.names_in(text))
+        found.append(pooled(read_through(model, ids)[1], names))
+    return centred(torch.cat(found))
+
+
+def pooled(hidden_NTI: torch.Tensor, which_NT: torch.Tensor) -> torch.Tensor:
+    """Return (N, I), the mean of the rows' chosen tokens."""
+    weights = which_NT.float() / which_NT.sum(dim=1, keepdim=True)
+    return torch.einsum("nt,nti->ni", weights, hidden_NTI.float())
+
+
+def without(x_NI: torch.Tensor, direction_I: torch.Tensor) -> torch.Tensor:
+    """Return unit vectors of what is orthogonal to a direction."""
+    return functional.normalize(x_NI - (x_NI @ direction_I)[:, None] * direction_I, dim=1)
+
+
+def centred(x_NI: torch.Tensor) -> torch.Tensor:
+    return x_NI - x_NI.mean(dim=0)
 
 
 if __name__ == "__main__":

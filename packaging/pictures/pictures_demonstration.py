@@ -1,0 +1,193 @@
+"""Make the demonstration “Pictures and words”, by the jobs a person would run.
+
+    python packaging/pictures/pictures_demonstration.py CACHE
+
+Pages of pictures and words (`pages.py`) through `builtin-pictures`, a dictionary of one site,
+measured and indexed over other pages; kinds of instance on the drawings of the artist that nothing
+was learnt from; the features that are best at a concept there labelled, and listed to start with.
+A label says the concept that a feature was chosen for on words alone, so that none is chosen by
+hand. What ships is packed by `demonstration_archive.py`, without the stores and the firings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+import torch
+from demonstration import PrintingContext
+from demonstration_archive import pack
+
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.activations.harvest import harvest
+from sae_desktop.benchmark.kinds.config import GOOD, ConceptKindsConfig, ConceptKindsResult
+from sae_desktop.benchmark.kinds.instances import PICTURE
+from sae_desktop.benchmark.kinds.job import concept_kinds
+from sae_desktop.dictionary import load, save
+from sae_desktop.features.building.index import build_index
+from sae_desktop.features.config import IndexConfig
+from sae_desktop.gui.parts.demonstration import PICTURES, START_LIST
+from sae_desktop.label_words import DEMONSTRATION
+from sae_desktop.language_model.names import BUILTIN_PICTURES
+from sae_desktop.project import Project
+from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
+from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.training.config import EvaluateConfig, TrainConfig
+from sae_desktop.training.job import train
+from sae_desktop.training.measuring.evaluate import evaluate
+
+RESOURCES = Path(__file__).parents[2] / "resources"
+NAME = PICTURES.first_index
+"""The dictionary, its store and its index."""
+INDEXED = "pictures-L3-indexed"
+"""The store that is indexed."""
+SITE = "blocks.3.hook_resid_post"
+LEARNT_PICTURES, SEED = 4000, 1
+INDEXED_PICTURES, INDEXED_SEED = 900, 2
+PAGES = Path(tempfile.gettempdir()) / "pictures-and-words"
+"""The index keeps where its pictures were: a place that tells nothing of who made it."""
+CONTEXT_SIZE = 256
+MOST_TOKENS = 10**7
+"""More than there are."""
+FEATURES, K, ROWS, LEARNING_RATE = 2048, 30, 3_000_000, 3e-3
+CONTEXTS = {
+    "top_contexts": 12, "buckets": 3, "bucket_contexts": 2, "context_reach": 80,
+}  # fmt: skip
+"""Of the index: what ships should be small, and hold a whole picture."""
+MOST_LISTED = 12
+ABOUT = (
+    "A small model that was taught to say, in many languages, what a picture shows, and one "
+    "dictionary of it: its features fire on words and on pictures. To stay small, this "
+    "demonstration leaves out the activations it was trained on and all firings. The pictures are "
+    "emoji drawn by Twitter, Microsoft (Fluent Emoji), Emoji One and Mozilla (Firefox OS), "
+    "recoloured and put on grounds; packaging/pictures/NOTICE tells their licences."
+)
+
+
+def build(work: Path, cache: Path) -> Project:
+    """Run the jobs in a project at `work` and return it. What is finished is not done again."""
+    project = Project.open_or_create(work, title=PICTURES.title, about=ABOUT)
+    path, context = str(project.path), PrintingContext()
+    with project.lock():
+        for name, pictures, seed in (
+            (NAME, LEARNT_PICTURES, SEED),
+            (INDEXED, INDEXED_PICTURES, INDEXED_SEED),
+        ):
+            config = HarvestConfig(
+                project=path, name=name, model=BUILTIN_PICTURES, site=SITE, tokens=MOST_TOKENS,
+                pictures=str(_pages(cache, pictures, seed)), context_size=CONTEXT_SIZE,
+                batch_tokens=8192,
+            )  # fmt: skip
+            print(harvest(config, context))
+        if not project.dictionary_path(NAME).exists():
+            training = TrainConfig(
+                project=path, name=NAME, activations=NAME, architecture="batchtopk",
+                features=FEATURES, k=K, tokens=ROWS, lr=LEARNING_RATE,
+            )  # fmt: skip
+            print(train(training, context))
+            _halve(project.dictionary_path(NAME))
+            print(evaluate(EvaluateConfig(project=path, dictionary=NAME), context))
+        if not project.index_path(NAME).exists():
+            index = IndexConfig(
+                project=path, dictionary=NAME, name=NAME, activations=INDEXED, **CONTEXTS
+            )
+            print(build_index(index, context))
+    return project
+
+
+def _pages(cache: Path, pictures: int, seed: int) -> Path:
+    """Return a table of pages, written now if it is not there."""
+    out = PAGES / str(seed)
+    if not (out / "pages.jsonl").is_file():
+        shutil.rmtree(out, ignore_errors=True)
+        out.parent.mkdir(exist_ok=True)
+        subprocess.run(
+            [
+                sys.executable, Path(__file__).with_name("pages.py"), cache, out,
+                "--builtin", RESOURCES / "models/builtin",
+                "--corpus", RESOURCES / "corpus/builtin.jsonl.xz",
+                "--pictures", str(pictures), "--seed", str(seed),
+            ],
+            check=True,
+        )  # fmt: skip
+    return out / "pages.jsonl"
+
+
+def _halve(folder: Path) -> None:
+    """Save a dictionary once more with its weights as float16."""
+    save(load(folder), folder, dtype=torch.float16)
+
+
+def concepts(project: Project, drawings: Path) -> ConceptKindsResult:
+    """Choose a feature for each concept on words, and try it on another artist's drawings."""
+    config = ConceptKindsConfig(project=str(project.path), index=NAME, pictures=(str(drawings),))
+    with project.lock():
+        return concept_kinds(config, PrintingContext())
+
+
+def write_notes(project: Project, result: ConceptKindsResult) -> None:
+    """Label the features that are a concept in words and pictures, and list the best."""
+    found = []
+    for row in result.rows:
+        areas = {area.kind: area.area for area in row.areas}
+        if row.way != "feature" or PICTURE not in areas:
+            continue
+        words = min(areas[kind] for kind in result.learn)
+        if min(words, areas[PICTURE]) >= GOOD:
+            found.append((areas[PICTURE], words, row))
+    notes, members, labelled = Notes(project.notes_path), [], set()
+    for picture, words, row in sorted(found, key=lambda one: -min(one[:2])):
+        if row.number in labelled:
+            continue
+        labelled.add(row.number)
+        notes.save(
+            NAME,
+            FeatureNote(feature=row.number, label=row.concept, author=DEMONSTRATION, starred=True),
+        )
+        told = (
+            f"Chosen on words. Told apart in words: {words:.2f}, in unseen drawings: {picture:.2f}"
+        )
+        members.append(ListMember(feature=row.number, annotation=told))
+        print(f"#{row.number} {row.concept}: {told}")
+    FeatureLists(notes).write(
+        NAME,
+        START_LIST,
+        FeatureList(
+            name=START_LIST,
+            annotation="Features that fire on a word in several languages and on what it means",
+            members=members[:MOST_LISTED],
+        ),
+    )
+    notes.close()
+
+
+def ship(project: Project, out: Path) -> None:
+    """Copy the project without its stores and without the firings."""
+    shutil.rmtree(out, ignore_errors=True)
+    left_out = shutil.ignore_patterns("*.firings", "checkpoint", ".*", "*-wal", "*-shm")
+    shutil.copytree(project.path, out, ignore=left_out)
+    for name in (NAME, INDEXED):
+        shutil.rmtree(Project.open(out).store_path(name))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cache", type=Path)
+    parser.add_argument("--work", type=Path, default=Path("build/pictures.saeproj"))
+    args = parser.parse_args()
+    project = build(args.work, args.cache)
+    drawings = args.cache / "emoji-datasource-google/img/google/64"
+    write_notes(project, concepts(project, drawings))
+    out = Path("build/shipped-pictures.saeproj")
+    ship(project, out)
+    pack(out, PICTURES.archive)
+
+
+if __name__ == "__main__":
+    main()
