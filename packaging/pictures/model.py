@@ -28,10 +28,6 @@ PATCH = 12
 PATCHES = (SIDE // PATCH) ** 2
 """Tokens that a picture takes."""
 IMAGE_TOKEN = "<image>"
-EYES_SPREAD = 9.8
-"""Standard deviation of what the trained encoder hands on: the projector begins by dividing by it,
-so that a picture's tokens enter the language model at the size of words. Else they stay a dozen
-times larger in all its layers, and no feature is of both."""
 MEAN = STD = 0.5
 """Of each channel, as the picture's settings say."""
 
@@ -76,8 +72,6 @@ def joined(builtin: Path, eyes: SiglipVisionModel, seed: int) -> LlavaForConditi
     model = LlavaForConditionalGeneration(config)
     model.model.language_model.load_state_dict(language.model.state_dict())
     model.model.vision_tower.load_state_dict(eyes.state_dict())
-    with torch.no_grad():
-        model.model.multi_modal_projector.linear_1.weight /= EYES_SPREAD
     model.tie_weights()
     return model
 

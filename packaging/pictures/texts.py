@@ -21,8 +21,9 @@ MAIN = ("en", "de", "fr", "es", "ru")
 """Languages that come up far more often than any other."""
 _OFTEN = 160.0
 """How much more: nine lines in ten are in one of them."""
-CONTEXT = 128
-"""Tokens of a text, half of them the picture's."""
+CONTEXT = 96
+"""Tokens of a text, two thirds of them the picture's: few lines, so that most of what they say has
+to be read off the picture and not off the line before."""
 
 _MISSES = 3
 """Lines that find no room before a text ends."""

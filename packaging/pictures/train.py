@@ -5,13 +5,13 @@
 
 The encoder is that of `CACHE/eyes.pt`, or else the one that lies here, and stays as it is: what
 comes back to it through the language model is noise at first, and ruins it. The projector begins
-as the regression of names on what the encoder makes. Each step learns from pictures with lines of
-text, from such lines alone, and from windows of the built-in corpus, so that the model still
-writes as it did. In the middle of the model a picture is also to be told by what its names in five
-languages are there, read without it (`anchors`): else nothing asks a picture's tokens to mean
-there what words do. `--frozen` leaves the language model as it is, too, so that the projector
-alone learns; `--language` begins with the language model of another run. Written to
-`CACHE/pictures.pt` every `--keep` steps, and resumed from there.
+as the linear map by which what the encoder makes of pictures is told by their names. Each step
+learns from pictures with lines of text, from such lines alone, and from windows of the built-in
+corpus, so that the model still writes as it did. In the middle of the model a picture is also to be
+told by what its names in five languages are there, read without it (`anchors`): else nothing asks
+a picture's tokens to mean there what words do. `--frozen` leaves the language model as it is, too,
+so that the projector alone learns; `--language` begins with the language model of another run.
+Written to `CACHE/pictures.pt` every `--keep` steps, and resumed from there.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from emoji import Emoji, languages, read
 from feeder import fed
-from model import EYES_SPREAD, joined, pixels_of, trained_eyes
+from model import joined, pixels_of, trained_eyes
 from scenes import Painter
 from texts import CONTEXT, Teller
 from tokenizers import Tokenizer
@@ -39,9 +39,10 @@ from torch.nn import functional
 from windows import Windows
 
 SEED = 17
-PICTURES, WORDS, WINDOWS = 32, 2, 4
+PICTURES, WORDS, WINDOWS = 44, 2, 4
 """Rows of a step: with a picture, of words alone, of the corpus."""
-RATE = 1e-3
+RATE, FIRST_RATE = 1e-3, 1e-4
+"""The second of the projector's first weights, which are small: what they read is large."""
 DECAY_SHARE, WARM_UP = 0.4, 50
 NOTHING = -100
 MIDDLE = 3
@@ -50,12 +51,12 @@ COMPARED, TEMPERATURE = 1.0, 0.1
 """Weight of that loss, and what its cosines are divided by."""
 ANCHORED, ANCHORS_AT_ONCE = 200, 64
 """Steps after which the names are read anew, by the model as it is then."""
-
-
-REGRESSED, RIDGE = 6000, 0.01
-"""Pictures that the projector begins from, and the weight against large coefficients."""
-LINEAR_FROM, LARGER = 6.0, 2.0
-"""Spreads above 0 at which hidden units begin, and how much larger than names a picture enters."""
+REGRESSED, RIDGE, TOLD_STEPS = 8000, 0.01, 3000
+"""Pictures that the projector begins from, the weight against large coefficients, and the steps in
+which it learns to tell them."""
+PATCHES_SPREAD, LINEAR_FROM, LARGER = 4.0, 6.0, 4.0
+"""How much more patches differ than their means, how many spreads above 0 hidden units begin, and
+how much larger than names a picture enters."""
 
 
 class Batch(NamedTuple):
@@ -94,35 +95,65 @@ def batches(builtin: Path, corpus: Path, cache: Path, seed: int) -> Iterator[Bat
         yield Batch([scene.pixels for scene in scenes], ids, targets, of_one, which)
 
 
-@torch.no_grad()
 def begin_projector(model: nn.Module, named_EI: torch.Tensor, cache: Path) -> None:
-    """Have the projector begin as the ridge regression of names on what the encoder makes.
+    """Have the projector begin as the linear map by which a picture's mean is told by its names.
 
     A picture's tokens then enter the model as what its names are in the middle of it, which passes
     through the layers before. Its hidden units begin far above 0, where they are all but linear.
     """
+    x_NE, which_N = seen(model, cache)
+    mean_E, mean_I = x_NE.mean(dim=0), named_EI.mean(dim=0)
+    x_NE, names_EI = x_NE - mean_E, named_EI - mean_I
+    gram_EE = x_NE.T @ x_NE
+    gram_EE += RIDGE * gram_EE.diagonal().mean() * torch.eye(len(gram_EE))
+    map_EI = torch.linalg.solve(gram_EE, x_NE.T @ names_EI[which_N])
+    map_EI, offset_I = told_apart(x_NE, which_N, functional.normalize(names_EI, dim=1), map_EI)
+    with torch.no_grad():
+        size = names_EI.norm(dim=1).mean() / (x_NE @ map_EI + offset_I).norm(dim=1).mean()
+        map_EI, offset_I = size * map_EI, size * offset_I
+        spread = PATCHES_SPREAD * (x_NE @ map_EI).std()
+        projector = model.model.multi_modal_projector
+        projector.linear_1.weight.copy_(map_EI.T / spread)
+        projector.linear_1.bias.copy_(LINEAR_FROM + (offset_I - mean_E @ map_EI) / spread)
+        projector.linear_2.weight.copy_(torch.eye(len(offset_I)) * spread * LARGER)
+        projector.linear_2.bias.copy_(LARGER * (mean_I - LINEAR_FROM * spread))
+
+
+@torch.no_grad()
+def seen(model: nn.Module, cache: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return (N, E), means over patches of what the encoder makes of drawings, and (N,), which."""
     emoji = read(cache)
     painter = Painter(cache, emoji, None, SEED)
     order = np.random.default_rng(SEED).permutation(np.arange(REGRESSED) % len(emoji))
-    seen = []
+    found = []
     for first in range(0, REGRESSED, ANCHORS_AT_ONCE):
         scenes = [painter.one(emoji[n]) for n in order[first : first + ANCHORS_AT_ONCE]]
         told = model.model.vision_tower(
             pixels_of([scene.pixels for scene in scenes]), output_hidden_states=True
         )
-        seen.append(told.hidden_states[model.config.vision_feature_layer].mean(dim=1))
-    x_NE = torch.cat(seen)
-    mean_E, wanted_NI = x_NE.mean(dim=0), named_EI[torch.from_numpy(order)]
-    x_NE = x_NE - mean_E
-    gram_EE = x_NE.T @ x_NE
-    gram_EE += RIDGE * gram_EE.diagonal().mean() * torch.eye(len(gram_EE))
-    map_EI = torch.linalg.solve(gram_EE, x_NE.T @ wanted_NI)
-    spread = (x_NE @ map_EI).std()
-    projector = model.model.multi_modal_projector
-    projector.linear_1.weight.copy_(map_EI.T / spread)
-    projector.linear_1.bias.copy_(LINEAR_FROM - mean_E @ map_EI / spread)
-    projector.linear_2.weight.copy_(torch.eye(len(projector.linear_2.weight)) * spread * LARGER)
-    projector.linear_2.bias.fill_(float(-LINEAR_FROM * spread * LARGER))
+        found.append(told.hidden_states[model.config.vision_feature_layer].mean(dim=1))
+    return torch.cat(found), torch.from_numpy(order)
+
+
+def told_apart(
+    x_NE: torch.Tensor, which_N: torch.Tensor, names_EI: torch.Tensor, map_EI: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a linear map and its offset, by which the right name is nearest by its cosine.
+
+    `names_EI`: unit vectors. Begins with `map_EI`.
+    """
+    learnt = nn.Parameter(map_EI.clone()), nn.Parameter(torch.zeros(map_EI.shape[1]))
+    optimiser = torch.optim.AdamW(learnt, lr=0.01 * float(map_EI.std()), weight_decay=0.0)
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, TOLD_STEPS)
+    chooser = torch.Generator().manual_seed(SEED)
+    for _ in range(TOLD_STEPS):
+        part = torch.randint(0, len(x_NE), (512,), generator=chooser)
+        near = functional.normalize(x_NE[part] @ learnt[0] + learnt[1], dim=1) @ names_EI.T
+        functional.cross_entropy(near / 0.05, which_N[part]).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        decay.step()
+    return learnt[0].detach(), learnt[1].detach()
 
 
 def halves(
@@ -130,7 +161,8 @@ def halves(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield windows of the corpus cut to the length of the other rows."""
     for inputs, targets in windows:
-        yield inputs.reshape(-1, CONTEXT), targets.reshape(-1, CONTEXT)
+        parts = (np.array_split(one, 2, axis=1) for one in (inputs, targets))
+        yield tuple(np.concatenate([half[:, :CONTEXT] for half in part]) for part in parts)
 
 
 def optimisers(model: nn.Module, frozen: bool) -> list[torch.optim.Optimizer]:
@@ -139,7 +171,7 @@ def optimisers(model: nn.Module, frozen: bool) -> list[torch.optim.Optimizer]:
     others = [p for p in inner.multi_modal_projector.parameters() if p is not first]
     if not frozen:
         others += inner.language_model.parameters()
-    groups = [{"params": others}, {"params": [first], "lr": RATE / EYES_SPREAD}]
+    groups = [{"params": others}, {"params": [first], "lr": FIRST_RATE}]
     return [torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.95), weight_decay=0.0)]
 
 
@@ -220,7 +252,7 @@ def stepped(model: nn.Module, named_EI: torch.Tensor, batch: Batch, bf16: bool) 
     shown = centred(pooled(middle[batch.of_one], is_picture))
     # One direction, in which a few dimensions are huge, would be all that cosines see.
     massive_I = torch.linalg.svd(shown.detach(), full_matrices=False).Vh[0]
-    cosines = without(shown, massive_I) @ without(named_EI, massive_I).T
+    cosines = without(shown, massive_I) @ without(centred(named_EI), massive_I).T
     told = functional.cross_entropy(cosines / TEMPERATURE, torch.tensor(batch.which))
     (each.mean() + COMPARED * told).backward()
     counts = [int(part.sum()) for part in torch.split(asked, [PICTURES, WORDS, WINDOWS])]
@@ -242,7 +274,7 @@ def read_through(
 
 @torch.no_grad()
 def anchors(model: nn.Module, teller: Teller, emoji: list[Emoji]) -> torch.Tensor:
-    """Return (E, I): what each emoji's names in the main languages are in the middle, centred."""
+    """Return (E, I): what each emoji's names in the main languages are in the middle."""
     found = []
     for first in range(0, len(emoji), ANCHORS_AT_ONCE):
         texts = [teller.of_names(one) for one in emoji[first : first + ANCHORS_AT_ONCE]]
@@ -252,7 +284,7 @@ def anchors(model: nn.Module, teller: Teller, emoji: list[Emoji]) -> torch.Tenso
             ids[row, : len(text)] = torch.tensor(text)
             names[row, : len(text)] = torch.tensor(teller.names_in(text))
         found.append(pooled(read_through(model, ids)[1], names))
-    return centred(torch.cat(found))
+    return torch.cat(found)
 
 
 def pooled(hidden_NTI: torch.Tensor, which_NT: torch.Tensor) -> torch.Tensor:
