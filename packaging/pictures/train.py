@@ -28,7 +28,7 @@ sys.path.append(str(Path(__file__).parents[1] / "builtin"))
 
 import numpy as np
 import torch
-from emoji import Emoji, languages, read
+from emoji import Emoji, fetch, languages, read
 from feeder import fed
 from model import joined, pixels_of, trained_eyes
 from scenes import Painter
@@ -188,6 +188,7 @@ def main() -> None:
     parser.add_argument("--bf16", action="store_true", help="for processors that multiply in it")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    fetch(args.cache)
     model = joined(args.builtin, trained_eyes(args.cache), SEED)
     model.model.vision_tower.requires_grad_(False)
     if args.language:

@@ -19,18 +19,16 @@ from superqt import QFlowLayout
 
 from sae_desktop.benchmark.captions.config import CaptionChangesConfig, CaptionChangesResult
 from sae_desktop.benchmark.kinds.instances import LANGUAGES
-from sae_desktop.client.job import Job
 from sae_desktop.described import default
-from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.errors import UserError
 from sae_desktop.gui.explore.ask.captions_table import CaptionsTableModel
+from sae_desktop.gui.explore.ask.measured_panel import MeasuredPanel
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import WholeField, problems_of
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.row_table import RowTable
-from sae_desktop.gui.parts.text_box import PathField
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.caption_files import save_captions
 from sae_desktop.words.captions_text import CAUTION, CaptionTable, how_text, tables_of, verdict_text
@@ -50,25 +48,14 @@ _MOST_WIDE = 320
 """Pixels of a column; a caption has more."""
 
 
-class CaptionChangesPanel(QWidget):
+class CaptionChangesPanel(MeasuredPanel):
     """What is asked, the button, who won, and the tables."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
+        super().__init__(session)
         self.setObjectName("explore.captions")
-        self._session = session
-        self._job: Job | None = None
         self._result: CaptionChangesResult | None = None
         self._tables: list[CaptionTable] = []
-        self.drawings = PathField()
-        self.drawings.setPlaceholderText("Shipped drawings, or a folder")
-        self.drawings.setAccessibleName("Folder of drawings to caption")
-        self.drawings.setMinimumWidth(240)
-        self.drawings.setToolTip(
-            "Files called by their code points (1f40e.png), of which pictures are drawn by lot; "
-            "without a folder, drawings by Google’s artists"
-        )
-        self.folder = push_button("Choose…", self._on_folder, flat=True, tip="Choose the folder")
         self.prompt = _line("Prompt of captions", default(CaptionChangesConfig, "prompt"))
         self.prompt.setToolTip("What each caption is written after; it ends with its line")
         self.language = QComboBox()
@@ -108,9 +95,6 @@ class CaptionChangesPanel(QWidget):
         self.table = _Captions(session, self.model)
         self._build()
         self.view.currentIndexChanged.connect(self._show_table)
-        session.client.stateChanged.connect(lambda _state: self._say())
-        session.indexOpened.connect(self._forget)
-        session.projectChanged.connect(self._forget)
         fields = {
             "drawings": self.drawings, "prompt": self.prompt, "language": self.language,
             "strengths": self.strengths, "count": self.count, "concepts": self.concepts,
@@ -154,19 +138,11 @@ class CaptionChangesPanel(QWidget):
         except UserError as error:
             self._session.show_error(error)
             return
-        job = self._session.run(config)
-        if job is None:
-            return
-        self._job = job
-        job.finished.connect(self._on_finished)
-        job.failed.connect(self._on_failed)
-        job.cancelled.connect(lambda *_: self._end(""))
-        self._say()
+        self._measure(config)
 
     def _config(self) -> CaptionChangesConfig:
         if unread := problems_of(self):
             raise UserError(unread[0], kept="Nothing was measured.")
-        folder = self.drawings.text().strip()
         try:
             strengths = parse_strengths(self.strengths.text())
         except ValueError as error:
@@ -177,7 +153,7 @@ class CaptionChangesPanel(QWidget):
         return CaptionChangesConfig(
             project=self._session.project_path,
             index=self._session.index_name,
-            drawings=(folder,) if folder else (),
+            drawings=self._folders,
             pictures=self.count.value(),
             concepts=concepts,
             features=features,
@@ -186,31 +162,9 @@ class CaptionChangesPanel(QWidget):
             strengths=tuple(strengths),
         )
 
-    def _on_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Folder of drawings")
-        if name:
-            self.drawings.setText(name)
-
     def _on_stop(self) -> None:
         if self._job is not None:
             self._job.stop_and_keep()
-
-    def _on_finished(self, result: CaptionChangesResult) -> None:
-        if result.index == self._session.index_name:
-            self._result = result
-        self._end("")
-        self._show()
-
-    def _on_failed(self, error: ErrorInfo) -> None:
-        self._end(" ".join(part for part in (error.what, error.next_step) if part))
-
-    def _end(self, said: str) -> None:
-        self._job = None
-        self._say(said)
-
-    def _forget(self, _index: object = None) -> None:
-        self._result = None
-        self._show()
 
     def _on_export(self) -> None:
         if self._result is None:

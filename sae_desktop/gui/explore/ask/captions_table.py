@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QAbstractTableModel, QObject, Qt
 
-from sae_desktop.gui.parts import theme
-from sae_desktop.gui.parts.colour_scale import blend, readable_on
+from sae_desktop.gui.explore.ask.shading import LEFT, RIGHT, ROOT, Index, shade
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.theme import rgb
-from sae_desktop.words.captions_text import CaptionCell, CaptionTable
-
-Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-_MOST_ACCENT = 0.7
+from sae_desktop.words.captions_text import CaptionTable
 
 
 class CaptionsTableModel(QAbstractTableModel):
@@ -38,10 +29,10 @@ class CaptionsTableModel(QAbstractTableModel):
         return None if self.shown is None else self.shown.rows[row][0]
 
     # ------------------------------------------------------------------ Qt asks
-    def rowCount(self, parent: Index = _ROOT) -> int:
+    def rowCount(self, parent: Index = ROOT) -> int:
         return 0 if parent.isValid() or self.shown is None else len(self.shown.rows)
 
-    def columnCount(self, parent: Index = _ROOT) -> int:
+    def columnCount(self, parent: Index = ROOT) -> int:
         return 0 if parent.isValid() or self.shown is None else len(self.shown.heads)
 
     def headerData(
@@ -59,7 +50,7 @@ class CaptionsTableModel(QAbstractTableModel):
             case Qt.ItemDataRole.ToolTipRole:
                 return plain_tip(head.tip) if head.tip else None
             case Qt.ItemDataRole.TextAlignmentRole:
-                return _RIGHT if head.number else _LEFT
+                return RIGHT if head.number else LEFT
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -72,16 +63,5 @@ class CaptionsTableModel(QAbstractTableModel):
             case Qt.ItemDataRole.ToolTipRole:
                 return plain_tip(cell.tip) if cell.tip else None
             case Qt.ItemDataRole.TextAlignmentRole:
-                return _RIGHT if self.shown.heads[index.column()].number else _LEFT
-        return _colour(cell, role)
-
-
-def _colour(cell: CaptionCell, role: int) -> QColor | None:
-    roles = (Qt.ItemDataRole.BackgroundRole, Qt.ItemDataRole.ForegroundRole)
-    if cell.share is None or role not in roles:
-        return None
-    colours = theme.palette()
-    ground = blend(rgb(colours.surface), rgb(colours.accent), cell.share * _MOST_ACCENT)
-    if role == Qt.ItemDataRole.BackgroundRole:
-        return QColor(*ground)
-    return QColor(*readable_on(ground, rgb(colours.text)))
+                return RIGHT if self.shown.heads[index.column()].number else LEFT
+        return None if cell.share is None else shade(cell.share, role)

@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QAbstractTableModel, QObject, Qt
 
 from sae_desktop.comparison.config import CompletenessResult, ConceptRow, Detector
+from sae_desktop.gui.explore.ask.shading import LEFT, RIGHT, ROOT, Index, shade
 from sae_desktop.gui.parts import theme
-from sae_desktop.gui.parts.colour_scale import blend, readable_on
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.theme import rgb
 from sae_desktop.words.completeness_figures import has_feature
 from sae_desktop.words.feature_words import FeatureWords
 
-Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
 CONCEPT, OCCURRENCES, FIRST_DICTIONARY = range(3)
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-_MOST_ACCENT = 0.7
 
 
 class ConceptTableModel(QAbstractTableModel):
@@ -52,10 +45,10 @@ class ConceptTableModel(QAbstractTableModel):
         return None if found is None else (self.table.dictionaries[place].dictionary, found)
 
     # ------------------------------------------------------------------ Qt asks
-    def rowCount(self, parent: Index = _ROOT) -> int:
+    def rowCount(self, parent: Index = ROOT) -> int:
         return 0 if parent.isValid() else len(self._rows)
 
-    def columnCount(self, parent: Index = _ROOT) -> int:
+    def columnCount(self, parent: Index = ROOT) -> int:
         if parent.isValid() or self.table is None:
             return 0
         return FIRST_DICTIONARY + len(self.table.dictionaries)
@@ -69,7 +62,7 @@ class ConceptTableModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal or self.table is None:
             return None
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _LEFT if section == CONCEPT else _RIGHT
+            return LEFT if section == CONCEPT else RIGHT
         if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return None
         if section < FIRST_DICTIONARY:
@@ -87,7 +80,7 @@ class ConceptTableModel(QAbstractTableModel):
             return None
         row, place = self._rows[index.row()], index.column() - FIRST_DICTIONARY
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _LEFT if index.column() == CONCEPT else _RIGHT
+            return LEFT if index.column() == CONCEPT else RIGHT
         if place < 0:
             return self._own_cell(row, index.column(), role)
         detector = row.detectors[place]
@@ -95,12 +88,9 @@ class ConceptTableModel(QAbstractTableModel):
             return "–" if detector is None else f"{detector.f1:.2f}"
         if role == Qt.ItemDataRole.ToolTipRole:
             return plain_tip(self._tip(row, place))
-        if detector is None or role not in (
-            Qt.ItemDataRole.BackgroundRole,
-            Qt.ItemDataRole.ForegroundRole,
-        ):
+        if detector is None or not has_feature(self.table, row, place):
             return None
-        return self._colour(row, place, detector, role)
+        return shade(detector.f1, role)
 
     def _own_cell(self, row: ConceptRow, column: int, role: int) -> Any:
         if role == Qt.ItemDataRole.ForegroundRole and not row.judged:
@@ -133,16 +123,6 @@ class ConceptTableModel(QAbstractTableModel):
         if row.control:
             lines.append(f"best random direction: F1 {row.control[place]:.2f}")
         return "\n".join(lines)
-
-    def _colour(self, row: ConceptRow, place: int, detector: Detector, role: int) -> QColor | None:
-        assert self.table is not None
-        if not has_feature(self.table, row, place):
-            return None
-        colours = theme.palette()
-        ground = blend(rgb(colours.surface), rgb(colours.accent), detector.f1 * _MOST_ACCENT)
-        if role == Qt.ItemDataRole.BackgroundRole:
-            return QColor(*ground)
-        return QColor(*readable_on(ground, rgb(colours.text)))
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column; concepts that are not judged come last."""

@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QTableView,
     QVBoxLayout,
@@ -18,14 +17,13 @@ from PySide6.QtWidgets import (
 from superqt import QFlowLayout
 
 from sae_desktop.benchmark.kinds.config import WAYS, ConceptKindsConfig, ConceptKindsResult, Way
-from sae_desktop.client.job import Job
-from sae_desktop.engine.protocol import ErrorInfo
-from sae_desktop.gui.explore.ask.kinds_table import Index, KindsTableModel
+from sae_desktop.gui.explore.ask.kinds_table import KindsTableModel
+from sae_desktop.gui.explore.ask.measured_panel import MeasuredPanel
+from sae_desktop.gui.explore.ask.shading import Index
 from sae_desktop.gui.explore.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.text_box import PathField
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.kinds_text import WAY_TIPS, WAY_TITLES, learnt_text, modal_text
@@ -45,31 +43,18 @@ _LEARN = (
 _SHOWN = 8
 
 
-class ConceptKindsPanel(QWidget):
+class ConceptKindsPanel(MeasuredPanel):
     """What to choose on, the button, the table, and the features of both text and pictures."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
+        super().__init__(session)
         self.setObjectName("explore.kinds")
-        self._session = session
-        self._job: Job | None = None
         self._result: ConceptKindsResult | None = None
         self.learn = QComboBox()
         for title, kinds in _LEARN:
             self.learn.addItem(title, kinds)
         self.learn.setAccessibleName("Choose features on")
         self.learn.setToolTip("On half of these a feature is chosen; the rest is held out")
-        self.drawings = PathField()
-        self.drawings.setPlaceholderText("Shipped drawings, or a folder")
-        self.drawings.setAccessibleName("Folder of drawings")
-        self.drawings.setMinimumWidth(240)
-        self.drawings.setToolTip(
-            plain_tip(
-                "For a model that reads pictures: files called by their code points (1f40e.png); "
-                "without a folder, drawings by Google’s artists"
-            )
-        )
-        self.folder = push_button("Choose…", self._on_folder, flat=True, tip="Choose the folder")
         self.measure = push_button("Measure", self.ask, primary=True)
         self.way = QComboBox()
         for place, way in enumerate(WAYS):
@@ -88,9 +73,6 @@ class ConceptKindsPanel(QWidget):
         self.way.currentIndexChanged.connect(self._show)
         self.table.activated.connect(self._on_activated)
         self.table.doubleClicked.connect(self._on_activated)
-        session.client.stateChanged.connect(lambda _state: self._say())
-        session.indexOpened.connect(self._forget)
-        session.projectChanged.connect(self._forget)
         keep_fields(session, self, {"learn": self.learn, "drawings": self.drawings})
         session.place.add(self, self._kept, self._give, part="found", of_index=True)
         self._show()
@@ -138,44 +120,14 @@ class ConceptKindsPanel(QWidget):
         """Measure the concepts with what is set."""
         if self._session.index is None or self._job is not None:
             return
-        folder = self.drawings.text().strip()
-        job = self._session.run(
+        self._measure(
             ConceptKindsConfig(
                 project=self._session.project_path,
                 index=self._session.index_name,
                 learn=tuple(self.learn.currentData().split()),
-                pictures=(folder,) if folder else (),
+                pictures=self._folders,
             )
         )
-        if job is None:
-            return
-        self._job = job
-        job.finished.connect(self._on_finished)
-        job.failed.connect(self._on_failed)
-        job.cancelled.connect(lambda *_: self._end(""))
-        self._say()
-
-    def _on_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Folder of drawings")
-        if name:
-            self.drawings.setText(name)
-
-    def _on_finished(self, result: ConceptKindsResult) -> None:
-        if result.index == self._session.index_name:
-            self._result = result
-        self._end("")
-        self._show()
-
-    def _on_failed(self, error: ErrorInfo) -> None:
-        self._end(" ".join(part for part in (error.what, error.next_step) if part))
-
-    def _end(self, said: str) -> None:
-        self._job = None
-        self._say(said)
-
-    def _forget(self, _index: object = None) -> None:
-        self._result = None
-        self._show()
 
     # ------------------------------------------------------------------ showing
     def _kept(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QObject, Qt
 from PySide6.QtGui import QColor, QFont
 
 from sae_desktop.benchmark.kinds.config import (
@@ -16,10 +16,9 @@ from sae_desktop.benchmark.kinds.config import (
     KindArea,
     Way,
 )
+from sae_desktop.gui.explore.ask.shading import LEFT, RIGHT, ROOT, Index, shade
 from sae_desktop.gui.parts import theme
-from sae_desktop.gui.parts.colour_scale import blend, readable_on
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.theme import rgb
 from sae_desktop.words.feature_words import FeatureWords
 from sae_desktop.words.kinds_text import (
     KIND_TIPS,
@@ -34,12 +33,7 @@ from sae_desktop.words.kinds_text import (
     of_way,
 )
 
-Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
 CONCEPT, NUMBER, FIRST_KIND = range(3)
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-_MOST_ACCENT = 0.7
 
 
 class KindsTableModel(QAbstractTableModel):
@@ -69,12 +63,12 @@ class KindsTableModel(QAbstractTableModel):
         return self._rows[index.row()].number if of_feature and here else None
 
     # ------------------------------------------------------------------ Qt asks
-    def rowCount(self, parent: Index = _ROOT) -> int:
+    def rowCount(self, parent: Index = ROOT) -> int:
         if parent.isValid() or self._result is None:
             return 0
         return len(self._rows) + len(WAYS)
 
-    def columnCount(self, parent: Index = _ROOT) -> int:
+    def columnCount(self, parent: Index = ROOT) -> int:
         return 0 if parent.isValid() or self._result is None else FIRST_KIND + len(self._kinds)
 
     def headerData(
@@ -86,7 +80,7 @@ class KindsTableModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal or self._result is None:
             return None
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _LEFT if section == CONCEPT else _RIGHT
+            return LEFT if section == CONCEPT else RIGHT
         if section < FIRST_KIND:
             number = {"feature": "Feature", "shuffled labels": "Feature", "neuron": "Neuron"}
             titles = ("Concept", number.get(self._way, ""))
@@ -105,7 +99,7 @@ class KindsTableModel(QAbstractTableModel):
         if self._result is None or not index.isValid():
             return None
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _LEFT if index.column() == CONCEPT else _RIGHT
+            return LEFT if index.column() == CONCEPT else RIGHT
         place = index.row() - len(self._rows)
         if place >= 0:
             return self._mean(WAYS[place], index.column(), role)
@@ -160,12 +154,6 @@ class KindsTableModel(QAbstractTableModel):
 
     def _colour(self, area: KindArea | None, role: int) -> QColor | None:
         """Return the colours of a cell whose interval lies above chance."""
-        roles = (Qt.ItemDataRole.BackgroundRole, Qt.ItemDataRole.ForegroundRole)
-        if area is None or role not in roles or area.low <= 0.5:
+        if area is None or area.low <= 0.5:
             return None
-        colours = theme.palette()
-        share = 2 * (area.area - 0.5) * _MOST_ACCENT
-        ground = blend(rgb(colours.surface), rgb(colours.accent), share)
-        if role == Qt.ItemDataRole.BackgroundRole:
-            return QColor(*ground)
-        return QColor(*readable_on(ground, rgb(colours.text)))
+        return shade(2 * (area.area - 0.5), role)
