@@ -9,7 +9,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
+    QFrame,
     QHBoxLayout,
+    QScrollArea,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -41,6 +43,10 @@ _LEARN = (
 )
 """On what features are chosen; the kinds apart by spaces, as they are kept."""
 _SHOWN = 8
+_ROOM = 12
+"""Pixels of a column beside what it holds."""
+_LEAST_HIGH = 160
+"""Pixels of the table: its head and some rows."""
 
 
 class ConceptKindsPanel(MeasuredPanel):
@@ -92,6 +98,7 @@ class ConceptKindsPanel(MeasuredPanel):
         table.verticalHeader().setDefaultSectionSize(24)
         table.setShowGrid(False)
         table.setTabKeyNavigation(False)
+        table.setMinimumHeight(_LEAST_HIGH)
         bar = QFlowLayout()
         bar.setHorizontalSpacing(8)
         bar.setVerticalSpacing(4)
@@ -103,7 +110,8 @@ class ConceptKindsPanel(MeasuredPanel):
         pair.addWidget(self.learn)
         for widget in (learnt, self.drawings, self.folder, self.measure, self.way):
             bar.addWidget(widget)
-        column = QVBoxLayout(self)
+        content = QWidget()
+        column = QVBoxLayout(content)
         column.setContentsMargins(8, 4, 8, 8)
         column.setSpacing(4)
         column.addWidget(self.intro)
@@ -113,6 +121,15 @@ class ConceptKindsPanel(MeasuredPanel):
         column.addWidget(self.modality)
         column.addWidget(self.links)
         column.addStretch()
+        # In a low dock all of it is reached by scrolling, and nothing is laid over another.
+        area = QScrollArea()
+        area.setWidget(content)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(area)
         self.setMinimumSize(240, 160)
 
     # ------------------------------------------------------------------ asking
@@ -142,6 +159,8 @@ class ConceptKindsPanel(MeasuredPanel):
         way: Way = self.way.currentData()
         self.model.show_result(result, way)
         self.table.resizeColumnsToContents()
+        for place in range(self.model.columnCount()):
+            self.table.setColumnWidth(place, self.table.columnWidth(place) + _ROOM)
         self.table.setVisible(result is not None)
         self.way.setVisible(result is not None)
         self.intro.setVisible(result is None)

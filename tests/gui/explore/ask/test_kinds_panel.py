@@ -103,3 +103,20 @@ def test_what_cannot_be_measured__is_said_and_can_be_asked_again(
     client.fail(client.jobs[-1], "None of the 60 drawings is there.")
     assert "None of the 60 drawings" in panel.state.text()
     assert panel.measure.isEnabled()
+
+
+def test_in_a_low_dock__nothing_is_laid_over_another_and_no_head_is_cut(
+    panel: ConceptKindsPanel, session: Session, client, qtbot: QtBot
+) -> None:
+    panel.measure.click()
+    client.answer(client.jobs[-1], msgspec.structs.replace(RESULT, index=session.index_name))
+    panel.resize(420, 200)
+    shown = [panel.way, panel.state, panel.table, panel.modality, panel.links]
+    qtbot.waitUntil(lambda: panel.table.height() >= 160)
+
+    tops = [one.mapTo(panel, one.rect().topLeft()).y() for one in shown]
+    for upper, top, next_top in zip(shown, tops, tops[1:], strict=False):
+        assert top + upper.height() <= next_top, upper.accessibleName()
+    head = panel.table.horizontalHeader()
+    for column in range(panel.model.columnCount()):
+        assert panel.table.columnWidth(column) > head.sectionSizeHint(column)
