@@ -9,7 +9,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from sae_desktop.gui.parts.demonstration import SENTENCES
+from sae_desktop.demonstrations import SENTENCES
 from sae_desktop.jobs import SilentContext
 from sae_desktop.storage.archives import unpack
 

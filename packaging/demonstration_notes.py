@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
+from sae_desktop.demonstrations import START_LIST
 from sae_desktop.features.reading.facts import Context
 from sae_desktop.features.reading.layout import TOP_BUCKET
 from sae_desktop.features.reading.reader import FeatureIndex
-from sae_desktop.gui.parts.demonstration import START_LIST
 from sae_desktop.jobs import SilentContext
 from sae_desktop.label_words import DEMONSTRATION
 from sae_desktop.project import Project

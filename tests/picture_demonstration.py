@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from lit_index import lit_project
 
-from sae_desktop.gui.parts import demonstration
-from sae_desktop.gui.parts.demonstration import PICTURES, START_LIST
+from sae_desktop import demonstrations as demonstration
+from sae_desktop.demonstrations import PICTURES, START_LIST
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes

@@ -8,7 +8,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from sae_desktop.gui.parts.demonstration import SENTENCES, Demonstration, demonstration_copy
+from sae_desktop.demonstrations import SENTENCES, Demonstration, demonstration_copy
 from sae_desktop.project import Project
 
 

@@ -29,10 +29,10 @@ from sae_desktop.activations.harvest import harvest
 from sae_desktop.benchmark.kinds.config import GOOD, ConceptKindsConfig, ConceptKindsResult
 from sae_desktop.benchmark.kinds.instances import PICTURE
 from sae_desktop.benchmark.kinds.job import concept_kinds
+from sae_desktop.demonstrations import PICTURES, START_LIST
 from sae_desktop.dictionary import load, save
 from sae_desktop.features.building.index import build_index
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.gui.parts.demonstration import PICTURES, START_LIST
 from sae_desktop.label_words import DEMONSTRATION
 from sae_desktop.language_model.names import BUILTIN_PICTURES
 from sae_desktop.project import Project

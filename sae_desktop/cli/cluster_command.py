@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from sae_desktop.cli.options import IndexOption, JsonOption, ProjectArgument
-from sae_desktop.cli.reading_commands import opened_index
 from sae_desktop.cli.render import table
 from sae_desktop.cli.runner import run_reading_command
+from sae_desktop.features.reading.plain_data import opened_index
+from sae_desktop.project import Project
 
 
 def clusters(
@@ -25,7 +26,7 @@ def clusters(
     from sae_desktop.words.region_words import fact_line, region_name
 
     def work() -> dict[str, Any]:
-        with opened_index(project, index) as (read, notes):
+        with opened_index(Project.open(project), index) as (read, notes):
             dictionary = read.info.dictionary
             found = regions(read, notes.label_reader(dictionary) if notes else None)
         rows = [

@@ -20,6 +20,7 @@ from sae_desktop.cli.demo_report import write_report
 from sae_desktop.cli.reporter import Reporter, make_reporter
 from sae_desktop.cli.runner import cancelled_by_signals, tell
 from sae_desktop.cli.window import open_window, window_problem
+from sae_desktop.demonstrations import PICTURES, SENTENCES, demonstration_copy
 from sae_desktop.engine.context import WorkerContext, flushing
 from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.engine.protocol import JobConfig
@@ -28,7 +29,6 @@ from sae_desktop.engine.run import run_job
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig, IndexResult
 from sae_desktop.features.reading.reader import FeatureIndex
-from sae_desktop.gui.parts.demonstration import PICTURES, SENTENCES, demonstration_copy
 from sae_desktop.project import Project
 from sae_desktop.steering.config import PLAIN, Sampling, SteerConfig, SteerResult, clamped
 from sae_desktop.training.config import EvaluateConfig, EvaluateResult, TrainConfig, TrainResult

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from sae_desktop.features.reading.columns import MODALITIES
-from sae_desktop.features.reading.reader import FeatureIndex
-from sae_desktop.gui.parts.demonstration import (
+from sae_desktop.demonstrations import (
     PICTURES,
     START_LIST,
     demonstration_copy,
     own_picture,
 )
+from sae_desktop.features.reading.columns import MODALITIES
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_notes import Notes

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import msgspec
 import typer
 
 from sae_desktop.cli import render
 from sae_desktop.cli.options import IndexOption, JsonOption, ProjectArgument
 from sae_desktop.cli.runner import run_reading_command
-from sae_desktop.features.reading.categories import category_names
-from sae_desktop.features.reading.columns import COLUMNS, FIRES_ON_RULE, column_info
+from sae_desktop.errors import UserError
+from sae_desktop.features.reading import condition_text
+from sae_desktop.features.reading.columns import COLUMNS, FIRES_ON_RULE
 from sae_desktop.features.reading.export import export_features
-from sae_desktop.features.reading.facts import PictureContext, Share
 from sae_desktop.features.reading.filter import (
     LABEL,
     NUMBER,
@@ -31,21 +26,16 @@ from sae_desktop.features.reading.filter import (
     matching,
     ordered,
 )
-from sae_desktop.features.reading.noted import NotedMarks, hide_stale_scores
-from sae_desktop.features.reading.outputs import inputs_of, logits_at, neighbours_at, outputs_of
-from sae_desktop.features.reading.reader import FeatureIndex
-from sae_desktop.features.reading.same_concept_text import same_concept_text
-from sae_desktop.project import Project, existing
-from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.features.reading.noted import NotedMarks
+from sae_desktop.features.reading.plain_data import feature_page, feature_row, opened_index
+from sae_desktop.project import Project
 from sae_desktop.words.feature_words import feature_words
-from sae_desktop.words.picture_words import place_words
 
 _DEFAULT_LIMIT = 50
 _NO_NAMES: list[str] = []
 _NO_NUMBERS: list[int] = []
 FiresOn = Literal["", "pictures", "text", "both"]
 _SORTED_BY = (NUMBER, LABEL, STARRED, SCORE, *(c.name for c in COLUMNS))
-_CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|<|>|=)\s*(\S+)\s*")
 
 
 def features(
@@ -129,7 +119,7 @@ def features(
     count = limit if limit is not None or as_json else _DEFAULT_LIMIT
 
     def work() -> dict[str, Any]:
-        with opened_index(project, index) as (opened, notes):
+        with opened_index(Project.open(project), index) as (opened, notes):
             marks = NotedMarks(notes, opened.info.dictionary)
             falling = falls_first(column) != sort.startswith("-")
             found = matching(conditions, opened, marks)
@@ -138,7 +128,7 @@ def features(
                 export_features(export, opened, order, notes)
             shown = order[:count].tolist()
             written = notes.notes(opened.info.dictionary, shown) if notes else {}
-            listed = [_feature(opened, written, i) for i in shown]
+            listed = [feature_row(opened, written, i) for i in shown]
             if not as_json:  # which may be asked for a million of them
                 for feature in listed:
                     feature["words"] = feature_words(opened, feature["id"]).line()
@@ -149,24 +139,10 @@ def features(
 
 def range_of(condition: str) -> Range:
     """Return the bounds that “column<value” states. Raises BadParameter for any other form."""
-    found = _CONDITION.fullmatch(condition)
     try:
-        if found is None:
-            raise ValueError
-        column, sign, value = found[1], found[2], float(found[3])
-    except ValueError:
-        raise typer.BadParameter(
-            f"“{condition}” is not a condition such as “density<0.01”", param_hint="--where"
-        ) from None
-    below, above = math.nextafter(value, -math.inf), math.nextafter(value, math.inf)
-    bounds = {
-        "<": (None, below),
-        "<=": (None, value),
-        ">": (above, None),
-        ">=": (value, None),
-        "=": (value, value),
-    }
-    return Range(column, *bounds[sign])
+        return condition_text.range_of(condition)
+    except UserError as error:
+        raise typer.BadParameter(str(error), param_hint="--where") from None
 
 
 def show(
@@ -178,157 +154,9 @@ def show(
     """Show one feature: figures, contexts, logits, neighbours."""
 
     def work() -> dict[str, Any]:
-        with opened_index(project, index) as (opened, notes):
+        with opened_index(Project.open(project), index) as (opened, notes):
             opened.check_feature(feature)
             written = notes.notes(opened.info.dictionary, [feature]) if notes else {}
             return feature_page(opened, written, feature)
 
     run_reading_command(work, render.feature_page, as_json=as_json)
-
-
-def feature_page(
-    index: FeatureIndex, notes: dict[int, FeatureNote], feature: int
-) -> dict[str, Any]:
-    """Return all an index holds about a feature, as plain data."""
-    edges, counts = index.histogram(feature)
-    return {
-        **_feature(index, notes, feature),
-        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
-        "contexts": [
-            {
-                "bucket": index.bucket_name(context.bucket),
-                "tokens": context.tokens,
-                "activations": context.activations.tolist(),
-                "peak": context.peak,
-                "read": list(context.read or (0, len(context.tokens))),
-                "source": context.source,
-                "language": context.language,
-                "title": context.title,
-                **_picture(context.picture),
-            }
-            for context in index.contexts(feature)
-        ],
-        "top_logits": _logits(index.top_logits(feature)),
-        "bottom_logits": _logits(index.bottom_logits(feature)),
-        "neighbours": [{"id": i, "cosine": cosine} for i, cosine in index.neighbours(feature)],
-        "coactive": [
-            {"id": c.feature, "pearson": c.pearson, "share": c.share}
-            for c in index.coactive(feature)
-        ],
-        "languages": _shares(index.languages(feature)),
-        "sources": _shares(index.sources(feature)),
-        "firing_tokens": [
-            {"token": t.token, "firings": t.firings, "activation": t.activation}
-            for t in index.firing_tokens(feature)
-        ],
-        "neurons": [
-            {"layer": n.layer, "neuron": n.neuron, "pearson": n.pearson}
-            for n in index.neurons(feature)
-        ],
-        "one_concept": _one_concept(index, feature),
-        **_sites(index, feature),
-    }
-
-
-def _one_concept(index: FeatureIndex, feature: int) -> dict[str, Any] | None:
-    """Return whether a feature is one concept in words and pictures; None: not measured."""
-    if index.kinds is None:
-        return None
-    found = index.kinds.score(feature)
-    scores = {} if found is None else msgspec.to_builtins(found)
-    return {**scores, "told": same_concept_text(index.kinds, feature)}
-
-
-def _picture(picture: PictureContext | None) -> dict[str, Any]:
-    """Return what a context of a picture has beside; nothing of a text’s."""
-    if picture is None:
-        return {}
-    strongest = int(picture.activations.argmax())
-    return {
-        "picture": {
-            "name": picture.name,
-            "place": picture.place,
-            "digest": picture.digest,
-            "width": picture.layout.width,
-            "height": picture.layout.height,
-            "layout": msgspec.to_builtins(picture.layout),
-            "activations": picture.activations.tolist(),
-            "token": picture.token,
-            "strongest": {
-                "token": strongest,
-                "activation": float(picture.activations[strongest]),
-                "where": place_words(picture.layout, strongest),
-            },
-        }
-    }
-
-
-def _sites(index: FeatureIndex, feature: int) -> dict[str, Any]:
-    """Return what a feature of several sites is at each of them; empty lists for another."""
-    outputs, inputs = outputs_of(index, feature), inputs_of(index, feature)
-    found: dict[str, Any] = {"outputs": [], "inputs": []}
-    for fact in outputs:
-        raised, lowered = logits_at(index, feature, fact.number)
-        near = neighbours_at(index, feature, fact.number)
-        found["outputs"].append(
-            {
-                "site": fact.end.site,
-                "model": fact.model,
-                "strength": fact.strength,
-                "logit_spread": fact.logit_spread,
-                "top_logits": _logits(raised),
-                "bottom_logits": _logits(lowered),
-                "neighbours": [{"id": i, "cosine": cosine} for i, cosine in near],
-            }
-        )
-    found["inputs"] = [
-        {"site": one.end.site, "model": one.model, "share": one.share} for one in inputs
-    ]
-    return found
-
-
-@contextmanager
-def opened_index(project: Path, name: str) -> Iterator[tuple[FeatureIndex, Notes | None]]:
-    """Open an index of a project and its notes, where there are some."""
-    opened = Project.open(project)
-    index = FeatureIndex(opened.index_path(existing("index", name, opened.indexes())))
-    notes = Notes(opened.notes_path) if opened.notes_path.is_file() else None
-    try:
-        hide_stale_scores(index, notes)
-        yield index, notes
-    finally:
-        if notes is not None:
-            notes.close()
-
-
-def _feature(index: FeatureIndex, notes: dict[int, FeatureNote], feature: int) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    for name, values in index.columns.items():
-        value = float(values[feature])
-        kind = column_info(name).kind
-        if kind in ("category", "token", "count"):
-            columns[name] = _named(index, name, int(value))
-        else:
-            columns[name] = value if math.isfinite(value) else None
-    note = notes.get(feature) or FeatureNote(feature=feature)
-    return {"id": feature, **columns, "label": note.label, "starred": note.starred}
-
-
-def _named(index: FeatureIndex, name: str, number: int) -> str | int | None:
-    if name == "token":
-        return index.token(number) if number >= 0 else None
-    names = category_names(index, name)
-    if names is None:
-        return number
-    return names[number] if number >= 0 else None
-
-
-def _logits(pairs: list[tuple[str, float]]) -> list[dict[str, Any]]:
-    return [{"token": token, "value": value} for token, value in pairs]
-
-
-def _shares(shares: list[Share]) -> list[dict[str, Any]]:
-    return [
-        {"name": s.name, "firings": s.firings, "tokens": s.tokens, "activation": s.activation}
-        for s in shares
-    ]

@@ -34,7 +34,7 @@ from pathlib import Path
 import numpy as np
 
 from sae_desktop.activations.store import ActivationStore
-from sae_desktop.gui.parts.demonstration import demonstration_copy
+from sae_desktop.demonstrations import demonstration_copy
 from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
 

@@ -153,8 +153,8 @@ def opened_window(project: Path, place: str) -> tuple[Any, Any]:
 
 def request_gaps(folder: Path, requests: int) -> None:
     """Print the frame gaps while a model is asked to name features, at the queue's side."""
+    from sae_desktop.demonstrations import demonstration_copy
     from sae_desktop.gui.forms.queue_view import QueueView
-    from sae_desktop.gui.parts.demonstration import demonstration_copy
     from sae_desktop.labels.explaining.config import ExplainFeaturesConfig
     from sae_desktop.labels.models.choice import ModelChoice
     from sae_desktop.labels.queue.limits import QueueLimits

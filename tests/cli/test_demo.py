@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from picture_demonstration import ship
 
+from sae_desktop import demonstrations as demonstration
 from sae_desktop.cli import demo
 from sae_desktop.cli.demo_held import hold
+from sae_desktop.demonstrations import PICTURES, SENTENCES
 from sae_desktop.errors import UserError
-from sae_desktop.gui.parts import demonstration
-from sae_desktop.gui.parts.demonstration import PICTURES, SENTENCES
 from sae_desktop.project import Project
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sae_desktop.gui.parts.demonstration import demonstration_copy
+from sae_desktop.demonstrations import demonstration_copy
 from sae_desktop.project import Project
 from sae_desktop.project_labels import (
     AGREED,

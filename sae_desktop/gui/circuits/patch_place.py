@@ -11,16 +11,16 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.circuits.lens_config import PatchConfig, PatchResult
-from sae_desktop.gui.circuits.asked_page import lay_out
-from sae_desktop.gui.circuits.cell_grid import CellGrid
-from sae_desktop.gui.circuits.model_choice import ModelChoice
-from sae_desktop.gui.circuits.open_graph import OpenGraph
-from sae_desktop.gui.parts.demonstration import (
+from sae_desktop.demonstrations import (
     CIRCUIT_PROMPT,
     OTHER_CIRCUIT_PROMPT,
     SENTENCES,
     demonstration_of,
 )
+from sae_desktop.gui.circuits.asked_page import lay_out
+from sae_desktop.gui.circuits.cell_grid import CellGrid
+from sae_desktop.gui.circuits.model_choice import ModelChoice
+from sae_desktop.gui.circuits.open_graph import OpenGraph
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button

@@ -14,12 +14,12 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.circuits.config import EstimateTraceConfig, TraceConfig, TraceEstimate
+from sae_desktop.demonstrations import CIRCUIT_PROMPT, SENTENCES, demonstration_of
 from sae_desktop.dictionary.set_info import read_set_info
 from sae_desktop.engine.protocol import ErrorInfo, JobProgress
 from sae_desktop.errors import UserError
 from sae_desktop.gui.circuits.chat_turns import ChatTurns
 from sae_desktop.gui.circuits.token_strip import TokenStrip
-from sae_desktop.gui.parts.demonstration import CIRCUIT_PROMPT, SENTENCES, demonstration_of
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.kept_fields import keep_fields

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, get_args
 from PySide6.QtCore import QObject, Qt, QTimer
 
 from sae_desktop.client.job import Job
-from sae_desktop.features.config import ProbeConfig
-from sae_desktop.gui.frame.first_steps_card import FirstStepsCard
-from sae_desktop.gui.parts.demonstration import (
+from sae_desktop.demonstrations import (
     START_LIST,
     Demonstration,
     demonstration_of,
     own_picture,
 )
+from sae_desktop.features.config import ProbeConfig
+from sae_desktop.gui.frame.first_steps_card import FirstStepsCard
 from sae_desktop.gui.parts.workspace import Workspace
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project_lists import FeatureLists

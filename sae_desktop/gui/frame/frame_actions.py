@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Protocol
 
+from sae_desktop.demonstrations import offered
 from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.parts.actions import ActionInfo
-from sae_desktop.gui.parts.demonstration import offered
 from sae_desktop.gui.parts.dialogs import FrameDialogs
 from sae_desktop.gui.state.session import Session
 

@@ -21,10 +21,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sae_desktop.demonstrations import DEMONSTRATIONS, demonstration_path
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.settings_table import SettingInfo, found_settings, settings
 from sae_desktop.gui.parts.default_button import set_default_button
-from sae_desktop.gui.parts.demonstration import DEMONSTRATIONS, demonstration_path
 from sae_desktop.gui.parts.dialogs import reveal
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sae_desktop.gui.parts.demonstration import DEMONSTRATIONS, offered
+from sae_desktop.demonstrations import DEMONSTRATIONS, offered
 from sae_desktop.gui.parts.search import score
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from PySide6.QtCore import QEventLoop, QTimer
 
 from sae_desktop.client.engine_client import EngineClient
+from sae_desktop.demonstrations import SENTENCES, demonstration_of, own_picture
 from sae_desktop.gui.frame.app import make_application
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.parts import theme
-from sae_desktop.gui.parts.demonstration import SENTENCES, demonstration_of, own_picture
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
 

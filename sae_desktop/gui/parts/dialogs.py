@@ -20,10 +20,10 @@ from PySide6.QtWidgets import (
 
 from sae_desktop import __version__
 from sae_desktop.client.engine_log import log_path
+from sae_desktop.demonstrations import SENTENCES, Demonstration, demonstration_copy
 from sae_desktop.errors import UserError
 from sae_desktop.file_kinds import PACKAGE_ENDING
 from sae_desktop.gui.parts.actions import ActionRegistry
-from sae_desktop.gui.parts.demonstration import SENTENCES, Demonstration, demonstration_copy
 from sae_desktop.gui.parts.file_types import associate
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.state.session import Session

@@ -17,11 +17,11 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.client.job import Job
+from sae_desktop.demonstrations import demonstration_of
 from sae_desktop.gui.forms.exchange_forms import (
     ImportDictionaryForm,
 )
 from sae_desktop.gui.parts.actions import ActionInfo
-from sae_desktop.gui.parts.demonstration import demonstration_of
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.project.card_actions import CardActions

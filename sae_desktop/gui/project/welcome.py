@@ -8,7 +8,7 @@ from functools import partial
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
-from sae_desktop.gui.parts.demonstration import Demonstration, offered
+from sae_desktop.demonstrations import Demonstration, offered
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.words.first_steps import WHAT_IT_DOES
 

@@ -11,7 +11,6 @@ import pytest
 from lit_index import CAT, DOG, FIRST_OF_CAT, FIRST_OF_DOG, lit_config, lit_index, lit_project
 
 from sae_desktop.cli import render
-from sae_desktop.cli.reading_commands import feature_page
 from sae_desktop.errors import UserError
 from sae_desktop.features.building.index import build_index
 from sae_desktop.features.building.merge import merge_indexes
@@ -20,6 +19,7 @@ from sae_desktop.features.reading.comparing import compare_features
 from sae_desktop.features.reading.filter import FeatureFilter, matching
 from sae_desktop.features.reading.layout import OTHER_KIND, TOP_BUCKET
 from sae_desktop.features.reading.noted import NotedMarks
+from sae_desktop.features.reading.plain_data import feature_page
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.reading.references import check_references
 from sae_desktop.jobs import SilentContext

@@ -14,7 +14,6 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.cli import render
-from sae_desktop.cli.reading_commands import feature_page
 from sae_desktop.comparison.control_firings import ControlFirings
 from sae_desktop.dictionary import Dictionary, load, save
 from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
@@ -31,6 +30,7 @@ from sae_desktop.features.reading.outputs import (
     neighbours_at,
     outputs_of,
 )
+from sae_desktop.features.reading.plain_data import feature_page
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.load import load_model

@@ -10,9 +10,9 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
 
+from sae_desktop.demonstrations import SENTENCES, START_LIST
 from sae_desktop.features.config import ProbeConfig, ProbeResult
 from sae_desktop.gui.frame.main_window import MainWindow
-from sae_desktop.gui.parts.demonstration import SENTENCES, START_LIST
 from sae_desktop.gui.parts.passages import HoveredToken
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings

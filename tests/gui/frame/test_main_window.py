@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.demonstrations import DEMONSTRATIONS
 from sae_desktop.engine.protocol import EngineStatus, ErrorInfo
 from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm
 from sae_desktop.gui.frame.command_palette import CommandPalette
@@ -22,7 +23,6 @@ from sae_desktop.gui.frame.menus import MENUS, WORKSPACES
 from sae_desktop.gui.frame.palette_rows import Provider
 from sae_desktop.gui.parts import icons, theme
 from sae_desktop.gui.parts.actions import ActionInfo, ActionRegistry
-from sae_desktop.gui.parts.demonstration import DEMONSTRATIONS
 from sae_desktop.gui.parts.search import Entry
 from sae_desktop.gui.parts.toasts import DetailsDialog
 from sae_desktop.gui.state.error_hook import describe

@@ -12,11 +12,11 @@ from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
 
+from sae_desktop import demonstrations as demonstration
+from sae_desktop.demonstrations import PICTURES, SENTENCES, START_LIST
 from sae_desktop.features.config import ProbeConfig, ProbeResult
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.settings_dialog import SettingsDialog
-from sae_desktop.gui.parts import demonstration
-from sae_desktop.gui.parts.demonstration import PICTURES, SENTENCES, START_LIST
 from sae_desktop.gui.project.welcome import Welcome
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings

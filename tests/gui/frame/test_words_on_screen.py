@@ -18,10 +18,10 @@ from pytestqt.qtbot import QtBot
 from shipped import demonstration
 from words_on_screen import OnScreen, words_on_screen
 
+from sae_desktop.demonstrations import demonstration_copy
 from sae_desktop.gui.forms.job_forms import EvaluateForm, IndexForm
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.menus import WORKSPACES
-from sae_desktop.gui.parts.demonstration import demonstration_copy
 from sae_desktop.gui.parts.tab_order import tab_order
 from sae_desktop.gui.parts.terms import terms_at
 from sae_desktop.language_model.config import DescribeModelConfig

@@ -8,9 +8,8 @@ import pytest
 from picture_demonstration import ship
 from shipped import demonstration as shipped_demonstration
 
-from sae_desktop.errors import UserError
-from sae_desktop.gui.parts import demonstration
-from sae_desktop.gui.parts.demonstration import (
+from sae_desktop import demonstrations as demonstration
+from sae_desktop.demonstrations import (
     PICTURES,
     SENTENCES,
     demonstration_copy,
@@ -18,6 +17,7 @@ from sae_desktop.gui.parts.demonstration import (
     offered,
     own_picture,
 )
+from sae_desktop.errors import UserError
 from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
 from sae_desktop.words.inventory import take_inventory
