@@ -66,6 +66,9 @@ def features(
         FiresOn,
         typer.Option(help=f"Mostly on pictures, mostly on text or on both: {FIRES_ON_RULE}."),
     ] = "",
+    concept: Annotated[
+        list[str], typer.Option(help="Concept that it tells best, of those concept-kinds measured.")
+    ] = _NO_NAMES,
     cluster: Annotated[list[int], typer.Option(help="Cluster it is in.")] = _NO_NUMBERS,
     member_of: Annotated[str, typer.Option("--list", help="A list the feature is in.")] = "",
     alive: Annotated[bool, typer.Option("--alive", help="Only features that fire.")] = False,
@@ -108,6 +111,7 @@ def features(
         languages=tuple(language),
         sources=tuple(source),
         modalities=(fires_on,) if fires_on else (),
+        concepts=tuple(concept),
         clusters=tuple(cluster),
         member_of=member_of,
         alive_only=alive,

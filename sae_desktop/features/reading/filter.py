@@ -23,6 +23,7 @@ from sae_desktop.features.reading.columns import (
     column_info,
 )
 from sae_desktop.features.reading.name_search import name_answer_is_known, names_with_text
+from sae_desktop.features.reading.same_concept import CONCEPT_COLUMN, KIND_COLUMNS
 from sae_desktop.features.reading.search import (
     context_answer_is_known,
     features_firing_on,
@@ -66,6 +67,8 @@ class FeatureFilter(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
     modalities: tuple[Modality, ...] = ()
     """It fires mostly on pictures, mostly on text or on both: one of these."""
+    concepts: tuple[str, ...] = ()
+    """The concept it tells best from others is one of these."""
     clusters: tuple[int, ...] = ()
     alive_only: bool = False
     dead_only: bool = False
@@ -150,6 +153,9 @@ def matching(
         kept &= _of_categories(index, "source", index.info.sources, conditions.sources)
     if conditions.modalities:
         kept &= _of_categories(index, "modality", list(MODALITIES), conditions.modalities)
+    if conditions.concepts:
+        names = category_names(index, CONCEPT_COLUMN) or []
+        kept &= _of_categories(index, CONCEPT_COLUMN, names, conditions.concepts)
     if conditions.clusters:
         kept &= np.isin(_column(index, "cluster"), conditions.clusters)
     if conditions.starred_only:
@@ -197,14 +203,18 @@ def _named_by(kind: NameKind, index: FeatureIndex, marks: Marks) -> Array:
 def _column(index: FeatureIndex, name: str) -> Array:
     values = index.columns.get(name)
     if values is None:
-        known = any(column.name == name for column in COLUMNS)
         raise UserError(
-            f"The index “{index.path.stem}” has no column “{name}”.",
-            next_step="Build the index again to measure it."
-            if known
-            else f"Its columns are {', '.join(index.columns)}.",
+            f"The index “{index.path.stem}” has no column “{name}”.", next_step=_way_to(index, name)
         )
     return values
+
+
+def _way_to(index: FeatureIndex, column: str) -> str:
+    if column in KIND_COLUMNS:
+        return "Measure it first, by “Kinds of instance” or `sae-desktop concept-kinds`."
+    if any(one.name == column for one in COLUMNS):
+        return "Build the index again to measure it."
+    return f"Its columns are {', '.join(index.columns)}."
 
 
 def _in_range(values: Array, bounds: Range) -> Array:
@@ -224,7 +234,7 @@ def _of_categories(
     unknown = sorted(set(wanted) - set(names))
     if unknown:
         raise UserError(
-            f"No text in the index “{index.path.stem}” has the {column} “{unknown[0]}”.",
+            f"No feature of the index “{index.path.stem}” has the {column} “{unknown[0]}”.",
             next_step=f"Available: {', '.join(names) or 'none'}.",
         )
     return np.isin(values, [names.index(name) for name in wanted])

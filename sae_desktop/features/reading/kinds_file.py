@@ -26,8 +26,11 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.reading.beside import kinds_path
 from sae_desktop.features.reading.label_score import Figure
 from sae_desktop.features.reading.same_concept import (
+    BACK,
     COLUMN,
     CONCEPT_COLUMN,
+    LANGUAGES,
+    LOW,
     Lacking,
     SameConcept,
 )
@@ -85,12 +88,12 @@ class KindScores:
         self.columns: dict[str, Array] = {
             CONCEPT_COLUMN: np.where(self._known, a["concept"], -1).astype(np.int32),
             COLUMN: self._scored(np.minimum(a["words"][:, 0], a["pictures"][:, 0])),
-            f"{COLUMN}_low": self._scored(np.minimum(a["words"][:, 1], a["pictures"][:, 1])),
-            f"{COLUMN}_back": self._scored(a["back"][:, 0]),
+            LOW: self._scored(np.minimum(a["words"][:, 1], a["pictures"][:, 1])),
+            BACK: self._scored(a["back"][:, 0]),
         }
         """The columns (F,) that they give an index."""
         if np.isfinite(a["languages"]).any():
-            self.columns[f"{COLUMN}_languages"] = self._scored(a["languages"])
+            self.columns[LANGUAGES] = self._scored(a["languages"])
 
     def _scored(self, values_F: Array) -> Array:
         return np.where(self._known, values_F, np.nan).astype(np.float32)

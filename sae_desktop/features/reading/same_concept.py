@@ -10,6 +10,8 @@ from sae_desktop.features.reading.label_score import Figure
 
 COLUMN = "same_concept"
 CONCEPT_COLUMN = "concept"
+LOW, BACK, LANGUAGES = f"{COLUMN}_low", f"{COLUMN}_back", f"{COLUMN}_languages"
+KIND_COLUMNS = (CONCEPT_COLUMN, COLUMN, LOW, BACK, LANGUAGES)
 Lacking = Literal["pictures", "words", "both"]
 """On what a feature never fired, for which reason nothing is known of it."""
 

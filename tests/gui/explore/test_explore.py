@@ -369,3 +369,11 @@ def test_one_concept__is_a_line_of_the_page_and_a_column_once_measured(
     assert not panel.list.table.isColumnHidden(TABLE_COLUMNS.index("same_concept"))
     assert model.index(model.row_of(3), column).data() == "horse"
     assert model.index(model.row_of(UNSCORED), column).data() == "–"
+    bar = panel.list.bar
+    bar._fill_menu()
+    told = {action.text(): action.menu() for action in bar.more.menu().actions()}
+    concepts = told["Concept it tells best"].actions()
+    assert [action.text() for action in concepts] == ["cat", "horse"]
+    concepts[1].trigger()
+    assert bar.conditions().concepts == ("horse",)
+    assert panel.list.count.text().startswith(f"{index.features // 2} of {index.features}")

@@ -19,9 +19,11 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.errors import UserError
+from sae_desktop.features.reading.categories import category_names
 from sae_desktop.features.reading.columns import FIRES_ON_RULE
 from sae_desktop.features.reading.filter import FeatureFilter, Range
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.features.reading.same_concept import CONCEPT_COLUMN
 from sae_desktop.gui.explore.list.condition_chips import ConditionChips
 from sae_desktop.gui.explore.list.filter_words import (
     MEANING,
@@ -287,6 +289,8 @@ class FilterBar(QWidget):
             kinds.addSeparator()
             rule = FIRES_ON_RULE.removeprefix("both ")
             kinds.addAction(f"“On pictures and text” {rule}").setEnabled(False)
+        if (concepts := category_names(self._index, CONCEPT_COLUMN)) is not None:
+            self._add_choices(menu.addMenu("Concept it tells best"), "concepts", concepts)
         cluster = menu.addAction("Cluster…", self._ask_cluster)
         cluster.setEnabled("cluster" in self._index.columns)
         menu.addAction("Dead: never fires on this text", lambda: self._set(dead_only=True))

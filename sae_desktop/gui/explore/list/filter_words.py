@@ -72,6 +72,8 @@ def conditions_in_words(filter_: FeatureFilter, index: FeatureIndex) -> list[Con
     if filter_.modalities:
         kinds = " or ".join(MODALITY_WORDS[kind] for kind in filter_.modalities)
         found.append(Condition(f"fires {kinds}", without(modalities=())))
+    if filter_.concepts:
+        found.append(Condition(f"concept {' or '.join(filter_.concepts)}", without(concepts=())))
     if filter_.clusters:
         numbers = " or ".join(str(c) for c in filter_.clusters)
         found.append(Condition(f"cluster {numbers}", without(clusters=())))
