@@ -46,7 +46,7 @@ def pages(
         scene = painter.one(one) if number % 4 else painter.any()
         name = f"pictures/{number:05}.png"
         Image.fromarray(scene.pixels).save(out / name, optimize=True)
-        said = {"type": "text", "text": "\n" + teller.lines(scene, LINES)}
+        said = {"type": "text", "text": teller.lines(scene, LINES)}
         yield [{"type": "image", "image": name}, said]
         if number % 2:
             alone = emoji[chooser.integers(len(emoji))]

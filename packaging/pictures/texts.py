@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from itertools import islice
+from typing import NamedTuple
 
 from emoji import Emoji
 from model import IMAGE_TOKEN, PATCHES
@@ -21,12 +22,30 @@ MAIN = ("en", "de", "fr", "es", "ru")
 """Languages that come up far more often than any other."""
 _OFTEN = 160.0
 """How much more: nine lines in ten are in one of them."""
-CONTEXT = 96
-"""Tokens of a text, two thirds of them the picture's: few lines, so that most of what they say has
-to be read off the picture and not off the line before."""
+CONTEXT = 128
+"""Tokens of a text without a picture."""
+ROOM = 48
+"""Tokens of the lines of a picture."""
 
+KEYWORDS = 3
+"""Of a line of words: the first, since what comes by chance cannot be learnt."""
 _MISSES = 3
 """Lines that find no room before a text ends."""
+
+
+class Line(NamedTuple):
+    asked: list[int]
+    """Tokens of such as “German:”."""
+    told: list[int]
+    """Tokens of what follows, to its end of line."""
+
+
+def _tokens(lines: list[Line]) -> list[int]:
+    return [token for line in lines for token in (*line.asked, *line.told)]
+
+
+def _single(scene: Scene) -> Emoji | None:
+    return scene.of[0] if scene.kind == "one" else None
 
 
 class Teller:
@@ -41,20 +60,24 @@ class Teller:
         added = tokenizer.token_to_id(IMAGE_TOKEN)
         self.image: int = tokenizer.get_vocab_size() if added is None else added
 
-    def of_scene(self, scene: Scene) -> list[int]:
-        """Return the picture's tokens and lines of it."""
-        emoji = scene.of[0] if scene.kind == "one" else None
-        return self._text([self.image] * PATCHES, scene.said, emoji)
+    def of_scene(self, scene: Scene) -> list[Line]:
+        """Return lines of what a picture shows."""
+        return self._fitting(scene.said, _single(scene), ROOM)
 
     def of_words(self, emoji: Emoji) -> list[int]:
-        """Return lines of an emoji without a picture."""
-        return self._text([], emoji.names, emoji)
+        """Return a text of an emoji without a picture."""
+        lines = self._fitting(emoji.names, emoji, CONTEXT - 2)
+        return [
+            self.bos,
+            *(token for line in lines for token in (*line.asked, *line.told)),
+            self.eos,
+        ]
 
     def of_names(self, emoji: Emoji) -> list[int]:
         """Return lines of an emoji's names in the main languages alone, in their order."""
-        said = [self._ids(f"{self._titles[tag]}: {emoji.names[tag]}\n")
-                for tag in MAIN if tag in emoji.names]  # fmt: skip
-        return [self.bos, *(token for line in said for token in line)]
+        lines = [self._line(self._titles[tag], emoji.names[tag])
+                 for tag in MAIN if tag in emoji.names]  # fmt: skip
+        return [self.bos, *_tokens(lines)]
 
     def asked(self, language: str) -> list[int]:
         """Return a picture's tokens and the beginning of a line in a language."""
@@ -82,37 +105,38 @@ class Teller:
 
     def lines(self, scene: Scene, count: int) -> str:
         """Return lines of what a scene shows, at most so many."""
-        emoji = scene.of[0] if scene.kind == "one" else None
-        return "".join(islice(self._lines(scene.said, emoji), count))
+        some = islice(self._lines(scene.said, _single(scene)), count)
+        return "".join(f"{title}: {said}\n" for title, said in some)
 
-    def _text(self, picture: list[int], said: dict[str, str], emoji: Emoji | None) -> list[int]:
-        ids = [self.bos, *picture]
-        room, misses = CONTEXT - 1 - len(ids), 0
-        for line in self._lines(said, emoji):
-            more = self._ids(line)
-            if len(more) <= room:
-                ids += more
-                room -= len(more)
+    def _fitting(self, said: dict[str, str], emoji: Emoji | None, room: int) -> list[Line]:
+        """Return lines by chance as there is room for."""
+        found, misses = [], 0
+        for title, one in self._lines(said, emoji):
+            line = self._line(title, one)
+            if (length := len(line.asked) + len(line.told)) <= room:
+                found.append(line)
+                room -= length
             elif (misses := misses + 1) == _MISSES:
                 break
-        return [*ids, self.eos]
+        return found
 
-    def _lines(self, said: dict[str, str], emoji: Emoji | None) -> Iterator[str]:
-        """Yield lines of which no two are of one kind in one language."""
+    def _line(self, title: str, said: str) -> Line:
+        return Line(self._ids(f"{title}:"), self._ids(f" {said}\n"))
+
+    def _lines(self, said: dict[str, str], emoji: Emoji | None) -> Iterator[tuple[str, str]]:
+        """Yield titles and what is said, no two of one kind in one language."""
         asked = [(tag, False) for tag in said]
         if emoji is not None:
             asked += [(tag, True) for tag in said if tag in emoji.words]
-        weights = [(_OFTEN if tag in MAIN else 1.0) / (2 if words else 1) for tag, words in asked]
+        weights = [(_OFTEN if tag in MAIN else 1.0) / (4 if words else 1) for tag, words in asked]
         # By chance, the heavier sooner (Efraimidis and Spirakis, 2006).
         drawn = [self._random.random() ** (1 / weight) for weight in weights]
         for _, (tag, words) in sorted(zip(drawn, asked, strict=True), reverse=True):
             title = self._titles[tag]
             if words and emoji is not None:
-                some = list(emoji.words[tag])
-                self._random.shuffle(some)
-                yield f"{title} words: {', '.join(some[:6])}\n"
+                yield f"{title} words", ", ".join(emoji.words[tag][:KEYWORDS])
             else:
-                yield f"{title}: {said[tag]}\n"
+                yield title, said[tag]
 
     def _ids(self, text: str) -> list[int]:
         found: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids

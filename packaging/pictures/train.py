@@ -6,12 +6,11 @@
 The encoder is that of `CACHE/eyes.pt`, or else the one that lies here, and stays as it is: what
 comes back to it through the language model is noise at first, and ruins it. The projector begins
 as the linear map by which what the encoder makes of pictures is told by their names. Each step
-learns from pictures with lines of text, from such lines alone, and from windows of the built-in
-corpus, so that the model still writes as it did. In the middle of the model a picture is also to be
-told by what its names in five languages are there, read without it (`anchors`): else nothing asks
-a picture's tokens to mean there what words do. `--frozen` leaves the language model as it is, too,
-so that the projector alone learns; `--language` begins with the language model of another run.
-Written to `CACHE/pictures.pt` every `--keep` steps, and resumed from there.
+learns from pictures with lines of text (`rows`), from such lines alone, and from windows of the
+built-in corpus, so that the model still writes as it did. In the middle of the model a picture is
+also to be told by what its names in five languages are there, read without it (`anchors`): else
+nothing asks a picture's tokens to mean there what words do. Written to `CACHE/pictures.pt` every
+`--keep` steps, and resumed from there; `--language` begins with the language model of another run.
 """
 
 from __future__ import annotations
@@ -21,16 +20,19 @@ import sys
 import time
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 sys.path.append(str(Path(__file__).parents[1] / "builtin"))
 
 import numpy as np
+import rows
 import torch
 from emoji import Emoji, fetch, languages, read
 from feeder import fed
 from model import joined, pixels_of, trained_eyes
+from rows import NOTHING, Rows
 from scenes import Painter
 from texts import CONTEXT, Teller
 from tokenizers import Tokenizer
@@ -39,12 +41,19 @@ from torch.nn import functional
 from windows import Windows
 
 SEED = 17
-PICTURES, WORDS, WINDOWS = 44, 2, 4
-"""Rows of a step: with a picture, of words alone, of the corpus."""
+WORDS, WINDOWS = 3, 4
+"""Rows of a step that are of words alone, and of the corpus."""
+GRIDS = ((0.45, (1, 2)), (0.75, (2, 4)), (1.0, (8,)))
+"""Until which share of the steps a picture is how many cells a side, by chance."""
+PICTURES = {1: 96, 2: 96, 4: 72, 8: 44}
+"""Pictures of a step by cells a side."""
+SHOWN = {"pair": 2, "count": 4}
+"""Cells a side without which a scene is not to be seen."""
+BANK, AGAIN = 800, 3
+"""Scenes to choose from, and how often each is chosen on average before it is drawn anew."""
 RATE, FIRST_RATE = 1e-3, 1e-4
 """The second of the projector's first weights, which are small: what they read is large."""
 DECAY_SHARE, WARM_UP = 0.4, 50
-NOTHING = -100
 MIDDLE = 3
 """The layer after which pictures and names are compared."""
 COMPARED, TEMPERATURE = 1.0, 0.1
@@ -61,38 +70,49 @@ how much larger than names a picture enters."""
 
 class Batch(NamedTuple):
     pictures: list[np.ndarray]
-    ids: np.ndarray
-    """(N, CONTEXT)"""
-    targets: np.ndarray
-    """(N, CONTEXT)"""
+    grid: int
+    """Cells a side."""
+    shown: Rows
+    """A row for a picture."""
+    texts: Rows
+    """Those of words alone, then those of the corpus."""
     of_one: list[int]
-    """Rows with a picture of one emoji."""
+    """Pictures of one emoji."""
     which: list[int]
     """Which emoji those are."""
 
 
-def batches(builtin: Path, corpus: Path, cache: Path, seed: int) -> Iterator[Batch]:
-    """Yield batches without end, rows with a picture first, then those of words alone."""
+def batches(
+    builtin: Path, corpus: Path, steps: int, begun: int, cache: Path, seed: int
+) -> Iterator[Batch]:
+    """Yield the batches of the steps that are left."""
     emoji = read(cache)
     painter = Painter(cache, emoji, None, seed)
     teller = Teller(Tokenizer.from_file(str(builtin / "tokenizer.json")), languages(cache), seed)
     windows = halves(Windows(corpus, builtin, seed).batches(WINDOWS // 2))
-    chooser = np.random.default_rng(seed)
-    places = {one.file: number for number, one in enumerate(emoji)}
-    while True:
-        scenes = [painter.any() for _ in range(PICTURES)]
-        texts = [teller.of_scene(scene) for scene in scenes]
-        texts += [teller.of_words(emoji[n]) for n in chooser.integers(0, len(emoji), WORDS)]
+    chance = np.random.default_rng(seed)
+    numbers = {one.file: number for number, one in enumerate(emoji)}
+    bank = [painter.any() for _ in range(BANK)]
+    for step in range(begun, steps):
+        grid = int(chance.choice(next(sides for until, sides in GRIDS if step < until * steps)))
+        count = PICTURES[grid]
+        for place in chance.integers(0, BANK, count // AGAIN):
+            bank[place] = painter.any()
+        seen = (bank[place] for place in chance.permutation(BANK))
+        scenes = list(islice((one for one in seen if SHOWN.get(one.kind, 1) <= grid), count))
+        lines = [teller.of_scene(scene) for scene in scenes]
+        words = [teller.of_words(emoji[n]) for n in chance.integers(0, len(emoji), WORDS)]
+        inputs, targets = next(windows)
+        of_corpus = Rows(inputs, targets, *rows.one_after_another(inputs.shape))
         of_one = [row for row, scene in enumerate(scenes) if scene.kind == "one"]
-        which = [places[scenes[row].of[0].file] for row in of_one]
-        ids = np.full((len(texts) + WINDOWS, CONTEXT), teller.eos, dtype=np.int64)
-        targets = np.full(ids.shape, NOTHING, dtype=np.int64)
-        for row, text in enumerate(texts):
-            ids[row, : len(text)] = text
-            after = np.array(text[1:])
-            targets[row, : len(after)] = np.where(after == teller.image, NOTHING, after)
-        ids[len(texts) :], targets[len(texts) :] = next(windows)
-        yield Batch([scene.pixels for scene in scenes], ids, targets, of_one, which)
+        yield Batch(
+            [scene.pixels for scene in scenes],
+            grid,
+            rows.of_pictures(lines, grid, teller, chance),
+            rows.together(rows.of_texts(words, CONTEXT, teller), of_corpus),
+            of_one,
+            [numbers[scenes[row].of[0].file] for row in of_one],
+        )
 
 
 def begin_projector(model: nn.Module, named_EI: torch.Tensor, cache: Path) -> None:
@@ -165,14 +185,13 @@ def halves(
         yield tuple(np.concatenate([half[:, :CONTEXT] for half in part]) for part in parts)
 
 
-def optimisers(model: nn.Module, frozen: bool) -> list[torch.optim.Optimizer]:
+def optimiser(model: nn.Module) -> torch.optim.Optimizer:
     inner = model.model
     first = inner.multi_modal_projector.linear_1.weight
     others = [p for p in inner.multi_modal_projector.parameters() if p is not first]
-    if not frozen:
-        others += inner.language_model.parameters()
+    others += inner.language_model.parameters()
     groups = [{"params": others}, {"params": [first], "lr": FIRST_RATE}]
-    return [torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.95), weight_decay=0.0)]
+    return torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.95), weight_decay=0.0)
 
 
 def main() -> None:
@@ -183,7 +202,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--keep", type=int, default=200)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--frozen", action="store_true")
     parser.add_argument("--language", type=Path, help="begin with the language model of this file")
     parser.add_argument("--bf16", action="store_true", help="for processors that multiply in it")
     args = parser.parse_args()
@@ -195,46 +213,40 @@ def main() -> None:
         begun = torch.load(args.language, weights_only=True)["model"]
         of_language = {k: v for k, v in begun.items() if k.startswith("model.language_model.")}
         model.load_state_dict(of_language, strict=False)
-    if args.bf16:
-        # The fused attention's gradient is slow in it.
-        model.set_attn_implementation("eager")
-    both = optimisers(model, args.frozen)
+    # The fused attention's gradient is slow in bf16, and with masks.
+    model.set_attn_implementation("eager")
+    learning = optimiser(model)
     path, step = args.cache / "pictures.pt", 0
     if path.is_file():
         kept = torch.load(path, weights_only=True)
         model.load_state_dict(kept["model"])
-        for one, state in zip(both, kept["optimisers"], strict=True):
-            one.load_state_dict(state)
+        learning.load_state_dict(kept["optimiser"])
         step = kept["step"]
-    groups = [group for one in both for group in one.param_groups]
-    rates = [group["lr"] for group in groups]
+    rates = [group["lr"] for group in learning.param_groups]
     began, means = time.process_time(), np.zeros(4)
-    make = partial(batches, args.builtin, args.corpus)
+    make = partial(batches, args.builtin, args.corpus, args.steps, step)
     emoji = read(args.cache)
     tokenizer = Tokenizer.from_file(str(args.builtin / "tokenizer.json"))
     teller = Teller(tokenizer, languages(args.cache), SEED)
     named: torch.Tensor | None = None
     for batch in fed(make, args.cache, SEED + step):
-        if step >= args.steps:
-            break
         if named is None or step % ANCHORED == 0:
             named = anchors(model, teller, emoji)
         if step == 0:
             begin_projector(model, named, args.cache)
         left = (1 - step / args.steps) / DECAY_SHARE
         factor = min(1.0, (step + 1) / WARM_UP, left)
-        for group, rate in zip(groups, rates, strict=True):
+        for group, rate in zip(learning.param_groups, rates, strict=True):
             group["lr"] = rate * factor
         losses = stepped(model, named, batch, args.bf16)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for one in both:
-            one.step()
-            one.zero_grad()
+        learning.step()
+        learning.zero_grad()
         step += 1
         means += (losses - means) / min(step, 50)
         if step % args.keep == 0 or step == args.steps:
-            states = [one.state_dict() for one in both]
-            torch.save({"model": model.state_dict(), "optimisers": states, "step": step}, path)
+            state = learning.state_dict()
+            torch.save({"model": model.state_dict(), "optimiser": state, "step": step}, path)
             shown, spent = " ".join(f"{m:.3f}" for m in means), time.process_time() - began
             print(
                 f"{step} loss of pictures, words, corpus, anchors {shown} {spent:.0f} s", flush=True
@@ -243,32 +255,59 @@ def main() -> None:
 
 def stepped(model: nn.Module, named_EI: torch.Tensor, batch: Batch, bf16: bool) -> np.ndarray:
     """Add the gradients of a step; return the mean loss of pictures, words, corpus and anchors."""
-    ids, wanted = torch.from_numpy(batch.ids), torch.from_numpy(batch.targets)
-    asked = wanted != NOTHING
+    counts = [int((part.targets != NOTHING).sum()) for part in (batch.shown, batch.texts)]
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-        hidden, middle = read_through(model, ids, pixel_values=pixels_of(batch.pictures))
-        logits = model.lm_head(hidden[asked])
-    each = functional.cross_entropy(logits.float(), wanted[asked], reduction="none")
-    is_picture = ids[batch.of_one] == model.config.image_token_index
+        hidden, middle = read_through(model, batch.shown, cells_of(model, batch))
+        each = losses_of(model, hidden, batch.shown)
+    is_picture = torch.from_numpy(batch.shown.ids[batch.of_one]) == model.config.image_token_index
     shown = centred(pooled(middle[batch.of_one], is_picture))
     # One direction, in which a few dimensions are huge, would be all that cosines see.
     massive_I = torch.linalg.svd(shown.detach(), full_matrices=False).Vh[0]
     cosines = without(shown, massive_I) @ without(centred(named_EI), massive_I).T
     told = functional.cross_entropy(cosines / TEMPERATURE, torch.tensor(batch.which))
-    (each.mean() + COMPARED * told).backward()
-    counts = [int(part.sum()) for part in torch.split(asked, [PICTURES, WORDS, WINDOWS])]
-    parts = [float(part.mean()) for part in torch.split(each.detach(), counts)]
-    return np.array([*parts, float(told.detach())])
+    (each.sum() / sum(counts) + COMPARED * told).backward()
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        of_texts = losses_of(model, read_through(model, batch.texts)[0], batch.texts)
+    (of_texts.sum() / sum(counts)).backward()
+    of_words = int((batch.texts.targets[:WORDS] != NOTHING).sum())
+    parts = (each, of_texts[:of_words], of_texts[of_words:])
+    return np.array([*(float(part.detach().mean()) for part in parts), float(told.detach())])
+
+
+def cells_of(model: nn.Module, batch: Batch) -> torch.Tensor:
+    """Return (N, cells, I): what the projector makes of pictures."""
+    inner = model.model
+    with torch.no_grad():
+        told = inner.vision_tower(pixels_of(batch.pictures), output_hidden_states=True)
+        patches = told.hidden_states[model.config.vision_feature_layer]
+    return inner.multi_modal_projector(rows.pooled(patches, batch.grid))
+
+
+def losses_of(model: nn.Module, hidden: torch.Tensor, of: Rows) -> torch.Tensor:
+    """Return the loss of each token that is learnt, row by row."""
+    wanted = torch.from_numpy(of.targets)
+    asked = wanted != NOTHING
+    logits = model.lm_head(hidden[asked])
+    return functional.cross_entropy(logits.float(), wanted[asked], reduction="none")
 
 
 def read_through(
-    model: nn.Module, ids: torch.Tensor, **pictures: torch.Tensor
+    model: nn.Module, of: Rows, cells: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (N, T, I) after the last layer, and after `MIDDLE`."""
-    middle: list[torch.Tensor] = []
-    layer = model.model.language_model.layers[MIDDLE]
-    hook = layer.register_forward_hook(lambda _module, _inputs, output: middle.append(output))
-    hidden = model.model(input_ids=ids, use_cache=False, **pictures).last_hidden_state
+    """Return (N, T, I) after the last layer, and after `MIDDLE`, with cells of pictures."""
+    language, middle = model.model.language_model, []
+    embedded = language.embed_tokens(torch.from_numpy(of.ids))
+    if cells is not None:
+        embedded = torch.cat([embedded[:, :1], cells, embedded[:, 1 + cells.shape[1] :]], dim=1)
+    hook = language.layers[MIDDLE].register_forward_hook(
+        lambda _module, _inputs, output: middle.append(output)
+    )
+    hidden = language(
+        inputs_embeds=embedded,
+        attention_mask=rows.mask_of(of.blocks, torch.float32),
+        position_ids=torch.from_numpy(of.places),
+        use_cache=False,
+    ).last_hidden_state
     hook.remove()
     return hidden, middle[0]
 
@@ -279,12 +318,11 @@ def anchors(model: nn.Module, teller: Teller, emoji: list[Emoji]) -> torch.Tenso
     found = []
     for first in range(0, len(emoji), ANCHORS_AT_ONCE):
         texts = [teller.of_names(one) for one in emoji[first : first + ANCHORS_AT_ONCE]]
-        ids = torch.full((len(texts), max(map(len, texts))), teller.eos)
-        names = torch.zeros(ids.shape, dtype=torch.bool)
+        of = rows.of_texts(texts, max(map(len, texts)), teller)
+        names = torch.zeros(of.ids.shape, dtype=torch.bool)
         for row, text in enumerate(texts):
-            ids[row, : len(text)] = torch.tensor(text)
             names[row, : len(text)] = torch.tensor(teller.names_in(text))
-        found.append(pooled(read_through(model, ids)[1], names))
+        found.append(pooled(read_through(model, of)[1], names))
     return torch.cat(found)
 
 
