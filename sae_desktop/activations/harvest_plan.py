@@ -16,7 +16,7 @@ from sae_desktop.activations.layout import (
     StoreInfo,
     metadata_bytes,
     read_dtype,
-    segment_specs,
+    segment_bytes,
 )
 from sae_desktop.activations.picture_windows import PictureInputs
 from sae_desktop.corpus.documents import Corpus, Document, canonical_corpus, read_documents
@@ -38,7 +38,6 @@ from sae_desktop.language_model.sites.resolve import Site, check_site, parse_sit
 from sae_desktop.language_model.text.text_windows import document_encoder, plan_windows, policy_text
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import config_record
-from sae_desktop.storage.hdf5 import spec_bytes
 
 DEFAULT_BATCH_TOKENS = 4096
 """Where none is given and none is looked for."""
@@ -287,8 +286,7 @@ def _room(plan: HarvestPlan, rows: int, documents: int, metadata: int) -> Capaci
 
 def store_bytes(plan: HarvestPlan, room: Capacity) -> int:
     """Return the size of a segment's file, its structure of a few kB aside."""
-    specs = segment_specs(plan.info(), room)
-    return sum(spec_bytes(spec) for spec in specs)
+    return segment_bytes(plan.info(), room)
 
 
 def store_info(plan: HarvestPlan) -> StoreInfo:

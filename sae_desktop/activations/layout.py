@@ -31,7 +31,7 @@ from sae_desktop.activations.statistics import record_length
 from sae_desktop.corpus.config import Order
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.config import ModelDtype
-from sae_desktop.storage.hdf5 import BFLOAT16, DatasetSpec
+from sae_desktop.storage.hdf5 import BFLOAT16, DatasetSpec, spec_bytes
 from sae_desktop.storage.mapped import WHOLE, Accepted
 
 Array = npt.NDArray[Any]
@@ -196,6 +196,11 @@ def segment_specs(info: StoreInfo, room: Capacity) -> list[DatasetSpec]:
         DatasetSpec("state/checksums", (2, running), "<u4"),
         *state,
     ]
+
+
+def segment_bytes(info: StoreInfo, room: Capacity) -> int:
+    """Return the size of a segment's file, its structure of a few kB aside."""
+    return sum(spec_bytes(spec) for spec in segment_specs(info, room))
 
 
 def counters(number: int, counts: Mapping[str, int]) -> Array:

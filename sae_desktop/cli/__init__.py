@@ -17,6 +17,7 @@ COMMANDS = (
     "train",
     "architectures",
     "preflight",
+    "size",
     "sweep",
     "scaling",
     "evaluate",

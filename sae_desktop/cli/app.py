@@ -46,6 +46,7 @@ from sae_desktop.cli import (
     search_command,
     set_commands,
     settings_command,
+    size_command,
     steering_commands,
     store_commands,
     sweep_commands,
@@ -123,6 +124,7 @@ app.command("import-activations")(activation_commands.import_activations)
 app.command()(training_commands.train)
 app.command()(training_commands.architectures)
 app.command()(sweep_commands.preflight)
+app.command()(size_command.size)
 app.command()(sweep_commands.sweep)
 app.command()(sweep_commands.scaling)
 app.command()(training_commands.evaluate)

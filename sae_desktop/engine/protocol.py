@@ -79,6 +79,7 @@ from sae_desktop.safety.monitors.config import (
     RunMonitorsConfig,
 )
 from sae_desktop.safety.scan.config import ScanConfig
+from sae_desktop.sizing.config import MeasureMachineConfig, SizeConfig
 from sae_desktop.steering.config import SteerConfig, SteeredToken, SweepStrengthsConfig
 from sae_desktop.steering.effect_config import FeatureStrengthConfig, OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
@@ -109,6 +110,8 @@ JobConfig = (
     | TrainConfig
     | SweepConfig
     | PreflightConfig
+    | SizeConfig
+    | MeasureMachineConfig
     | DescribeArchitecturesConfig
     | EvaluateConfig
     | TrainSetConfig

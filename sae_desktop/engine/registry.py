@@ -37,6 +37,7 @@ from sae_desktop.engine.model_jobs import MODEL_JOBS
 from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.engine.safety_jobs import SAFETY_JOBS
 from sae_desktop.engine.set_jobs import SET_JOBS
+from sae_desktop.engine.sizing_jobs import SIZING_JOBS
 from sae_desktop.exchange.config import (
     ExportDictionaryConfig,
     ExportFeaturesConfig,
@@ -329,6 +330,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
     ),
     **MODEL_JOBS,
     **SET_JOBS,
+    **SIZING_JOBS,
     **LABEL_JOBS,
     **CIRCUIT_JOBS,
     **SAFETY_JOBS,

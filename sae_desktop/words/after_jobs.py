@@ -60,6 +60,7 @@ from sae_desktop.safety.monitors.config import (
     RunMonitorsConfig,
 )
 from sae_desktop.safety.scan.config import ScanConfig
+from sae_desktop.sizing.config import MeasureMachineConfig
 from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.storage.faults import format_bytes
@@ -136,6 +137,7 @@ class AfterJob:
 
 
 NO_STEP: dict[type[msgspec.Struct], str] = {
+    MeasureMachineConfig: "What a machine takes is worked out from it from then on.",
     VerifyStoreConfig: "Its answer is all there is: the store is whole, or which part is not.",
     SameModelConfig: "What was refused before can now be started again from where it was.",
     TrustModelConfig: "The form that asked for it continues by itself.",

@@ -17,6 +17,7 @@ from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.config import MOST_REACH, IndexConfig, ProbeConfig
 from sae_desktop.jobs import SilentContext
 from sae_desktop.limits import Limits, beyond_limits, limits
+from sae_desktop.sizing.config import SizeConfig
 from sae_desktop.steering.config import Sampling
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.settings_check import setting_problems
@@ -30,6 +31,7 @@ _COMMANDS: dict[str, tuple[tuple[str, ...], type[msgspec.Struct]]] = {
     "evaluate": (("P", "--dictionary", "d"), EvaluateConfig),
     "index": (("P", "--dictionary", "d", "--name", "n"), IndexConfig),
     "probe": (("P", "--index", "i", "--text", "t"), ProbeConfig),
+    "size": ((), SizeConfig),
     "steer": (("P", "--index", "i", "--prompt", "p", "--feature", "1"), Sampling),
 }
 

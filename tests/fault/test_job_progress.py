@@ -44,6 +44,7 @@ from sae_desktop.labels.search.config import SearchMeaningConfig
 from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.language_model.picture_config import PreviewPicturesConfig
 from sae_desktop.safety.mitigation.config import MitigateConfig
+from sae_desktop.sizing.config import MeasureMachineConfig, SizeConfig
 from sae_desktop.steering.config import (
     PLAIN,
     Sampling,
@@ -125,6 +126,8 @@ def _questions(p: Place) -> dict[str, JobConfig]:
         "estimate": EstimateHarvestConfig(harvest=harvest),  # type: ignore[arg-type]
         "architectures": DescribeArchitecturesConfig(),
         "preflight": PreflightConfig(train=train, measure=True),
+        "size": SizeConfig(model=str(p.material / "model"), site="blocks.1.hook_resid_post"),
+        "measure": MeasureMachineConfig(device="cpu", seconds=0.01, file_bytes=2**24),
         "estimate a set": EstimateSetConfig(train=train_set),
         "probe": ProbeConfig(project=p.project, index="i", text="In the beginning"),
         "find features": FindFeaturesConfig(
