@@ -72,8 +72,9 @@ class HarvestConfig(CorpusSettings, frozen=True, kw_only=True, tag="harvest"):
         str,
         said(
             "Pictures",
-            "A folder, a .zip or .tar archive, or a table with a column of pictures. They are read "
-            "instead of a text, with the words beside them, by a model that reads pictures.",
+            "A folder, a .zip or .tar archive, a table with a column of pictures, or a dataset’s "
+            "name on the hub. They are read instead of a text, with the words beside them, by a "
+            "model that reads pictures.",
             PICTURES,
         ),
         takes("pictures", "corpus"),

@@ -12,6 +12,7 @@ from PIL import Image
 
 from sae_desktop.activations.original_config import OriginalPicture, OriginalPictureConfig
 from sae_desktop.activations.store import ActivationStore
+from sae_desktop.corpus.documents import hub_name
 from sae_desktop.corpus.mixed import FoundPicture, MixedDocument
 from sae_desktop.corpus.picture_sources import read_source
 from sae_desktop.errors import UserError
@@ -97,6 +98,12 @@ def _inside(folder: Path, name: str) -> Path | None:
 
 
 def _gone(config: OriginalPictureConfig) -> UserError:
+    if hub_name(config.place) is not None:
+        return UserError(
+            f"“{config.name}” was streamed from “{config.place}”, which is not asked again.",
+            kept=_KEPT,
+            next_step="Harvest again and keep the pictures themselves.",
+        )
     return UserError(
         f"“{config.name}” is no longer in “{config.place}”."
         if config.place

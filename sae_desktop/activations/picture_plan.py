@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
@@ -27,6 +26,7 @@ from sae_desktop.activations.picture_windows import (
 )
 from sae_desktop.corpus.documents import Document
 from sae_desktop.corpus.picture_documents import PictureCorpus, PictureReport
+from sae_desktop.corpus.picture_sources import canonical_pictures
 from sae_desktop.corpus.records import Report
 from sae_desktop.corpus.windows import Encoded, ReadingPoint, Window, WindowPlan
 from sae_desktop.errors import UserError
@@ -51,7 +51,7 @@ class PicturePlan(HarvestPlan):
     """What a harvest of pictures does: a document is a window."""
 
     reader: WindowReader
-    path: Path
+    place: str
 
     @property
     def alone(self) -> bool:
@@ -93,7 +93,7 @@ class PicturePlan(HarvestPlan):
 
     def source(self, report: PictureReport) -> PictureCorpus:
         """Return the corpus, opened to be read once."""
-        return PictureCorpus(self.path, self.config, report, alone=self.alone)
+        return PictureCorpus(self.place, self.config, report, alone=self.alone)
 
     def corpus(self) -> tuple[Iterable[Document] | None, Report]:
         """Return what is learnt of the corpus while its windows are read."""
@@ -153,20 +153,20 @@ def plan_pictures(config: HarvestConfig, context: JobContext | None = None) -> P
     sites = harvest_sites(config)
     refuse_beyond_limits(config)
     _check_settings(config)
-    path = _source(config.pictures)
+    place = canonical_pictures(config.pictures)
     lm = load_any(config.model, config.device, config.model_dtype, fetch=True, context=context)
     pictures = open_pictures(lm)
     for site in sites:
         check_site(lm.model, site)
     most = _window(lm, config)
-    settings = msgspec.structs.replace(config, corpus=str(path))
+    settings = msgspec.structs.replace(config, corpus=place)
     reader = WindowReader(
         reader=pictures,
         dtype=lm.model.dtype,
         encode=lm.encode if isinstance(lm, LanguageModel) else lambda text: (),
         most_tokens=most,
         most_of_picture=config.picture_tokens,
-        source=str(path),
+        source=place,
         keep=config.keep_pictures,
         skip_limit=config.skip_limit,
     )
@@ -179,7 +179,7 @@ def plan_pictures(config: HarvestConfig, context: JobContext | None = None) -> P
         encode=_no_text,
         batch_tokens=config.batch_tokens or DEFAULT_BATCH_TOKENS,
         reader=reader,
-        path=path,
+        place=place,
     )
 
 
@@ -193,16 +193,6 @@ def _check_settings(config: HarvestConfig) -> None:
             "With pictures, each window holds one document, and windows do not overlap.",
             next_step="Choose one document per window, and no overlap.",
         )
-
-
-def _source(name: str) -> Path:
-    path = Path(name).expanduser().resolve()
-    if not path.exists():
-        raise UserError(
-            f"There is no file or folder “{name}”.",
-            next_step="Choose a picture, a folder, an archive or a table of pictures.",
-        )
-    return path
 
 
 def _window(lm: Network, config: HarvestConfig) -> int:

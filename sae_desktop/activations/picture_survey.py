@@ -84,7 +84,7 @@ class Survey:
 def survey(corpus: PictureCorpus, reader: WindowReader) -> Survey:
     """Look at the first documents of a corpus. Raises UserError for one that cannot be read."""
     found = Survey()
-    for _, item in corpus.found():
+    for item in corpus.first():
         check_interrupted()
         if found.documents + len(found.refused) >= MOST_DOCUMENTS:
             found.complete = False

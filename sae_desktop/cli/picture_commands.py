@@ -23,7 +23,8 @@ def pictures(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="A picture, a folder, an archive (.zip, .tar) or a table with an image column.",
+            help="A picture, a folder, an archive (.zip, .tar), a table with an image column, or "
+            "the name of a dataset on the hub.",
         ),
     ],
     model: Annotated[
@@ -35,10 +36,18 @@ def pictures(
             "--preview", **bounds(PreviewPicturesConfig, "preview"), help="Pictures to read."
         ),
     ] = default(PreviewPicturesConfig, "preview"),
+    subset: Annotated[str, typer.Option(help="Configuration of a dataset on the hub.")] = default(
+        PreviewPicturesConfig, "subset"
+    ),
+    split: Annotated[str, typer.Option(help="Part of a dataset on the hub.")] = default(
+        PreviewPicturesConfig, "split"
+    ),
     as_json: JsonOption = False,
 ) -> None:
     """Show which pictures there are, what cannot be read, and the tokens a model makes of them."""
-    config = PreviewPicturesConfig(pictures=source, model=model, preview=preview)
+    config = PreviewPicturesConfig(
+        pictures=source, model=model, preview=preview, subset=subset, split=split
+    )
     run_job_command(config, pictures_text, as_json=as_json, failed=lambda found: not found.previews)
 
 

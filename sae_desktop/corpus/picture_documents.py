@@ -9,12 +9,14 @@ import hashlib
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from sae_desktop.corpus.config import CorpusSettings
+from sae_desktop.corpus.documents import hub_name
 from sae_desktop.corpus.duplicates import DuplicateFilter
 from sae_desktop.corpus.mixed import FoundPicture, Item, MixedDocument, Refused
-from sae_desktop.corpus.picture_sources import read_source
+from sae_desktop.corpus.picture_sources import read_pictures
 from sae_desktop.corpus.records import BadRowError, Report
 from sae_desktop.errors import UserError
 from sae_desktop.interruption import check_interrupted
@@ -24,6 +26,10 @@ BLOCK_BYTES = 1 << 28
 BLOCK_DOCUMENTS = 200_000
 """A shuffled corpus is mixed over so much at once; pictures that lie in files of their own take no
 memory before they are read."""
+STREAMED_BYTES = 1 << 25
+"""The same for what is fetched before the first document of it is read."""
+MOST_AHEAD = 64
+"""Documents of a dataset on the hub that are looked at before a harvest."""
 NAMED = 5
 """Refused pictures that are named; the others are counted."""
 
@@ -109,14 +115,17 @@ class PictureCorpus:
 
     def __init__(
         self,
-        path: Path,
+        name: str,
         settings: CorpusSettings,
         report: PictureReport,
         *,
         alone: bool = False,
     ) -> None:
-        """alone: every picture is a document by itself, and words are left out."""
-        self._path, self._settings, self._report = path, settings, report
+        """Take pictures of a canonical name.
+
+        alone: every picture is a document by itself, and words are left out.
+        """
+        self._name, self._settings, self._report = name, settings, report
         self._alone = alone
 
     def found(self) -> Iterator[tuple[int, Item]]:
@@ -124,12 +133,25 @@ class PictureCorpus:
 
         Raises UserError for a source that is missing or damaged.
         """
-        items: Iterable[Item] = read_source(self._path)
+        items: Iterable[Item] = read_pictures(self._name, self._settings)
         if self._alone:
             items = _one_by_one(items)
         if self._settings.order == "shuffled":
-            items = _mixed(items, self._settings.seed)
+            items = _mixed(
+                items, self._settings.seed, STREAMED_BYTES if self._remote else BLOCK_BYTES
+            )
         return enumerate(items)
+
+    def first(self) -> Iterator[Item]:
+        """Yield the first documents, to judge the others by; of the hub few, each is fetched."""
+        if not self._remote:
+            return (item for _, item in self.found())
+        items = read_pictures(self._name, self._settings)
+        return islice(_one_by_one(items) if self._alone else items, MOST_AHEAD)
+
+    @property
+    def _remote(self) -> bool:
+        return hub_name(self._name) is not None
 
     def documents(self, start: int = 0) -> Iterator[PictureDocument]:
         """Yield documents from the place `start` on; those before are only held against others.
@@ -181,7 +203,7 @@ def _content(parts: Iterable[str | HeldPicture]) -> Iterator[str]:
         yield from ("words", part) if isinstance(part, str) else ("picture", part.digest)
 
 
-def _mixed(items: Iterable[Item], seed: int) -> Iterator[Item]:
+def _mixed(items: Iterable[Item], seed: int, most_bytes: int) -> Iterator[Item]:
     """Yield items in an order that the seed decides, mixed over large blocks of them."""
     chance = random.Random(seed)
     block: list[Item] = []
@@ -190,7 +212,7 @@ def _mixed(items: Iterable[Item], seed: int) -> Iterator[Item]:
         check_interrupted()
         block.append(item)
         size += _bytes(item)
-        if size >= BLOCK_BYTES or len(block) >= BLOCK_DOCUMENTS:
+        if size >= most_bytes or len(block) >= BLOCK_DOCUMENTS:
             chance.shuffle(block)
             yield from block
             block, size = [], 0

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from sae_desktop.corpus.arrow_tables import is_saved_dataset, saved_shards
 from sae_desktop.corpus.config import CorpusSettings
+from sae_desktop.corpus.documents import hub_name
 from sae_desktop.corpus.mixed import MOST_TEXT, FoundPicture, Item, MixedDocument, Refused
 from sae_desktop.corpus.picture_tables import NoPicturesError, read_table
 from sae_desktop.errors import UserError
@@ -34,6 +35,37 @@ _REFUSED = (".svg", ".pdf", ".eps", ".heic", ".avif", ".jxl", ".psd")
 """Pictures, too, but none that can be read: they are named, not passed over."""
 
 
+def canonical_pictures(name: str) -> str:
+    """Return the one name under which pictures are recorded: a full path, or a name on the hub.
+
+    Raises UserError when there is no such file or folder, and it is no name on the hub.
+    """
+    path = Path(name).expanduser().resolve()
+    if path.exists():
+        return str(path)
+    of_file = name.lower().endswith((*TABLES, *ARCHIVES, *PICTURES, *_REFUSED))
+    if not of_file and (remote := hub_name(name)) is not None:
+        return remote
+    raise _nothing(name)
+
+
+def read_pictures(name: str, settings: CorpusSettings) -> Iterator[Item]:
+    """Yield what is in pictures of a canonical name, as `read_source` and `hub_pictures` do."""
+    if (remote := hub_name(name)) is not None:
+        from sae_desktop.corpus.picture_hub import hub_pictures
+
+        return hub_pictures(remote, settings)
+    return read_source(Path(name))
+
+
+def _nothing(name: object) -> UserError:
+    return UserError(
+        f"There is no file or folder “{name}”.",
+        next_step="Choose a picture, a folder, an archive or a table of pictures, or a dataset on "
+        "the hub such as owner/name.",
+    )
+
+
 def read_source(path: Path) -> Iterator[Item]:
     """Yield what is in a picture's file, a folder, an archive or a table, in a fixed order.
 
@@ -44,10 +76,7 @@ def read_source(path: Path) -> Iterator[Item]:
     if path.is_dir():
         return _saved(path) if is_saved_dataset(path) else _folder(path)
     if not path.is_file():
-        raise UserError(
-            f"There is no file or folder “{path}”.",
-            next_step="Choose a picture, a folder, an archive or a table of pictures.",
-        )
+        raise _nothing(path)
     if name.endswith(TABLES):
         return read_table(path)
     if name.endswith(".zip"):

@@ -42,17 +42,24 @@ def read_table(path: Path) -> Iterator[Item]:
         if isinstance(row, BadRowError):
             yield Refused(name, row.what)
             continue
-        try:
-            parts = _parts(path, row, name)
-        except _UnusableError as error:
-            yield Refused(name, str(error))
-            continue
-        if parts is None:
-            raise NoPicturesError(
-                f"“{path}” has no column of pictures.",
-                next_step=f"Call it “image”, or one of: {', '.join(PICTURES[1:])}.",
-            )
-        yield MixedDocument(name, parts)
+        yield document_of(row, name, str(path), path.parent)
+
+
+def document_of(row: Mapping[str, Any], name: str, table: str, folder: Path | None = None) -> Item:
+    """Return what a row of a table holds; its pictures may be files in `folder` or below.
+
+    Raises NoPicturesError for a table without a column of pictures.
+    """
+    try:
+        parts = _parts(folder, row, name)
+    except _UnusableError as error:
+        return Refused(name, str(error))
+    if parts is None:
+        raise NoPicturesError(
+            f"“{table}” has no column of pictures.",
+            next_step=f"Call it “image”, or one of: {', '.join(PICTURES[1:])}.",
+        )
+    return MixedDocument(name, parts)
 
 
 class _UnusableError(Exception):
@@ -76,20 +83,22 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any] | BadRowError]:
     return (row for _, row in found)
 
 
-def _parts(path: Path, row: Mapping[str, Any], name: str) -> tuple[str | FoundPicture, ...] | None:
+def _parts(
+    folder: Path | None, row: Mapping[str, Any], name: str
+) -> tuple[str | FoundPicture, ...] | None:
     if isinstance(row.get("content"), list):
-        return _content(path, row["content"], name)
+        return _content(folder, row["content"], name)
     if isinstance(row.get("images"), list) and isinstance(row.get("texts"), list):
-        return _side_by_side(path, row["texts"], row["images"], name)
+        return _side_by_side(folder, row["texts"], row["images"], name)
     column = next((one for one in PICTURES if one in row), None)
     if column is None:
         return None
-    picture = _picture(path, row[column], name)
+    picture = _picture(folder, row[column], name)
     words = next((row[one] for one in WORDS if isinstance(row.get(one), str)), "")
     return (picture, words[:MOST_TEXT]) if words.strip() else (picture,)
 
 
-def _content(path: Path, content: list[Any], name: str) -> tuple[str | FoundPicture, ...]:
+def _content(folder: Path | None, content: list[Any], name: str) -> tuple[str | FoundPicture, ...]:
     parts: list[str | FoundPicture] = []
     for part in content[:_MOST_PARTS]:
         if not isinstance(part, dict):
@@ -98,14 +107,14 @@ def _content(path: Path, content: list[Any], name: str) -> tuple[str | FoundPict
             parts.append(str(part.get("text", ""))[:MOST_TEXT])
         elif part.get("type") == "image":
             held = next((part[key] for key in PICTURES if key in part), None)
-            parts.append(_picture(path, held, f"{name}, part {len(parts) + 1}"))
+            parts.append(_picture(folder, held, f"{name}, part {len(parts) + 1}"))
         else:
             raise _UnusableError(f"a part of it is of the type “{str(part.get('type'))[:40]}”")
     return tuple(parts)
 
 
 def _side_by_side(
-    path: Path, texts: list[Any], images: list[Any], name: str
+    folder: Path | None, texts: list[Any], images: list[Any], name: str
 ) -> tuple[str | FoundPicture, ...]:
     if len(texts) != len(images):
         raise _UnusableError(f"it has {len(texts):,} texts beside {len(images):,} images")
@@ -114,11 +123,11 @@ def _side_by_side(
         if isinstance(text, str) and text:
             parts.append(text[:MOST_TEXT])
         if image is not None:
-            parts.append(_picture(path, image, f"{name}, part {len(parts) + 1}"))
+            parts.append(_picture(folder, image, f"{name}, part {len(parts) + 1}"))
     return tuple(parts)
 
 
-def _picture(path: Path, value: Any, name: str) -> FoundPicture:
+def _picture(folder: Path | None, value: Any, name: str) -> FoundPicture:
     """Return the picture a cell holds or names: bytes, a file below the table, or both."""
     if isinstance(value, dict):
         inner, place = value.get("bytes"), value.get("path")
@@ -133,7 +142,9 @@ def _picture(path: Path, value: Any, name: str) -> FoundPicture:
         return FoundPicture(name, _decoded(value))
     if "://" in value:
         raise _UnusableError("its picture is on the network, which is not asked")
-    return FoundPicture(value, _below(path.parent, value))
+    if folder is None:
+        raise _UnusableError(f"“{value[:80]}” is a file that the dataset does not bring along")
+    return FoundPicture(value, _below(folder, value))
 
 
 def _decoded(value: str) -> bytes:

@@ -15,7 +15,11 @@ class PreviewPicturesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="prev
     """Look what pictures there are, and what a model would make of the first of them."""
 
     pictures: Annotated[str, takes("pictures", "corpus")]
-    """A picture, a folder, an archive (.zip, .tar) or a table of pictures."""
+    """A picture, a folder, an archive (.zip, .tar), a table, or a dataset’s name on the hub."""
+    subset: str = ""
+    """Of a dataset on the hub; "": its default."""
+    split: str = "train"
+    """Of a dataset on the hub."""
     model: Annotated[str, takes("model")] = ""
     """Whose tokens are placed; "": none."""
     preview: Count = 8

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QVBoxLayout
 
 from sae_desktop.corpus.config import CorpusDescription, CorpusSettings, DescribeCorpusConfig
+from sae_desktop.corpus.documents import hub_name
 from sae_desktop.corpus.names import ENDINGS
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.exchange.recognise import dialog_filter
@@ -51,13 +52,23 @@ PICTURE_FILE = SourceOption(
     browse=dialog_filter("pictures"),
     placeholder=".zip, .tar, Parquet, JSON lines or CSV",
 )
-OPTIONS = [*TEXTS, PICTURE_FOLDER, PICTURE_FILE]
-_OF_PICTURES = (PICTURE_FOLDER, PICTURE_FILE)
+PICTURE_HUB = SourceOption(
+    "Pictures of a dataset on the hub", placeholder="owner/dataset, streamed as it is read"
+)
+OPTIONS = [*TEXTS, PICTURE_FOLDER, PICTURE_FILE, PICTURE_HUB]
+_OF_PICTURES = (PICTURE_FOLDER, PICTURE_FILE, PICTURE_HUB)
+_ON_HUB = (HUB, PICTURE_HUB)
 _PREVIEWED = 12
 _USUAL_WINDOW = 2048
 """Tokens of a window of words and pictures, where the model reads as many."""
 _ALL = 100
 """Of the room beside the fields, for a preview."""
+
+
+def _option_of(pictures: str) -> SourceOption:
+    if Path(pictures).is_dir():
+        return PICTURE_FOLDER
+    return PICTURE_FILE if Path(pictures).exists() or not hub_name(pictures) else PICTURE_HUB
 
 
 class CorpusColumn(QFrame):
@@ -136,8 +147,7 @@ class CorpusColumn(QFrame):
     def fill(self, values: Mapping[str, Any]) -> None:
         """Put in values of HarvestConfig; what is not named stays."""
         if values.get("pictures"):
-            option = PICTURE_FOLDER if Path(values["pictures"]).is_dir() else PICTURE_FILE
-            self.choice.set_option(option, values["pictures"])
+            self.choice.set_option(_option_of(values["pictures"]), values["pictures"])
         elif "corpus" in values:
             self.choice.set_value(values["corpus"])
         self.fields.fill(values)
@@ -179,7 +189,7 @@ class CorpusColumn(QFrame):
         self.changed.emit()
 
     def _on_option(self) -> None:
-        self.fields.show_hub(self.choice.option is HUB)
+        self.fields.show_hub(self.choice.option in _ON_HUB)
         self._show_fields()
 
     def _show_fields(self) -> None:
@@ -204,13 +214,13 @@ class CorpusColumn(QFrame):
             self._show()
             self._say(self._choose_text() if not self.source else "")
             return
-        if self.of_pictures:
-            self._ask_pictures()
-            return
-        if self.choice.option is HUB and self.source != self._looked_up:
+        if self.choice.option in _ON_HUB and self.source != self._looked_up:
             self._asking.forget()
             self._say("The hub is asked about a dataset only when you request it.")
             self._look_up.show()
+            return
+        if self.of_pictures:
+            self._ask_pictures()
             return
         if self.description is None:
             self._say("Reading the beginning of the text…")
@@ -221,8 +231,9 @@ class CorpusColumn(QFrame):
         if self.pictures is None:
             self._say("Reading the first pictures…")
         model = self._model if self._reads in ("both", "pictures") else ""
+        part = {name: self.fields.values()[name] for name in ("subset", "split")}
         self._asking.ask(
-            PreviewPicturesConfig(pictures=self.source, model=model, preview=_PREVIEWED)
+            PreviewPicturesConfig(pictures=self.source, model=model, preview=_PREVIEWED, **part)
         )
 
     def look_up(self) -> None:

@@ -5,10 +5,10 @@ The model's weights are not read.
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from sae_desktop.corpus.config import CorpusSettings
+from sae_desktop.corpus.documents import hub_name
 from sae_desktop.corpus.mixed import FoundPicture, MixedDocument, Refused
-from sae_desktop.corpus.picture_sources import read_source
+from sae_desktop.corpus.picture_sources import canonical_pictures, read_pictures
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.files.find import find_model
@@ -36,14 +36,17 @@ def preview_pictures(config: PreviewPicturesConfig, context: JobContext) -> Pict
     """
     context.progress(0, config.preview, _UNIT, _DOING)
     reader = _reader(config.model) if config.model else None
-    path = Path(config.pictures).expanduser()
+    place = canonical_pictures(config.pictures)
+    remote = hub_name(place) is not None
+    most = config.preview if remote else MOST_LOOKED_AT
+    settings = CorpusSettings(subset=config.subset, split=config.split)
     previews: list[PicturePreview] = []
     refused: list[RefusedPicture] = []
     documents = pictures = refusals = 0
     complete = True
-    for item in read_source(path):
+    for item in read_pictures(place, settings):
         context.check_cancelled()
-        if documents + refusals >= MOST_LOOKED_AT:
+        if documents + refusals >= most:
             complete = False
             break
         found = [item] if isinstance(item, Refused) else []
@@ -67,13 +70,13 @@ def preview_pictures(config: PreviewPicturesConfig, context: JobContext) -> Pict
         del refused[_MOST_SHOWN:]
     if not pictures and not refusals:
         raise UserError(
-            f"There are no pictures in “{path}”.",
+            f"There are no pictures in “{place}”.",
             next_step="Choose a folder, an archive or a table of PNG, JPEG, WebP, GIF, BMP or "
             "TIFF pictures.",
         )
     context.progress(len(previews), len(previews), _UNIT, _DOING)
     return PicturesDescription(
-        name=str(path),
+        name=place,
         documents=documents,
         pictures=pictures,
         complete=complete,

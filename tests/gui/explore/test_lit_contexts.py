@@ -6,6 +6,7 @@ import hashlib
 import io
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from index_session import FakeClient
@@ -213,6 +214,9 @@ def test_original__is_that_of_the_digest_and_lies_where_it_was(tmp_path: Path) -
     (tmp_path / CAT.name).unlink()
     with pytest.raises(UserError, match="no longer in"):
         original_picture(asked, SilentContext())
+    streamed = msgspec.structs.replace(asked, place="owner/photos")
+    with pytest.raises(UserError, match="was streamed from “owner/photos”"):
+        original_picture(streamed, SilentContext())
 
 
 # ---------------------------------------------------------------------- taken elsewhere

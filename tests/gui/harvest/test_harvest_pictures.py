@@ -14,7 +14,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from sae_desktop.gui.harvest.corpus_column import PICTURE_FOLDER
+from sae_desktop.gui.harvest.corpus_column import PICTURE_FOLDER, PICTURE_HUB
 from sae_desktop.gui.harvest.harvest import HarvestPanel
 from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.language_model.picture_config import (
@@ -48,6 +48,23 @@ def _point_at(widget: QWidget, place: QPointF) -> None:
     none, still = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
     moved = QMouseEvent(QEvent.Type.MouseMove, place, place, none, none, still)
     QApplication.sendEvent(widget, moved)
+
+
+def test_pictures_of_the_hub__are_asked_for_only_when_the_person_says_so(
+    harvest: HarvestPanel, client: FakeClient, asked: Wait
+) -> None:
+    harvest.model.ask()
+    client.finish(client.last(DescribeModelConfig), model(reads="both", context_size=512))
+    column = harvest.corpus
+    harvest.fill({"pictures": "owner/photos"})
+    assert column.choice.option is PICTURE_HUB
+    assert column.values()["pictures"] == "owner/photos"
+    assert "only when you request it" in column._message.text()
+    assert not [j for j in client.jobs if isinstance(j.config, PreviewPicturesConfig)]
+    column.fields.fill({"split": "test"})
+    column.look_up()
+    config = asked(PreviewPicturesConfig).config
+    assert (config.pictures, config.split) == ("owner/photos", "test")
 
 
 def test_pictures__are_previewed_with_their_patches_and_harvested(
