@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
-import torch
-
 from sae_desktop.activations.harvest_groups import Group, make_group, window_groups
 from sae_desktop.activations.harvest_plan import HarvestPlan
 from sae_desktop.activations.harvest_rows import RowReader
 from sae_desktop.corpus.windows import ReadingPoint, Window, empty_corpus
+from sae_desktop.devices.abilities import give_back_cache
+from sae_desktop.devices.out_of_memory import is_out_of_memory
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.memory import free_device_memory
 
@@ -54,10 +54,9 @@ def find_batch(plan: HarvestPlan, context: JobContext) -> FoundBatch:
         free = free_device_memory(plan.lm.device)
         if size > largest or working_bytes(size, plan.lm.width, plan.widths) > _MEMORY_SHARE * free:
             break
-        try:
-            speed = _timed(plan.with_batch(size), _repeated(found, size), context)
-        except torch.OutOfMemoryError:
-            torch.cuda.empty_cache()
+        speed = _timed_if_it_fits(plan.with_batch(size), _repeated(found, size), context)
+        if speed is None:
+            give_back_cache(plan.lm.device)
             break
         if speed < _GAIN * best.tokens_per_second:
             break
@@ -89,6 +88,15 @@ def _repeated(found: list[Window], tokens: int) -> list[Window]:
         if tokens <= 0:
             return chosen
     raise AssertionError("a cycle does not end")
+
+
+def _timed_if_it_fits(plan: HarvestPlan, chosen: list[Window], context: JobContext) -> float | None:
+    try:
+        return _timed(plan, chosen, context)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return None
 
 
 def _timed(plan: HarvestPlan, chosen: list[Window], context: JobContext) -> float:

@@ -14,6 +14,7 @@ from torch import Tensor
 from sae_desktop.activations.config import StoreDtype
 from sae_desktop.activations.statistics import RowSums
 from sae_desktop.activations.store_writer import EncodedRows
+from sae_desktop.devices.copies import Download
 from sae_desktop.errors import UserError
 
 INT8_LEVELS = 127.0
@@ -26,21 +27,11 @@ class HostRows:
 
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         """`tensors`: values (R, D), norms, first norms, (Σx, Σx²), error, and scales of int8."""
-        self._event: torch.cuda.Event | None = None
-        if tensors[0].device.type == "cuda":
-            self._tensors = [torch.empty_like(t, device="cpu", pin_memory=True) for t in tensors]
-            for host, there in zip(self._tensors, tensors, strict=True):
-                host.copy_(there, non_blocking=True)
-            self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            self._event.record(torch.cuda.current_stream(tensors[0].device))
-        else:
-            self._tensors = [tensor.cpu() for tensor in tensors]
+        self._download = Download(tensors)
 
     def finished(self) -> EncodedRows:
         """Wait for the copy and return the rows."""
-        if self._event is not None:
-            self._event.synchronize()
-        stored, *measured = self._tensors
+        stored, *measured = self._download.finished()
         if stored.dtype == torch.bfloat16:
             values = stored.view(torch.int16).numpy().view(np.uint16)
         else:

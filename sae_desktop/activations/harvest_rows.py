@@ -25,6 +25,8 @@ from sae_desktop.activations.picture_windows import GroupPictures, PictureWindow
 from sae_desktop.activations.statistics import RowSums
 from sae_desktop.activations.store_writer import EncodedRows, StoreBatch
 from sae_desktop.corpus.windows import BLOCK_DOCUMENTS, Span, Window
+from sae_desktop.devices.abilities import give_back_cache
+from sae_desktop.devices.out_of_memory import is_out_of_memory
 from sae_desktop.language_model.sites.capture import visit_inputs, visit_sites
 from sae_desktop.language_model.sites.resolve import Site
 
@@ -63,16 +65,24 @@ class RowReader:
                 waiting[:0] = batch.halves()
                 continue
             before_batch()
-            try:
-                pending.parts.append((batch, self._rows(batch)))
-            except torch.OutOfMemoryError:
-                if len(batch.ids_BS) == 1:
-                    raise
-                self._most_windows = len(batch.ids_BS) // 2
-                if torch.cuda.is_available():
-                    torch.cuda.empty_cache()
-                waiting[:0] = batch.halves()
+            parts = self._rows_that_fit(batch)
+            if parts is not None:
+                pending.parts.append((batch, parts))
+                continue
+            # The error is gone by now, and with it what its pass had made.
+            give_back_cache(self._plan.lm.device)
+            self._most_windows = len(batch.ids_BS) // 2
+            waiting[:0] = batch.halves()
         return pending
+
+    def _rows_that_fit(self, batch: TokenBatch) -> dict[str, HostRows] | None:
+        """Return the rows of a batch; None where memory ran out and it can be halved."""
+        try:
+            return self._rows(batch)
+        except (MemoryError, RuntimeError) as error:
+            if len(batch.ids_BS) == 1 or not is_out_of_memory(error):
+                raise
+            return None
 
     def _rows(self, batch: TokenBatch) -> dict[str, HostRows]:
         found: dict[str, HostRows] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sae_desktop.devices.abilities import float64_of
 from sae_desktop.dictionary import Dictionary
 
 
@@ -18,9 +19,9 @@ def pca_dictionary(sample_TI: Tensor, features: int, l0: float) -> Dictionary:
     mean = sample_TI.mean(dim=0)
     centred = sample_TI - mean
     # The covariance is I × I, however many rows there are.
-    values, vectors = torch.linalg.eigh((centred.T @ centred).double())
+    values, vectors = torch.linalg.eigh(float64_of(centred.T @ centred))
     order = torch.argsort(values, descending=True)[: max(1, features // 2)]
-    axes_nI = vectors.T[order].to(sample_TI.dtype)
+    axes_nI = vectors.T[order].to(sample_TI)
     W_dec = torch.cat([axes_nI, -axes_nI])
     coordinates = (centred @ axes_nI.T).abs().flatten()
     count = min(max(1, round(l0 * len(sample_TI))), coordinates.numel())

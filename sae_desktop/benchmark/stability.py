@@ -19,6 +19,7 @@ from torch import Tensor
 
 from sae_desktop.benchmark.config import Figure, Stability
 from sae_desktop.benchmark.intervals import mean_over_seeds
+from sae_desktop.devices.abilities import float64_of
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.architectures.base import random_directions
 from sae_desktop.jobs import JobContext
@@ -85,7 +86,8 @@ def stability(
     generator = torch.Generator().manual_seed(seed)
     features, width = sides[0].shape
     random = [random_directions(features, width, generator).to(sides[0]) for _ in range(2)]
-    chance = (_best(random[0], random[1], context)[0] >= least_cosine).double().mean()
+    above = _best(random[0], random[1], context)[0] >= least_cosine
+    chance = float64_of(above).mean()
     pw_mcc: Figure | None = None
     random_pw_mcc: float | None = None
     if max(len(side) for side in sides) <= MOST_PAIRED:

@@ -26,6 +26,7 @@ from sae_desktop.benchmark.config import (
 from sae_desktop.benchmark.controls import pca_dictionary
 from sae_desktop.benchmark.kept import Kept, synthetic_settings
 from sae_desktop.benchmark.tables import mean_figures
+from sae_desktop.devices.abilities import CPU
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch
 from sae_desktop.dictionary.control import random_direction_dictionary
@@ -172,7 +173,9 @@ def _seed(
     for number, (name, run) in enumerate(zip(plan.architectures, runs, strict=True)):
         context.check_cancelled()
         context.progress(number, measured, "dictionaries", f"Measuring, {which}")
-        dictionary = run.state.architecture.folded(affine, affine)
+        moved = affine.to(run.state.device)
+        # It is measured in the world, which is of the CPU.
+        dictionary = run.state.architecture.folded(moved, moved).to(CPU)
         title = f"{name}, seed {seed}"
         found.append(_subject(plan, world, name, title, "dictionary", seed, dictionary))
     for place, (title, kind, control) in enumerate(

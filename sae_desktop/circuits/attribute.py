@@ -119,8 +119,8 @@ class _Firings:
         self.tokens = tokens.cpu().numpy()
         """(n,), counted in the prompt's own."""
         self.features = features.cpu().numpy()
-        self.activations = acts_TF[tokens, features].double().cpu().numpy()
-        self.attributions = effects_TF[tokens, features].double().cpu().numpy()
+        self.activations = acts_TF[tokens, features].cpu().double().numpy()
+        self.attributions = effects_TF[tokens, features].cpu().double().numpy()
 
 
 def _tokens_of(

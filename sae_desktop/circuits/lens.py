@@ -138,7 +138,7 @@ def _row(row_TV: Tensor, own_TV: Tensor, top: int, followed: Sequence[int]) -> _
 
 def _rounded(values: Tensor) -> Any:
     """Return values as plain numbers of a few figures, of any depth."""
-    return _few_figures(values.double().cpu().tolist())
+    return _few_figures(values.cpu().double().tolist())
 
 
 def _few_figures(value: Any) -> Any:

@@ -15,6 +15,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from sae_desktop.devices.abilities import has_sampled_product, is_host
+
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 
 _PAIRS_AT_ONCE = 2**14
@@ -42,12 +44,12 @@ class Active:
     @cached_property
     def counts_F(self) -> Tensor:
         """(F,) int64: rows on which each feature is active."""
-        return torch.bincount(self.col, minlength=self.features)
+        return counted(self.col, self.features)
 
     @cached_property
     def row_starts(self) -> Tensor:
         """(T,) int64: where the pairs of each row begin."""
-        return _starts(torch.bincount(self.row, minlength=self.rows))
+        return _starts(counted(self.row, self.rows))
 
     @cached_property
     def _by_feature(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -70,9 +72,9 @@ class Active:
 
     def dots(self, left_TD: Tensor, right_FD: Tensor) -> Tensor:
         """Return left[row]·right[feature] for every pair, (nnz,)."""
-        if left_TD.device.type == "mps":  # has no sampled product
+        if not has_sampled_product(left_TD.device):
             return self._dots_in_pieces(left_TD, right_FD)
-        crow = torch.cat([self.row_starts, self.row_starts.new_tensor([len(self.col)])])
+        crow = torch.cat([self.row_starts, self.row_starts.new_full((1,), len(self.col))])
         zero = torch.sparse_csr_tensor(
             crow,
             self.col,
@@ -91,6 +93,15 @@ class Active:
     def column_sums(self, values: Tensor) -> Tensor:
         """Return Σ values over each feature's pairs, (F,)."""
         return values.new_zeros(self.features).index_add_(0, self.col, values)
+
+
+def counted(ids: Tensor, size: int) -> Tensor:
+    """Return (size,) int64: how often each number below `size` is among ids (n,)."""
+    if is_host(ids.device):
+        return torch.bincount(ids, minlength=size)
+    # On a card `bincount` lets the host wait for the largest number.
+    ones = torch.ones(len(ids), dtype=torch.int32, device=ids.device)
+    return torch.zeros(size, dtype=torch.int32, device=ids.device).index_add_(0, ids, ones).long()
 
 
 def _starts(counts: Tensor) -> Tensor:

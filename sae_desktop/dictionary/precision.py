@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sae_desktop.devices.abilities import has_native_bfloat16
+
 _ROWS_A_PIECE = 256
 """Integers up to this are exact in bfloat16."""
 
@@ -14,21 +16,6 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
         return torch.bfloat16 if has_native_bfloat16(device) else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
-
-
-def has_native_bfloat16(device: torch.device) -> bool:
-    """Return whether the device multiplies bfloat16 in hardware; elsewhere it is no faster."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type == "cpu":
-        return any(_cpu_has(name) for name in ("avx512_bf16", "amx_tile"))
-    return False
-
-
-def _cpu_has(instructions: str) -> bool:
-    # Not in every version of torch; without the question there is no fast product either.
-    asked = getattr(torch.cpu, f"_is_{instructions}_supported", None)
-    return asked is not None and bool(asked())
 
 
 class LowPrecision:

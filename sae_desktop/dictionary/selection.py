@@ -83,7 +83,8 @@ def largest_per_row(blocks: EncoderBlocks, k: int) -> Kept:
     for first, pre_RF in blocks:
         flat, values = above(pre_RF, _lower_bounds(pre_RF, k))
         keep = _best_of_each_row(torch.div(flat, blocks.features, rounding_mode="floor"), values, k)
-        found.append((flat[keep] + first * blocks.features, values[keep]))
+        places = keep.nonzero().squeeze(1)  # once for both
+        found.append((flat[places] + first * blocks.features, values[places]))
     return _joined(found)
 
 
@@ -131,7 +132,7 @@ def true_places(mask: Tensor) -> Tensor:
 def _all_above(blocks: EncoderBlocks, floor: float) -> Kept:
     found = []
     for first, pre_RF in blocks:
-        flat, values = above(pre_RF, torch.tensor(floor, device=pre_RF.device))
+        flat, values = above(pre_RF, torch.full((), floor, device=pre_RF.device))
         found.append((flat + first * blocks.features, values))
     return _joined(found)
 
@@ -189,7 +190,8 @@ def _largest(kept: Kept, count: int) -> Kept:
     keep = kept.values > smallest
     ties = (kept.values == smallest).nonzero().squeeze(1)
     keep[ties[: count - int(keep.sum())]] = True
-    return Kept(kept.flat[keep], kept.values[keep])
+    places = keep.nonzero().squeeze(1)  # once for both
+    return Kept(kept.flat[places], kept.values[places])
 
 
 def _guess(pre_RF: Tensor, per_row: float) -> float:

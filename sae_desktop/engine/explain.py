@@ -5,13 +5,11 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+from sae_desktop.devices.out_of_memory import is_out_of_memory
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig
 from sae_desktop.engine.registry import job_kind, job_title
 from sae_desktop.errors import UserError
 from sae_desktop.storage.faults import explain_os_error
-
-# How torch's allocators begin their complaint when it is a plain RuntimeError.
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def explain(error: BaseException, config: JobConfig | None = None) -> ErrorInfo:
@@ -40,14 +38,6 @@ def _as_user_error(error: BaseException, config: JobConfig | None) -> UserError:
         kept=kept,
         next_step="Report it with the details shown here.",
     )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """True for MemoryError and for what torch raises in its place, without importing torch."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(words in text for words in _NO_MEMORY)
 
 
 def _smaller(config: JobConfig | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from sae_desktop.devices.abilities import available_devices, best_device, is_there
 from sae_desktop.errors import UserError
 
 SPLIT = "split"
@@ -17,29 +18,16 @@ def resolve_device(name: str = "auto") -> torch.device:
     Raises UserError for a name that is none, or a device this machine lacks.
     """
     if name in ("", "auto", SPLIT):
-        if torch.cuda.is_available():
-            return torch.device("cuda", torch.cuda.current_device())
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        return best_device()
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise UserError(
             f"“{name}” is not a device.", next_step=f"Available: {', '.join(available_devices())}."
         ) from error
-    there = device.type in available_devices()
-    if device.type == "cuda" and there:
-        there = (device.index or 0) < torch.cuda.device_count()
-    if not there:
+    if not is_there(device):
         raise UserError(
             f"This machine has no device “{name}”.",
             next_step=f"Available: {', '.join(available_devices())}; “auto” chooses the best.",
         )
     return device
-
-
-def available_devices() -> list[str]:
-    """Return the kinds of device this machine has, the fastest first."""
-    names = ["cuda"] if torch.cuda.is_available() else []
-    if torch.backends.mps.is_available():
-        names.append("mps")
-    return [*names, "cpu"]

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import transformers
 
+from sae_desktop.devices.abilities import is_host
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import ModelDtype
@@ -324,4 +325,4 @@ def place_in_words(device: torch.device, *, split: bool) -> str:
     """Return where a model's weights go, such as “the memory”."""
     if split:
         return "the machine, including its graphics cards,"
-    return "the memory" if device.type == "cpu" else f"the device “{device}”"
+    return "the memory" if is_host(device) else f"the device “{device}”"

@@ -10,6 +10,7 @@ import psutil
 import torch
 from torch import nn
 
+from sae_desktop.devices import abilities
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.config import LOADING_ROOM
 from sae_desktop.storage.faults import format_bytes
@@ -47,25 +48,16 @@ def _given_back(stat: str) -> int:
     return int(found.get("inactive_file", 0)) + int(found.get("active_file", 0))
 
 
-def free_gpu_memory(device: torch.device) -> int:
-    """Return the bytes free on a GPU, torch's own cache included."""
-    free, _ = torch.cuda.mem_get_info(device)
-    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int(free + cached)
-
-
 def free_device_memory(device: torch.device, *, split: bool = False) -> int:
     """Return the bytes free on a device; with `split`, on all the machine's devices together."""
     if split:
-        gpus = [torch.device("cuda", i) for i in range(torch.cuda.device_count())]
-        return free_memory() + sum(free_gpu_memory(gpu) for gpu in gpus)
-    if device.type == "cuda":
-        return free_gpu_memory(device)
-    if device.type == "mps":
-        # Memory is the machine's own; Metal lends a part of it.
-        lent = torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-        return max(0, min(int(lent), free_memory()))
-    return free_memory()
+        own_of_each = [abilities.free_of_its_own(card) for card in abilities.cards()]
+        return free_memory() + sum(own or 0 for own in own_of_each)
+    own = abilities.free_of_its_own(device)
+    if own is not None:
+        return own
+    lent = abilities.lent(device)
+    return free_memory() if lent is None else max(0, min(lent, free_memory()))
 
 
 def weight_bytes(model: nn.Module, dtype: str, rest: str = "float32") -> int:

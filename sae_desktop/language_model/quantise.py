@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from sae_desktop.devices.abilities import has_quantised_layers, is_host
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.language_model.files.find import ModelFiles, weight_files
@@ -49,12 +50,12 @@ def resolve_dtype(wanted: ModelDtype, device: torch.device, files: ModelFiles, c
                 f"{QUANTISED[-1]}.",
             )
         return wanted
-    return "float32" if device.type == "cpu" or files.gguf else stored_dtype(files, config)
+    return "float32" if is_host(device) or files.gguf else stored_dtype(files, config)
 
 
 def rest_dtype(device: torch.device, files: ModelFiles, config: Any) -> str:
     """Return the type of what stays unquantised in an 8- or 4-bit model."""
-    return "float32" if device.type == "cpu" else stored_dtype(files, config)
+    return "float32" if is_host(device) else stored_dtype(files, config)
 
 
 def stored_dtype(files: ModelFiles, config: Any) -> str:
@@ -96,9 +97,9 @@ def _check_quantised(wanted: str, device: torch.device, files: ModelFiles) -> No
             f"The precision {wanted} needs the library bitsandbytes, which is not installed.",
             next_step="Install it with: pip install 'sae-desktop[quantised]'.",
         )
-    if device.type == "mps":
+    if not has_quantised_layers(device):
         raise UserError(
-            f"The precision {wanted} is not available on the device “mps”.",
+            f"The precision {wanted} is not available on the device “{device}”.",
             next_step="Choose float16 or bfloat16, or the device “cpu”.",
         )
 
@@ -118,7 +119,7 @@ def quantisation(dtype: str, rest: str) -> Any:
 
 def check_quantisable(name: str, model: Any, dtype: str, device: torch.device) -> None:
     """Return if the model's layers can be had in `dtype` there. Raises UserError."""
-    if dtype != "4bit" or device.type != "cpu":
+    if dtype != "4bit" or not is_host(device):
         return
     for layer in quantised_layers(model):
         width = int(layer.weight.shape[-1])

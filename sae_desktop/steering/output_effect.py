@@ -208,7 +208,7 @@ def _effects(
                 stack.enter_context(intervention(lm, site, transform))
             steered_BV = _last(lm, ids, before, len(chosen)).log_softmax(-1)
         kl = (steered_BV.exp() * (steered_BV - plain_V)).sum(-1).clamp_min(0)
-        yield first, kl.double().cpu().numpy()
+        yield first, kl.cpu().double().numpy()
 
 
 def _cache_of(lm: LanguageModel, ids: Sequence[int]) -> Any:

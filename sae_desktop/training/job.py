@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import msgspec
 
+from sae_desktop.devices.abilities import float64_of
 from sae_desktop.dictionary import save
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
@@ -333,7 +334,7 @@ def _save(member: Member, source: Source) -> TrainResult:
         loss=observer.loss,
         l0=fit.l0,
         fvu=fit.fvu,
-        dead_fraction=float(state.firing.dead(dead_window).double().mean()),
+        dead_fraction=float(float64_of(state.firing.dead(dead_window)).mean()),
         dead_window=min(dead_window, state.rows),
         seconds=observer.seconds,
         rows_per_second=state.rows / max(observer.seconds, 1e-9),

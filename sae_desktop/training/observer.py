@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from torch import Tensor
 
+from sae_desktop.devices.abilities import float64_of
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.errors import UserError
 from sae_desktop.training.checkpoint import Progress
@@ -182,7 +183,7 @@ class RunObserver:
             "rows": state.rows,
             "seconds": self.seconds,
             "loss": self.loss,
-            "dead_fraction": float(dead_F.double().mean()),
+            "dead_fraction": float(float64_of(dead_F).mean()),
             "rows_per_second": (state.rows - rows) / passed,
             "waited_share": min(1.0, (self._last[2] - waited) / passed),
             "learning_rate": report.lr,

@@ -50,7 +50,7 @@ def resample(state: TrainerState, dead_window: int, rows: Batch, seed: int) -> i
         return 0
     losses_T = row_losses(state.architecture, rows, state.device)
     generator = torch.Generator().manual_seed(seed)
-    weights_T = losses_T.double().cpu().square()
+    weights_T = losses_T.cpu().double().square()
     chosen_N = torch.multinomial(weights_T, len(ids_N), replacement=True, generator=generator)
     _begin_anew(state.architecture, ids_N, dead_F, rows, chosen_N)
     _forget(state.optimiser, state.architecture, ids_N)

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from sae_desktop.devices.abilities import scales_in_fused_step
 from sae_desktop.dictionary.architectures import Architecture, Batch, StepState
 from sae_desktop.training.measuring.metrics import FiringCounter
 from sae_desktop.training.schedules import learning_rate, sparsity_coefficient
@@ -148,15 +149,20 @@ def train_step(state: TrainerState, recipe: Recipe, batch: Batch) -> StepReport:
 
 
 def _clip(architecture: Architecture, optimiser: torch.optim.Optimizer, largest: float) -> Tensor:
-    """Return the gradient's norm, and have the optimiser shorten it to `largest`.
+    """Return the gradient's norm, and have it shortened to `largest`.
 
-    The fused update divides gradients by `grad_scale` as it reads them, which saves a pass
-    over all of them.
+    A fused update divides gradients by `grad_scale` as it reads them, which saves a pass over
+    all of them, where the device's does.
     """
     gradients = [p.grad for p in architecture.parameters.values() if p.grad is not None]
     norms = [torch.linalg.vector_norm(gradient) for gradient in gradients]
     norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))
     if largest > 0:
-        optimiser.grad_scale = (norm / largest).clamp_min(1.0)  # type: ignore[attr-defined]
-        optimiser.found_inf = torch.zeros((), device=norm.device)  # type: ignore[attr-defined]
+        scale = (norm / largest).clamp_min(1.0)
+        if scales_in_fused_step(norm.device):
+            optimiser.grad_scale = scale  # type: ignore[attr-defined]
+            optimiser.found_inf = torch.zeros_like(scale)  # type: ignore[attr-defined]
+        else:
+            for gradient in gradients:
+                gradient.div_(scale)
     return norm

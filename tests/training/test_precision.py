@@ -4,9 +4,10 @@ import pytest
 import torch
 from toy_features import ToyData, mean_max_cosine, train_architecture
 
+from sae_desktop.devices.abilities import has_native_bfloat16
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
 from sae_desktop.dictionary.normalisation import Affine
-from sae_desktop.dictionary.precision import has_native_bfloat16, resolve_precision
+from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.training.measuring.metrics import measure_fit
 
 WIDTH, FEATURES, K, STEPS = 32, 128, 3, 600

@@ -168,9 +168,9 @@ def head_shares(model: ReplacementModel, source: Written, target: Read) -> Share
             "hd,htd->ht", slope_Hd, values_HTd
         )
         across_HT[:, target.position] = 0
-        by_head[layer] = across_HT.sum(1).double().cpu()
+        by_head[layer] = across_HT.sum(1).cpu().double()
         if source.position != target.position:
-            direct[layer] = across_HT[:, source.position].double().cpu()
+            direct[layer] = across_HT[:, source.position].cpu().double()
     return Shares(by_head, direct, own if source.position == target.position else 0.0)
 
 

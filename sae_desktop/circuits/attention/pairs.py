@@ -140,8 +140,8 @@ class _Seen:
         (grads,) = torch.autograd.grad(
             vector_d, [model.seen.entered[layer]], eye, is_grads_batched=True, retain_graph=True
         )
-        edges_dS = self._attribution.edges_of_stream(layer, grads[:, 0]).double().cpu()
-        whole = vector_d.detach().double().cpu()
+        edges_dS = self._attribution.edges_of_stream(layer, grads[:, 0]).cpu().double()
+        whole = vector_d.detach().cpu().double()
         graph = self._found.graph
         sources = self._attribution.sources
         node_of = {

@@ -139,7 +139,7 @@ def activations_in(
         encoded = model.members.dictionary(layer).encode(seen.reads[layer][:, positions].detach())
         row_of = {position: row for row, position in enumerate(positions)}
         rows = [row_of[places[number][1]] for number in mine]
-        out[:, mine] = encoded[:, rows, [places[n][2] for n in mine]].double().cpu()
+        out[:, mine] = encoded[:, rows, [places[n][2] for n in mine]].cpu().double()
     return out
 
 
@@ -172,4 +172,4 @@ def direct_effects(
         read = moved.reads[layer][0, position] - model.seen.reads[layer][0, position].detach()
         on_features[number] = float((read * vector).sum())
     head = moved.head_in[0, -1] - model.seen.head_in[0, -1].detach()
-    return on_features, (directions_nD @ head).double().cpu()
+    return on_features, (directions_nD @ head).cpu().double()

@@ -291,7 +291,7 @@ def measured_nodes(found: OpenedGraph, seen: Pass) -> Array:
     values = activations_in(found.model, seen, list(places))
     out[:, list(places.values())] = values.numpy()
     head = seen.head_in[:, -1].to(logit_directions(found).dtype)
-    logits = found.model.centred_logits(head).detach().double().cpu().numpy()
+    logits = found.model.centred_logits(head).detach().cpu().double().numpy()
     tokens = found.graph.feature[found.logits]
     out[:, found.logits] = logits[:, tokens]
     if found.against is not None:

@@ -29,6 +29,7 @@ from sae_desktop.circuits.tracing.kept_rows import KeptRows, mark_of
 from sae_desktop.circuits.tracing.needs import GUESSED_L0, needs_of, require_fits, shape_of
 from sae_desktop.circuits.tracing.opened import OpenedSet, open_set, prompt_of
 from sae_desktop.circuits.tracing.rows import LOGIT_ROW, Rows
+from sae_desktop.devices.abilities import taken_of_its_own
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.memory import free_device_memory
@@ -308,6 +309,5 @@ class _Memory:
         self.peak = max(self.peak, self._taken() - self._first)
 
     def _taken(self) -> int:
-        if self._device.type == "cuda":
-            return int(torch.cuda.memory_allocated(self._device))
-        return int(self._process.memory_info().rss)
+        own = taken_of_its_own(self._device)
+        return int(self._process.memory_info().rss) if own is None else own

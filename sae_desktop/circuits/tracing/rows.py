@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.circuits.reading.graph_file import Array
+from sae_desktop.devices.abilities import has_float64
 
 LOGIT_ROW = -1
 """The place among sources of a target that is none: a logit."""
@@ -37,9 +38,9 @@ class Rows:
 
     def add(self, targets: list[int], edges_BS: Tensor) -> None:
         """Keep the largest entries of each row (S,), and the sums of all of it."""
-        sums = edges_BS.sum(dim=1, dtype=torch.float64).tolist()
+        sums = _exact_sums(edges_BS)
         sizes = edges_BS.abs()
-        whole = sizes.sum(dim=1, dtype=torch.float64).tolist()
+        whole = _exact_sums(sizes)
         kept = min(self.most, edges_BS.shape[1])
         _, order = sizes.topk(kept, dim=1)
         values = edges_BS.gather(1, order).to("cpu", torch.float32).numpy()
@@ -102,3 +103,11 @@ class Rows:
             self.weights += np.split(weights.astype(np.float32), ends[:-1]) if len(ends) else []
             self.totals += found["totals"].tolist()
             self.sizes += found["sizes"].tolist()
+
+
+def _exact_sums(edges_BS: Tensor) -> list[float]:
+    """Return the sum of each row (S,), made in double precision."""
+    if not has_float64(edges_BS.device):
+        edges_BS = edges_BS.cpu()
+    found: list[float] = edges_BS.sum(dim=1, dtype=torch.float64).tolist()
+    return found

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.architectures._blocks import block_step_bytes, gradients_in_blocks
-from sae_desktop.dictionary.architectures._l0_aim import L0Controller
+from sae_desktop.dictionary.architectures._l0_aim import BUFFERS, L0Controller
 from sae_desktop.dictionary.architectures._linear import fold
 from sae_desktop.dictionary.architectures.base import (
     Architecture,
@@ -46,6 +46,7 @@ class CrossLayerTranscoder(Architecture):
     settings = ("sparsity", "k")
     default_sparsity = 10.0
     aims = True
+    host_buffers = BUFFERS
     sparsity_warm_up = 1.0
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:

@@ -57,6 +57,7 @@ class KSparse(UnitDecoder):
         """k at the step under way."""
         self._low = LowPrecision(setup.precision)
         self._buffer = BlockBuffer()
+        self._group_F: Tensor | None = None
 
     @property
     def subtracts_b_dec(self) -> bool:
@@ -75,8 +76,10 @@ class KSparse(UnitDecoder):
     def group_of(self, fired_F: Tensor, rows: int) -> Tensor:
         """Return (F,) int64: each feature's group, when so many rows of a batch activate it."""
         del rows
-        sizes = torch.tensor(self.group_sizes, device=fired_F.device)
-        return torch.repeat_interleave(torch.arange(len(sizes), device=fired_F.device), sizes)
+        if self._group_F is None or self._group_F.device != fired_F.device:
+            sizes = torch.tensor(self.group_sizes)
+            self._group_F = torch.repeat_interleave(sizes).to(fired_F.device)
+        return self._group_F
 
     def _set_k(self, state: StepState) -> None:
         k = self.setup.k

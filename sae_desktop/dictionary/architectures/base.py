@@ -118,6 +118,9 @@ class Architecture(ABC):
     sparsity_warm_up: ClassVar[float] = 0.05
     """Share of the run over which λ rises from 0."""
 
+    host_buffers: ClassVar[frozenset[str]] = frozenset()
+    """Names of buffers that stay on the CPU: numbers that the host decides by at every step."""
+
     parameters: dict[str, Tensor]
     buffers: dict[str, Tensor]
 
@@ -197,9 +200,10 @@ class Architecture(ABC):
 
     def to(self, device: torch.device) -> None:
         """Move parameters and buffers, keeping the parameters leaves."""
-        for group in (self.parameters, self.buffers):
-            for name, tensor in group.items():
-                group[name] = tensor.detach().to(device)
+        for name, tensor in self.parameters.items():
+            self.parameters[name] = tensor.detach().to(device)
+        for name in self.buffers.keys() - self.host_buffers:
+            self.buffers[name] = self.buffers[name].detach().to(device)
         for tensor in self.parameters.values():
             tensor.requires_grad_(True)
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.architectures._blocks import block_step_bytes, gradients_in_blocks
-from sae_desktop.dictionary.architectures._l0_aim import L0Controller, l1_unit
+from sae_desktop.dictionary.architectures._l0_aim import BUFFERS, L0Controller, l1_unit
 from sae_desktop.dictionary.architectures._linear import fold
 from sae_desktop.dictionary.architectures._unit_decoder import UnitDecoder
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
@@ -37,6 +37,7 @@ class Gated(UnitDecoder):
     settings = ("sparsity", "k", "leave_one_out")
     default_sparsity = 5.0
     aims = True
+    host_buffers = BUFFERS | {"open_share"}
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:
         super().__init__(setup, generator)

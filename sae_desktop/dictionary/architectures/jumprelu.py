@@ -25,7 +25,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from sae_desktop.dictionary.architectures._l0_aim import L0Price, activation_unit, l0_at_start
+from sae_desktop.dictionary.architectures._l0_aim import (
+    BUFFERS,
+    L0Price,
+    activation_unit,
+    l0_at_start,
+)
 from sae_desktop.dictionary.architectures._linear import LinearArchitecture
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
 from sae_desktop.dictionary.kernels import Active
@@ -58,6 +63,7 @@ class JumpReLU(LinearArchitecture):
     settings = ("sparsity", "k", "leave_one_out")
     default_sparsity = 10.0
     aims = True
+    host_buffers = BUFFERS
     sparsity_warm_up = 1.0
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:

@@ -36,6 +36,7 @@ class SortedMatryoshka(Matryoshka):
     ) -> None:
         """Take the levels' sizes, or the usual shares of the features."""
         super().__init__(setup, generator, group_sizes)
+        self._ends: Tensor | None = None
         self.buffers["frequency"] = torch.full((setup.features,), -1.0)
 
     @torch.no_grad()
@@ -46,5 +47,7 @@ class SortedMatryoshka(Matryoshka):
         rank = torch.empty_like(fired_F)
         order = torch.argsort(frequency, descending=True, stable=True)
         rank[order] = torch.arange(len(rank), device=rank.device)
-        ends = torch.tensor(list(itertools.accumulate(self.group_sizes)), device=rank.device)
-        return torch.bucketize(rank, ends, right=True)
+        if self._ends is None or self._ends.device != rank.device:
+            ends = torch.tensor(list(itertools.accumulate(self.group_sizes)))
+            self._ends = ends.to(rank.device)
+        return torch.bucketize(rank, self._ends, right=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sae_desktop.dictionary.architectures._l0_aim import L0Controller, l1_unit
+from sae_desktop.dictionary.architectures._l0_aim import BUFFERS, L0Controller, l1_unit
 from sae_desktop.dictionary.architectures._linear import LinearArchitecture
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
 from sae_desktop.dictionary.kernels import Active
@@ -38,6 +38,7 @@ class Standard(LinearArchitecture):
     settings = ("sparsity", "k")
     default_sparsity = 5.0
     aims = True
+    host_buffers = BUFFERS | {"active_share"}
     initial_norm = 0.1
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:

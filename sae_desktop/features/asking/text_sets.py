@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.corpus.alike import groups_of_texts
+from sae_desktop.devices.abilities import float64_of
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.features.asking.picture_documents import read_document, read_kept
@@ -209,7 +210,7 @@ def _most(opened: OpenedIndex, windows: Iterable[tuple[int, Tensor]], ids: Array
     token = torch.zeros(len(best), dtype=torch.int64, device=best.device)
     total = torch.zeros(opened.dictionary.width, dtype=torch.float64)
     for first, x_TD in windows:
-        total += x_TD.double().sum(dim=0).cpu()
+        total += float64_of(x_TD).sum(dim=0).cpu()
         for row in range(0, len(x_TD), _ROWS):
             acts_TF = opened.dictionary.encode(x_TD[row : row + _ROWS])
             largest = acts_TF.max(dim=0)

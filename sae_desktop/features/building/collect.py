@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.activations.store import ActivationStore
+from sae_desktop.devices.abilities import is_host
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.errors import UserError
@@ -263,7 +264,7 @@ def _encode(
 def _active(dictionary: Dictionary, x: Tensor) -> tuple[Array, Array, Array]:
     """Return what `Dictionary.active` does: rows and features int32, activations float32."""
     with torch.no_grad():
-        if dictionary.device.type != "cpu" or isinstance(dictionary, CrossLayerDictionary):
+        if not is_host(dictionary.device) or isinstance(dictionary, CrossLayerDictionary):
             rows, features, values = dictionary.active(x)
             return (
                 rows.to(torch.int32).cpu().numpy(),

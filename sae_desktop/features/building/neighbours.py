@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sae_desktop.devices.abilities import is_host
 from sae_desktop.jobs import JobContext, SilentContext
 
 EXACT_FEATURES = 200_000
@@ -52,7 +53,7 @@ def nearest_directions(
     parts = [W_dec_FD] if isinstance(W_dec_FD, Tensor) else list(W_dec_FD)
     features = max(len(part) for part in parts)
     kept = min(count, features - 1)
-    exact = features <= exact_features or parts[0].device.type != "cpu"
+    exact = features <= exact_features or not is_host(parts[0].device)
     ids = np.full((features, count), -1, dtype=np.int32)
     cosines = np.zeros((features, count), dtype=np.float32)
     if kept > 0:

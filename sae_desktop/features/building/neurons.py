@@ -144,7 +144,7 @@ class _Table:
         row, feature = torch.nonzero(acts_TF, as_tuple=True)
         self._rows.append((row + self.filled).cpu().numpy())
         self._features.append(feature.cpu().numpy())
-        self._values.append(acts_TF[row, feature].double().cpu().numpy())
+        self._values.append(acts_TF[row, feature].cpu().double().numpy())
         last = self.filled + len(acts_TF)
         for site, values in neurons.items():
             self._maps[site][self.filled : last] = values.float().cpu().numpy()

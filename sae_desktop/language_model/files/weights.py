@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import torch
 
+from sae_desktop.devices.out_of_memory import is_out_of_memory
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.files.find import ModelFiles, weight_files, weights_there
 from sae_desktop.language_model.memory import weight_bytes
@@ -57,7 +58,7 @@ def read_weights(
             model = model.to(place)
         model = model.eval().requires_grad_(False)
     except Exception as error:
-        if _is_out_of_memory(error):
+        if is_out_of_memory(error):
             raise UserError(
                 f"“{files.name}” does not fit into the memory of {place}.",
                 kept="Nothing was loaded.",
@@ -73,9 +74,3 @@ def read_weights(
             next_step="Copy or download the model again with all of its files.",
         )
     return model
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # The CPU's allocator says so in words only.
-    told = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    return told or isinstance(error, MemoryError | torch.OutOfMemoryError)

@@ -64,7 +64,7 @@ def train_crosscoder(
     """
     width = rows[0].shape[1]
     power = torch.stack([(x - x.mean(dim=0)).square().sum(dim=1).mean() for x in rows]).mean()
-    scale = torch.full((width,), float((width / power.clamp_min(1e-12)).sqrt()))
+    scale = (width / power.clamp_min(1e-12)).sqrt().expand(width)
     whole = joined([Affine(x.mean(dim=0), scale) for x in rows])
     x_TI = whole.apply(torch.cat(list(rows), dim=1))
     generator = torch.Generator().manual_seed(seed)
@@ -102,7 +102,7 @@ def stable(found: Dictionary, others: Sequence[Dictionary]) -> Tensor:
     Alone, every feature has 1.
     """
     own = torch.nn.functional.normalize(found.W_dec, dim=1)
-    best = torch.ones(len(own))
+    best = torch.ones(len(own), device=own.device)
     for other in others:
         alike = own @ torch.nn.functional.normalize(other.W_dec, dim=1).T
         best = torch.minimum(best, alike.max(dim=1).values)

@@ -139,7 +139,7 @@ def probe(texts: Texts, seed: int) -> Tensor:
 
     means = torch.stack([x.mean(dim=0) for side in texts[:2] for x in side])
     scaler = StandardScaler()
-    X = scaler.fit_transform(means.double().cpu().numpy())
+    X = scaler.fit_transform(means.cpu().double().numpy())
     y = [1] * len(texts.on) + [0] * len(texts.off)
     fitted = LogisticRegression(class_weight="balanced", max_iter=2000, random_state=seed)
     weights = fitted.fit(X, y).coef_[0] / scaler.scale_

@@ -81,7 +81,7 @@ def _attributed(opened: OpenedIndex, ids: list[int]) -> Array:
     gradient_TO, _ = logit_gradient(opened, ids, len(ids) - 1, None, "second")
     x_TI = values_of(opened, [ids])[0]
     effects_TF = attributions(opened.dictionary.encode(x_TI), gradient_TO, opened.dictionary, x_TI)
-    return np.asarray(effects_TF.sum(dim=0).double().cpu().numpy())
+    return np.asarray(effects_TF.sum(dim=0).cpu().double().numpy())
 
 
 def proposed(ways: dict[str, Array], count: int) -> dict[int, list[str]]:

@@ -120,7 +120,7 @@ def _changes(
                 stack.enter_context(intervention(lm, site, transform))
             out = lm.model(input_ids=whole_1S.expand(rows, -1), use_cache=False)
             changed_BSV = out.logits[:, first:-1].float().log_softmax(-1)
-        found.append(measure(plain_SV, changed_BSV, targets_S).double().cpu().numpy())
+        found.append(measure(plain_SV, changed_BSV, targets_S).cpu().double().numpy())
     return np.concatenate(found)
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sae_desktop.devices.abilities import float64_of
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex
 from sae_desktop.features.asking.places import values_at
@@ -131,7 +132,7 @@ def _pooled(opened: OpenedIndex, ids: list[int], x_TI: Tensor, pooling: Pooling)
         features.cpu().numpy(),
         value_F[features].cpu().numpy(),
         place_F[features].cpu().numpy().astype(np.int32),
-        x_TI.double().mean(dim=0).float().cpu().numpy(),
+        float64_of(x_TI).mean(dim=0).float().cpu().numpy(),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sae_desktop.devices.abilities import float64_of
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.control import random_direction_dictionary
 from sae_desktop.errors import UserError
@@ -243,7 +244,7 @@ def _spread(values: Any, axis: int) -> Any:
 
 
 def _share(which: Tensor) -> float:
-    return float(which.double().mean())
+    return float(float64_of(which).mean())
 
 
 def _finite(value: float) -> float | None:

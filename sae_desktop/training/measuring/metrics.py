@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from sae_desktop.devices.abilities import float64_of
 from sae_desktop.dictionary import Dictionary
 
 DENSE_SHARE = 0.1
@@ -188,7 +189,7 @@ class FiringCounter:
     def update(self, fired_F: Tensor, rows: int) -> None:
         """Count a batch: fired_F (F,) says on how many of its rows each feature fired."""
         self.silent_rows += rows
-        self.silent_rows[fired_F > 0] = 0
+        self.silent_rows.masked_fill_(fired_F > 0, 0)
         self.recent_counts += fired_F
         self.recent_rows += rows
 
@@ -198,7 +199,7 @@ class FiringCounter:
 
     def take_densities(self) -> Tensor:
         """Return (F,) shares of rows on which features fired since the last call."""
-        densities = self.recent_counts.double() / max(int(self.recent_rows), 1)
+        densities = float64_of(self.recent_counts) / max(int(self.recent_rows), 1)
         self.recent_counts.zero_()
         self.recent_rows.zero_()
         return densities

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import torch
 
+from sae_desktop.devices.abilities import free_of_its_own
 from sae_desktop.dictionary.architectures import Architecture, Setup
 from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.memory import free_gpu_memory, free_memory
+from sae_desktop.language_model.memory import free_memory
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import free_bytes
 from sae_desktop.training.config import TrainConfig
@@ -93,5 +94,5 @@ def free_for(config: TrainConfig, device: torch.device) -> Free:
     folder = Project.open(config.project).dictionary_path(config.name)
     # What an unfinished run of that name has written is written over.
     there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    gpu = free_gpu_memory(device) if device.type == "cuda" else None
-    return Free(memory=free_memory(), disk=free_bytes(folder) + there, gpu=gpu)
+    disk = free_bytes(folder) + there
+    return Free(memory=free_memory(), disk=disk, gpu=free_of_its_own(device))

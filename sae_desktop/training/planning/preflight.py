@@ -11,6 +11,7 @@ import torch
 
 from sae_desktop.activations.harvest_plan import plan_harvest, store_info
 from sae_desktop.activations.store import ActivationStore
+from sae_desktop.devices.abilities import synchronise
 from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
@@ -144,8 +145,7 @@ def measure_steps(
             context.progress(number, _WARM_UP_STEPS + _STEPS, "steps")
             context.check_cancelled()
             train_step(state, recipe, batch if view is None else view.select(batch))
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
+            synchronise(device)
             ended = time.perf_counter()
             if number >= _WARM_UP_STEPS:
                 seconds.append(ended - began)

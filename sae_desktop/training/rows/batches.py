@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sae_desktop.devices.copies import Arrival, Uploads, copies_beside_work
 from sae_desktop.dictionary.architectures import Batch
 from sae_desktop.training.rows.data import Sides
 from sae_desktop.training.rows.pool import Feed
@@ -26,8 +27,8 @@ _POLL_SECONDS = 0.1
 @dataclass(frozen=True)
 class _Ready:
     batch: Batch
-    copied: torch.cuda.Event | None
-    """On CUDA: when the batch has arrived there."""
+    arrival: Arrival | None
+    """Where it is copied beside the step: its way there."""
 
 
 class Batches:
@@ -53,7 +54,7 @@ class Batches:
         self._while_waiting = while_waiting
         self._queue: queue.Queue[_Ready | BaseException | None] = queue.Queue(maxsize=_AHEAD)
         self._stop = threading.Event()
-        self._maker = _OnCuda(self._sides, device) if device.type == "cuda" else None
+        self._uploads = Uploads(device, _ROOMS) if copies_beside_work(device) else None
         self._rooms: list[Batch] = []
         self.seconds_waited = 0.0
         """Time the consumer has spent waiting for a batch."""
@@ -68,8 +69,8 @@ class Batches:
                     return
                 if isinstance(item, BaseException):
                     raise item
-                if item.copied is not None:
-                    _hand_over(item)
+                if item.arrival is not None:
+                    item.arrival.hand_over(item.batch)
                 yield item.batch
         finally:
             self._stop.set()
@@ -102,11 +103,14 @@ class Batches:
 
     def _made(self, parts: Sequence[np.ndarray[Any, Any]], number: int, count: int) -> _Ready:
         tensors = [torch.from_numpy(part) for part in parts]
-        if self._maker is not None:
-            return self._maker.make(tensors, number, count)
+        if self._uploads is not None:
+            return _Ready(*self._uploads.copy(tensors, number, self._normalised))
         if len(self._rooms) < _ROOMS:
             self._rooms.append(self._sides.empty(self._batch, self._device))
         return _Ready(self._sides.batch(tensors, self._rooms[number % _ROOMS].first(count)), None)
+
+    def _normalised(self, arrived: list[Tensor]) -> Batch:
+        return self._sides.batch(arrived, self._sides.empty(len(arrived[0]), self._device))
 
     def _put(self, item: _Ready | BaseException | None) -> bool:
         while not self._stop.is_set():
@@ -116,41 +120,3 @@ class Batches:
                 continue
             return True
         return False
-
-
-class _OnCuda:
-    """Copies rows as they are stored through pinned memory, and normalises them on the GPU.
-
-    It works in a stream of its own, beside the step's.
-    """
-
-    def __init__(self, sides: Sides, device: torch.device) -> None:
-        self._sides, self._device = sides, device
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        self._pinned: list[list[Tensor]] = []
-        self._copied: list[torch.cuda.Event] = []
-
-    def make(self, parts: Sequence[Tensor], number: int, count: int) -> _Ready:
-        place = number % _ROOMS
-        if place == len(self._pinned):
-            self._pinned.append([torch.empty_like(part, pin_memory=True) for part in parts])
-            self._copied.append(torch.cuda.Event())  # type: ignore[no-untyped-call]
-        else:
-            self._copied[place].synchronize()  # the copy from this memory may still be under way
-        with torch.cuda.stream(self._stream):
-            arrived = []
-            for pinned, part in zip(self._pinned[place], parts, strict=True):
-                pinned[:count].copy_(part)
-                arrived.append(pinned[:count].to(self._device, non_blocking=True))
-            batch = self._sides.batch(arrived, self._sides.empty(count, self._device))
-            self._copied[place].record()
-        return _Ready(batch, self._copied[place])
-
-
-def _hand_over(item: _Ready) -> None:
-    """Let the step's stream wait for the copy, and keep the memory until the step is done."""
-    assert item.copied is not None
-    step = torch.cuda.current_stream()
-    step.wait_event(item.copied)
-    for tensor in {id(tensor): tensor for tensor in item.batch}.values():
-        tensor.record_stream(step)

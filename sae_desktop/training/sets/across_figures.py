@@ -30,7 +30,7 @@ def across_figures(
             written = across.decode(activations).cpu()
             errors += (y - written).double().square().reshape(len(y), count, -1).sum(dim=(0, 2))
             spread += (y - mean_O).double().square().reshape(len(y), count, -1).sum(dim=(0, 2))
-            on = (activations > 0).double().reshape(len(y), count, -1)
+            on = (activations > 0).reshape(len(y), count, -1)
             fired += on.sum(dim=(0, 2)).cpu()
     return tuple(
         SetLayerFigures(

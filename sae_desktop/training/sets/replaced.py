@@ -106,7 +106,7 @@ def measure_replaced(
             for log_NV in (clean_NV, replaced_NV, zero_NV)
         ]
         kl = torch.nn.functional.kl_div(replaced_NV, clean_NV, reduction="sum", log_target=True)
-        totals += torch.stack([*losses, kl]).double().cpu()
+        totals += torch.stack([*losses, kl]).cpu().double()
         count += len(targets_N)
     return Replaced(*(float(total) / max(count, 1) for total in totals))
 

@@ -9,8 +9,9 @@ import torch
 from sae_desktop.activations.batch_size import working_bytes
 from sae_desktop.activations.harvest_plan import DEFAULT_BATCH_TOKENS, group_batches
 from sae_desktop.activations.layout import read_dtype
+from sae_desktop.devices.abilities import free_of_its_own
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.memory import free_gpu_memory, free_memory
+from sae_desktop.language_model.memory import free_memory
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import folder_bytes, free_bytes
 from sae_desktop.training.planning import needs
@@ -48,8 +49,8 @@ def set_free(plan: SetPlan, device: torch.device) -> Free:
     """Return the room there is for a set; what is there of it already is written over."""
     folder = Project.open(plan.config.project).set_path(plan.config.name)
     there = folder_bytes(folder) if folder.exists() else 0
-    gpu = free_gpu_memory(device) if device.type == "cuda" else None
-    return Free(memory=free_memory(), disk=free_bytes(folder) + there, gpu=gpu)
+    disk = free_bytes(folder) + there
+    return Free(memory=free_memory(), disk=disk, gpu=free_of_its_own(device))
 
 
 def refuse_what_cannot_fit(plan: SetPlan, rows: TargetPlan, device: torch.device) -> None:
