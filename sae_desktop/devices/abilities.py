@@ -31,6 +31,11 @@ def cards() -> list[torch.device]:
     return [torch.device("cuda", number) for number in range(torch.cuda.device_count())]
 
 
+def card_name(device: torch.device) -> str | None:
+    """Return what a card is called, such as “NVIDIA H200”; None: it is none."""
+    return str(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
+
+
 def is_there(device: torch.device) -> bool:
     """Return whether this machine has the device."""
     if device.type not in available_devices():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from sae_desktop.devices.abilities import free_of_its_own
 from sae_desktop.dictionary.architectures import ARCHITECTURES
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
@@ -89,10 +90,10 @@ def _here(folder: Path) -> _Machine:
     device = resolve_device("auto")
     rates = kept if kept is not None and kept.device == device.type else None
     sure: Sure = "assumed" if rates is None else "estimated"
-    gpu = free_device_memory(device) if device.type == "cuda" else None
+    gpu = free_of_its_own(device)
     place = Place(
         rates=rates or USUAL, sure=sure, memory=free_device_memory(torch.device("cpu")),
-        disk=free_bytes(folder.resolve()), gpu=gpu, low=device.type == "cuda",
+        disk=free_bytes(folder.resolve()), gpu=gpu, low=gpu is not None,
     )  # fmt: skip
     if rates is None:
         basis = "rates of a usual processor, since this machine has not been measured"

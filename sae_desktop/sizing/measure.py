@@ -17,6 +17,7 @@ import psutil
 import torch
 
 from sae_desktop.activations.harvest_plan import DEFAULT_BATCH_TOKENS
+from sae_desktop.devices.abilities import card_name, synchronise
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
 from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.jobs import JobContext
@@ -91,19 +92,12 @@ def _best(work: Callable[[], Any], device: torch.device, seconds: float) -> floa
     work()
     found: list[float] = []
     while len(found) < _LEAST or sum(found) < seconds:
-        _wait(device)
+        synchronise(device)
         began = time.perf_counter()
         work()
-        _wait(device)
+        synchronise(device)
         found.append(time.perf_counter() - began)
     return min(found)
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
 
 
 def _products(dtype: torch.dtype, device: torch.device, seconds: float) -> float:
@@ -194,8 +188,9 @@ def _step(rates: Rates, device: torch.device, seconds: float) -> float:
 
 
 def _name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return str(torch.cuda.get_device_name(device))
+    named = card_name(device)
+    if named is not None:
+        return named
     count = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     kind = _processor() or platform.machine()
     return f"{kind}, {count} processor{'s' if count > 1 else ''}"
