@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.features.reading.columns import COLUMNS
-from sae_desktop.features.reading.firing_files import DOCUMENT_DTYPE, ENTRIES
-from sae_desktop.features.reading.layout import BINS
+from sae_desktop.features.reading.firing_files import ENTRIES
+from sae_desktop.features.reading.layout import BINS, DOCUMENT_DTYPE
 from sae_desktop.training.planning.needs import PROGRAM_BYTES
 from sae_desktop.training.planning.preflight_config import Need
 

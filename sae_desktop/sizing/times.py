@@ -121,11 +121,13 @@ _PER_FEATURE = 20_000.0
 _PER_COSINE = 0.1
 _PER_DESCENT = 40_000.0
 _PER_LOGIT = 0.25
-_PER_NEURON = 0.4
+_PER_NEURON = 0.8
 """For each feature and neuron that are compared,"""
 _PER_NEURON_FIRING = 0.003
 """and for each neuron and firing on the rows where they are."""
-_START_ENTRIES = 1e8
+_NEURON_READING = 1.4
+"""Of a harvest’s forward pass: windows are read one by one."""
+_START_ENTRIES = 4e7
 """Libraries that are loaded and compiled for the map and for the loops."""
 _COSINE_PASSES = 3
 
@@ -154,5 +156,5 @@ def index_parts(work: IndexWork, rates: Rates) -> dict[str, float]:
     rows = min(work.neuron_rows, R)
     if N and rows:
         compared = _PER_NEURON * F * N + _PER_NEURON_FIRING * rows * work.k * N
-        parts["neurons"] = rows * work.forward + compared * entry
+        parts["neurons"] = _NEURON_READING * rows * work.forward + compared * entry
     return parts

@@ -6,7 +6,8 @@ Measures the machine (unless its kept rates are to be used), then harvests, trai
 the built-in model in a project of its own, each job in a process that has run a small one before,
 and prints estimate and measurement of time, disk and peak memory, and their ratio. On a machine
 that does something else, times are longer than either says; the share that other programs had is
-printed. Exit status 1 if a ratio is beyond 1.3 either way.
+printed. With `--processor` both are seconds of a processor in one thread, which other programs
+lengthen less. Exit status 1 if a ratio is beyond 1.3 either way.
 """
 
 from __future__ import annotations
@@ -17,19 +18,21 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import psutil
+import torch
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
+from sae_desktop.sizing import measure
 from sae_desktop.sizing.config import MeasureMachineConfig, SizeConfig, StageSize
 from sae_desktop.sizing.job import size
-from sae_desktop.sizing.measure import measure_machine
 from sae_desktop.storage.faults import folder_bytes, format_bytes
 from sae_desktop.training.config import TrainConfig
 
@@ -45,22 +48,24 @@ from sae_desktop.jobs import SilentContext
 def peak():
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
-small, config = (msgspec.json.decode(text, type=JobConfig) for text in sys.argv[1:])
+small, config = (msgspec.json.decode(text, type=JobConfig) for text in sys.argv[1:3])
 loaded = peak()
 run_job(small, SilentContext())
-began = time.perf_counter()
+clock = getattr(time, sys.argv[3])
+began = clock()
 result = run_job(config, SilentContext())
-seconds = time.perf_counter() - began
-stages = [(stage.name, stage.seconds) for stage in getattr(result, "stages", ())]
+seconds = clock() - began
+kind = "seconds" if clock is time.perf_counter else "processor_seconds"
+stages = [(stage.name, getattr(stage, kind)) for stage in getattr(result, "stages", ())]
 print(json.dumps({"seconds": seconds, "grew": peak() - loaded, "stages": stages}))
 """
 
 
-def run(small: msgspec.Struct, config: msgspec.Struct) -> dict[str, Any]:
+def run(small: msgspec.Struct, config: msgspec.Struct, clock: str) -> dict[str, Any]:
     """Run a small job, then the one that is measured, in a process of their own."""
     texts = [msgspec.json.encode(each).decode() for each in (small, config)]
     done = subprocess.run(
-        [sys.executable, "-c", _CHILD, *texts], check=True, capture_output=True, text=True
+        [sys.executable, "-c", _CHILD, *texts, clock], check=True, capture_output=True, text=True
     )
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -103,12 +108,17 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, default=400_000)
     parser.add_argument("--features", type=int, nargs="+", default=[2048])
     parser.add_argument("--no-measure", action="store_true")
+    parser.add_argument("--processor", action="store_true")
     args = parser.parse_args()
+    clock = "process_time" if args.processor else "perf_counter"
+    if args.processor:
+        os.environ["OMP_NUM_THREADS"] = "1"
+        torch.set_num_threads(1)
+        measure.clock = time.process_time
     print(f"load {os.getloadavg()[0]:.2f}, others {psutil.cpu_percent(2):.0f}% before")
     if not args.no_measure:
-        print(
-            msgspec.json.encode(measure_machine(MeasureMachineConfig(), SilentContext())).decode()
-        )
+        rates = measure.measure_machine(MeasureMachineConfig(), SilentContext())
+        print(msgspec.json.encode(rates).decode(), flush=True)
     worst = 1.0
     for features in args.features:
         asked = SizeConfig(site=SITE, tokens=args.tokens, features=features)
@@ -118,7 +128,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             project = Project.open_or_create(Path(folder) / "p.saeproj")
             for name, small, config in jobs(str(project.path), args.tokens, features):
-                took = run(small, config)
+                took = run(small, config, clock)
                 stage = said[name]
                 parts = [f"{spent.what} {spent.seconds:.2f} s" for spent in stage.times]
                 told = [f"{what} {seconds:.2f} s" for what, seconds in took["stages"]]

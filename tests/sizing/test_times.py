@@ -81,7 +81,7 @@ def test_index__is_counted_part_by_part() -> None:
     assert parts["counting"] == pytest.approx(12 * 4000 / 1e6)
     assert parts["co-activation"] == pytest.approx(0.2 * 1000 * 8 / 1e6)
     assert parts["neurons"] == pytest.approx(
-        100 * 1e-3 + (0.4 * 100 * 30 + 0.003 * 100 * 4 * 30) / 1e6
+        1.4 * 100 * 1e-3 + (0.8 * 100 * 30 + 0.003 * 100 * 4 * 30) / 1e6
     )
     assert "neurons" not in index_parts(replace(WORK, neurons=0), RATES)
 

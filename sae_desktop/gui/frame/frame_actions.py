@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Protocol
+from typing import Protocol, cast
+
+from PySide6.QtWidgets import QWidget
 
 from sae_desktop.demonstrations import offered
 from sae_desktop.gui.frame.menus import WORKSPACES
@@ -30,6 +32,13 @@ class Frame(Protocol):
     def open_glossary(self) -> None: ...
     def show_first_steps(self) -> None: ...
     def close(self) -> bool: ...
+
+
+def _open_sizing(window: Frame) -> None:
+    from sae_desktop.gui.forms.sizing_dialog import SizingDialog
+    from sae_desktop.sizing.config import SizeConfig
+
+    SizingDialog(window.session, SizeConfig(), cast(QWidget, window)).present()
 
 
 def workspace_infos(window: Frame) -> list[ActionInfo]:
@@ -146,6 +155,13 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
             icon="arrow-right",
             shortcut="Alt+Right",
             enabled_when=lambda: history().can_go_forward,
+        ),
+        ActionInfo(
+            "engine.size",
+            "What will it take?…",
+            partial(_open_sizing, window),
+            icon="gauge",
+            tip="Memory, disk, time and cards of a harvest, a training and an index",
         ),
         ActionInfo(
             "engine.restart", "Restart the engine", window.restart_engine, icon="arrows-clockwise"

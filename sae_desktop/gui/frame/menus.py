@@ -38,7 +38,15 @@ MENUS: dict[str, tuple[str, ...]] = {
         "theme.dark",
     ),
     "&Go": ("go.back", "go.forward"),
-    "&Engine": ("engine.restart", "engine.log", "", "network.asked", "network.off"),
+    "&Engine": (
+        "engine.size",
+        "",
+        "engine.restart",
+        "engine.log",
+        "",
+        "network.asked",
+        "network.off",
+    ),
     "&Help": (
         "help.first_steps",
         "help.glossary",

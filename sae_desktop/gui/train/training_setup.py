@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -17,6 +17,7 @@ from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.train.set_draft import set_target
 from sae_desktop.gui.train.site_offers import choose
+from sae_desktop.gui.train.sizing_request import sizing_of
 from sae_desktop.gui.train.training_draft import copied
 from sae_desktop.gui.train.training_request import (
     Draft,
@@ -91,12 +92,21 @@ class TrainingSetup(QWidget):
             primary=True,
             tip="Ctrl+Shift+T",
         )
+        self.size_button = push_button(
+            "What will it take?…",
+            self.show_size,
+            icon="gauge",
+            flat=True,
+            tip="Memory, disk, time and cards of the harvest, this training and its index, here or "
+            "on another card",
+        )
         foot = QVBoxLayout()
         foot.setContentsMargins(16, 8, 16, 12)
         foot.setSpacing(8)
         foot.addWidget(EngineOffer(session, "The engine, which does the training, is not running."))
         foot.addWidget(self._summary)
         foot.addWidget(self._needs)
+        foot.addWidget(self.size_button, 0, Qt.AlignmentFlag.AlignLeft)
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.start_button, 1)
@@ -232,6 +242,15 @@ class TrainingSetup(QWidget):
             self._asked = unnamed(request)
             self._needs.setText("Taking a few steps…")
             self._preflight.ask(question(request, measure=True))
+
+    def show_size(self) -> None:
+        """Open the sizing with what is set."""
+        from sae_desktop.gui.forms.sizing_dialog import SizingDialog
+
+        train = self.config()
+        stores = self._session.inventory.stores
+        store = next((one for one in stores if one.name == train.activations), None)
+        SizingDialog(self._session, sizing_of(train, store), self.window()).present()
 
     def _too_much(self, request: Request) -> str:
         if self._found is None or self._answered != unnamed(request):

@@ -24,6 +24,7 @@ from sae_desktop.gui.forms.grow_set_form import GrowSetForm
 from sae_desktop.gui.forms.job_forms import EvaluateForm, ImportForm, IndexForm, JobForm
 from sae_desktop.gui.forms.merge_notes import MergeDialog
 from sae_desktop.gui.forms.set_editor import SetEditor
+from sae_desktop.gui.forms.sizing_dialog import SizingDialog
 from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.preferences import Preferences
@@ -43,6 +44,7 @@ from sae_desktop.gui.steer.direction_menu import DecoderRowDialog, IndexFeatureD
 from sae_desktop.gui.steer.preset_name import PresetNameDialog
 from sae_desktop.pictures.places import PictureLayout, Tile
 from sae_desktop.project import Project
+from sae_desktop.sizing.config import SizeConfig
 
 Make = Callable[[Session, QWidget], QDialog]
 
@@ -92,6 +94,7 @@ DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
     ),
     SetEditor: (lambda session, _: SetEditor(session), "Save the set"),
     GrowSetForm: (lambda session, _: GrowSetForm(session, "a text"), "Add the text"),
+    SizingDialog: (lambda session, _: SizingDialog(session, SizeConfig(), None), ""),
     ConditionDialog: (
         lambda session, parent: ConditionDialog(parent, session, None, print), "Use it",
     ),
