@@ -21,7 +21,7 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -36,7 +36,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import sae_desktop
+from sae_desktop.circuits.tracing import opened as traced
 from sae_desktop.devices import copies
+from sae_desktop.features.asking import opened as asked
 from sae_desktop.language_model import device as device_names
 from sae_desktop.language_model import load
 from sae_desktop.training.rows import batches
@@ -57,6 +59,7 @@ _ACROSS = {"copy_", "index", "index_put", "index_put_", "_index_put_impl_", "_in
 NOT_SEEN = {
     "streams, events, pinned memory": "`devices.copies` takes its plain way; `tests/gpu` runs it",
     "kernels": "what is computed, and whether a card has an operation at all, is the CPU's answer",
+    "what a backward pass makes itself": "it is taken to be on the card, wherever it was asked for",
     "memory": "a card has as much free as `pretended` says; nothing runs out",
     "bitsandbytes, device_map": "8- and 4-bit layers and split models go through other libraries",
 }
@@ -136,6 +139,9 @@ class _Operations(TorchDispatchMode):
         tensors = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
         places = [self._watched.where(x) for x in tensors]
         device = self._together(name, args, tensors, places)
+        if not tensors and torch._C._current_graph_task_id() != -1:
+            # What a backward pass makes by itself, like a gradient that is in truth of the CPU.
+            device = self._watched.device
         if device != CPU:
             self._refuse(name, kwargs, device)
             if name in _WAITS:
@@ -223,6 +229,10 @@ class _Calls(TorchFunctionMode):
             raise TypeError(f"can't convert {seen.where(args[0])} device type tensor to numpy")
         elif func is Tensor.tolist and seen.where(args[0]) != CPU:
             seen.waited("tolist")
+        elif func is Tensor.__deepcopy__:
+            found = func(*args, **kwargs)
+            seen.put(found, seen.where(args[0]))
+            return found
         elif func is Tensor.new_tensor:
             kwargs.setdefault("device", seen.where(args[0]))
         if kwargs.get("device") is None or _whole(kwargs["device"]) not in (CPU, seen.device):
@@ -315,6 +325,7 @@ def pretended(kind: str = "cuda:0") -> Iterator[Watched]:
         (torch.cuda, "mem_get_info", lambda device: (_FREE, _FREE)),
         (torch.cuda, "memory_reserved", lambda device: 0),
         (torch.cuda, "memory_allocated", lambda device: 0),
+        (torch.cuda, "get_device_name", lambda device: "a pretended card"),
         (torch.cuda, "is_bf16_supported", lambda including_emulation: True),
         (torch.cuda, "synchronize", lambda device: None),
         (torch.cuda, "empty_cache", lambda: None),
@@ -322,8 +333,10 @@ def pretended(kind: str = "cuda:0") -> Iterator[Watched]:
         (torch.mps, "driver_allocated_memory", lambda: 0),
         (torch.mps, "synchronize", lambda: None),
         (torch.mps, "empty_cache", lambda: None),
-        # A model that is kept from elsewhere is not on this device, and none of here is outside.
+        # What is kept for the next question is not of this device, and nothing of here is outside.
         (load, "_held", []),
+        (asked, "_held", OrderedDict()),
+        (traced, "_held", {}),
     ]
     with ExitStack() as stack:
         for owner, name, value in replaced:

@@ -17,6 +17,7 @@ from sae_desktop.dictionary.architectures import ARCHITECTURES, Architecture, Ba
 from sae_desktop.training.measuring.metrics import FiringCounter
 from sae_desktop.training.trainer import Recipe, TrainerState, make_optimiser, train_step
 
+CPU = torch.device("cpu")
 LR = 1e-6
 """So small that what was set up, the L0 above all, stays over the timed steps."""
 STEPS = 100_000
@@ -100,7 +101,7 @@ def _lower_biases(dictionary: Architecture, sample: Tensor, l0: float) -> None:
         low, high = (middle, high) if active > l0 else (low, middle)
 
 
-def saelens_arm(architecture: str, size: Size) -> Arm:
+def saelens_arm(architecture: str, size: Size, device: torch.device = CPU) -> Arm:
     """Return the step of SAELens's own trainer."""
     try:
         import sae_lens
@@ -119,13 +120,14 @@ def saelens_arm(architecture: str, size: Size) -> Arm:
     }
     kind, config, settings = made[architecture]
     torch.manual_seed(0)
-    sae = kind(config(d_in=size.width, d_sae=size.features, **settings))
+    sae = kind(config(d_in=size.width, d_sae=size.features, device=str(device), **settings))
     trainer = SAETrainer(
         SAETrainerConfig(
             total_training_samples=STEPS * size.batch,
             train_batch_size_samples=size.batch,
             lr=LR,
             lr_end=LR / 10,
+            device=str(device),
         ),
         sae,
         iter(()),
@@ -169,7 +171,7 @@ def dictionary_learning_arm(architecture: str, size: Size) -> Arm:
     return Arm("dictionary_learning", architecture, step)
 
 
-def sparsify_arm(architecture: str, size: Size) -> Arm:
+def sparsify_arm(architecture: str, size: Size, device: torch.device = CPU) -> Arm:
     """Return the step that sparsify's trainer takes, which cannot be had without a model.
 
     "topk" has its default optimiser, schedule-free sign descent; "topk, Adam" the usual one.
@@ -181,19 +183,19 @@ def sparsify_arm(architecture: str, size: Size) -> Arm:
     except ImportError as error:
         raise MissingPeerError(f"sparsify is not installed ({_INSTALL}).") from error
     torch.manual_seed(0)
-    coder = SparseCoder(size.width, SparseCoderConfig(num_latents=size.features, k=size.k))
+    coder = SparseCoder(size.width, SparseCoderConfig(num_latents=size.features, k=size.k), device)
     if architecture == "topk":
         optimiser = ScheduleFreeWrapper(SignSGD(coder.parameters(), lr=LR), momentum=0.95)
         optimiser.train()
     else:
         optimiser = torch.optim.Adam(coder.parameters(), lr=LR)
-    silent_F = torch.zeros(size.features, dtype=torch.long)
+    silent_F = torch.zeros(size.features, dtype=torch.long, device=device)
 
     def step(x_TD: Tensor) -> None:
         coder.set_decoder_norm_to_unit_norm()
         total_variance = (x_TD - x_TD.mean(0)).pow(2).sum()
         out = coder(x=x_TD, y=x_TD, total_variance=total_variance)
-        fired_F = torch.zeros(size.features, dtype=torch.bool)
+        fired_F = torch.zeros(size.features, dtype=torch.bool, device=device)
         fired_F[out.latent_indices.flatten()] = True
         (out.fvu + out.multi_topk_fvu / 8).backward()
         coder.remove_gradient_parallel_to_decoder_directions()

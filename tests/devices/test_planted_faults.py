@@ -86,6 +86,7 @@ def test_backward_pass__is_watched_too() -> None:
     """What autograd does by itself passes no function of torch's Python."""
     with pretended() as watched:
         W = torch.ones(3, device=watched.device).requires_grad_()
+        left_behind = torch.ones(3)
 
         class Wrong(torch.autograd.Function):
             @staticmethod
@@ -94,7 +95,7 @@ def test_backward_pass__is_watched_too() -> None:
 
             @staticmethod
             def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
-                return grads[0] + torch.ones(3)
+                return grads[0] + left_behind
 
         with pytest.raises(WrongDeviceError, match="several devices"):
             Wrong.apply(W).sum().backward()

@@ -360,7 +360,7 @@ def random_groups(
         context.check_cancelled()
         seen = run_changed(found.model, rows[first : first + step], held)
         finite = seen.logits.flatten(1).isfinite().all(dim=1)  # the others overflow
-        nodes.append(measured_nodes(found, seen)[finite.numpy()])
+        nodes.append(measured_nodes(found, seen)[finite.cpu().numpy()])
         chances.append(_probabilities(seen, like)[finite])
     known = bool(chances) and any(len(some) for some in chances)
     return Random(np.concatenate(nodes), torch.cat(chances).mean(dim=0) if known else None)
