@@ -56,6 +56,29 @@ class Job:
             return "finished"
         return "cancelled" if isinstance(self._error, JobCancelledError) else "failed"
 
+    @property
+    def error(self) -> BaseException | None:
+        """What it failed with, or what its cancel raised; None: nothing, or it still runs."""
+        return self._error
+
+    def latest_progress(self) -> JobProgress | None:
+        """Return how far it is as of now, where nobody waits for it; None: it has not said yet."""
+        while True:
+            try:
+                event = self._events.get_nowait()
+            except queue.Empty:
+                return self.progress
+            if isinstance(event, JobProgress):
+                self.progress = event
+            elif event is None:  # for whoever waits
+                self._events.put(None)
+                return self.progress
+
+    def join(self, seconds: float | None = None) -> bool:
+        """Wait until it has ended, at most for so long, and return whether it has."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
     def pause(self) -> None:
         """Let it wait at its next safe point, until `resume`."""
         self._context.request_pause()

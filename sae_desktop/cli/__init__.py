@@ -36,6 +36,8 @@ COMMANDS = (
     "jobs",
     "probe",
     "find-features",
+    "mcp",
+    "run",
     "match",
     "splitting",
     "concepts",

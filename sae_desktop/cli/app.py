@@ -36,10 +36,12 @@ from sae_desktop.cli import (
     label_commands,
     lens_commands,
     list_commands,
+    mcp_command,
     model_commands,
     monitor_commands,
     picture_commands,
     reading_commands,
+    run_command,
     safety_commands,
     scan_commands,
     score_command,
@@ -140,6 +142,7 @@ app.command()(cluster_command.clusters)
 app.command()(compare_command.compare)
 app.command()(list_commands.lists)
 app.command()(job_commands.jobs)
+app.command()(run_command.run)
 app.command()(feature_commands.probe)
 app.command()(feature_commands.find_features)
 app.command()(comparison_commands.match)
@@ -156,6 +159,7 @@ app.add_typer(attention_commands.trace_app, name="trace")
 app.add_typer(monitor_commands.monitor_app, name="monitor")
 app.command()(safety_commands.mitigate)
 app.command()(safety_commands.serve)
+app.command()(mcp_command.mcp)
 app.command()(label_command.label)
 app.command()(score_command.score)
 app.command("import")(exchange_commands.import_)

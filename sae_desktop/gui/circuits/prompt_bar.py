@@ -20,6 +20,7 @@ from sae_desktop.engine.protocol import ErrorInfo, JobProgress
 from sae_desktop.errors import UserError
 from sae_desktop.gui.circuits.chat_turns import ChatTurns
 from sae_desktop.gui.circuits.token_strip import TokenStrip
+from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.kept_fields import keep_fields
@@ -131,6 +132,8 @@ class PromptBar(QWidget):
         below.setSpacing(8)
         below.addWidget(self.strip, 1)
         below.addWidget(self.estimate, 1)
+        copy = copy_code_button(self._session, self.asked)
+        below.addWidget(copy, 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 12, 4)
         column.setSpacing(4)

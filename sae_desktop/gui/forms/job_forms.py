@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from PySide6.QtCore import QEvent, Qt
@@ -24,6 +25,7 @@ from sae_desktop.described import default, setting
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.gui.forms.store_choice import StoreChoice
+from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.default_button import set_default_button
 from sae_desktop.gui.parts.engine_offer import EngineOffer
 from sae_desktop.gui.parts.field_ranges import least_count
@@ -70,6 +72,10 @@ class JobForm(QDialog):
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         buttons.addButton(self._start, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.rejected.connect(self.reject)
+        starts = type(self).config is not JobForm.config
+        self._copy = copy_code_button(session, self.config) if starts else None
+        if self._copy is not None:
+            buttons.addButton(self._copy, QDialogButtonBox.ButtonRole.HelpRole)
         layout = QVBoxLayout(self)
         layout.setSpacing(12)
         layout.addWidget(label(sentence, "muted", wrap=True))
@@ -85,6 +91,10 @@ class JobForm(QDialog):
         QShortcut(QKeySequence("F1"), self, self.glossary.open)
         session.client.stateChanged.connect(self._allow_start)
         self._allow_start()
+
+    def config(self) -> Any:
+        """Return what it would start; a form that starts no job has none."""
+        return None
 
     def event(self, event: QEvent) -> bool:
         done = super().event(event)
@@ -129,6 +139,8 @@ class JobForm(QDialog):
     def _allow_start(self, _state: object = None) -> None:
         ready = not any(self._problems.values()) and not self.session.engine_stopped
         self._start.setEnabled(ready)
+        if self._copy is not None:
+            self._copy.setEnabled(not any(self._problems.values()))
 
     def add_name(self, name: str, taken: list[str]) -> QLineEdit:
         field = QLineEdit(name)

@@ -28,6 +28,7 @@ from sae_desktop.gui.harvest.harvest_estimate import HarvestEstimateLine
 from sae_desktop.gui.harvest.model_column import ModelColumn
 from sae_desktop.gui.harvest.site_column import SiteColumn
 from sae_desktop.gui.parts.actions import ActionInfo
+from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.engine_offer import EngineOffer
 from sae_desktop.gui.parts.job_list import JobRow
 from sae_desktop.gui.parts.labels import label, push_button
@@ -183,6 +184,7 @@ class HarvestPanel(HarvestDrops):
         row.addWidget(
             EngineOffer(self._session, "The engine, which reads the model, is not running.")
         )
+        row.addWidget(copy_code_button(self._session, self._whole))
         row.addWidget(self.start_button)
         column = QVBoxLayout(frame)
         column.setContentsMargins(16, 12, 16, 12)
@@ -225,6 +227,11 @@ class HarvestPanel(HarvestDrops):
             self.fill({name: fields[name] for name in fields.keys() - {"project", "name"}})
         if not self._is_busy():
             self.tabs.setCurrentIndex(STORE if kept["tab"] == STORE else SET_UP)
+
+    def _whole(self) -> HarvestConfig | None:
+        """Return what the panel is set to; None while something of it is missing or wrong."""
+        known = self.model.description is not None
+        return self.config() if known and not self._problems() else None
 
     def config(self) -> HarvestConfig:
         """Return what the panel is set to."""

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.client.job import Job
 from sae_desktop.engine.registry import job_kind
+from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.toasts import DetailsDialog
@@ -68,6 +69,7 @@ class JobRow(QFrame):
         self._log.setAccessibleName(f"Log of {job.title}")
         self._log.hide()
         self._log_shown = 0
+        self.copy = copy_code_button(session, lambda: job.config)
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
         for button in (
@@ -78,6 +80,7 @@ class JobRow(QFrame):
             self.next,
             self._details,
             self._log_button,
+            self.copy,
         ):
             buttons.addWidget(button)
         grid = QGridLayout(self)

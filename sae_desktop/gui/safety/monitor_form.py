@@ -22,6 +22,7 @@ from sae_desktop.described import default, setting
 from sae_desktop.engine.protocol import JobProgress
 from sae_desktop.gui.forms.job_forms import free_name, name_problem
 from sae_desktop.gui.forms.text_source import TextSource
+from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.engine_offer import EngineOffer
 from sae_desktop.gui.parts.labels import label, push_button, set_property
@@ -152,6 +153,9 @@ class MonitorForm(QScrollArea):
         buttons = QHBoxLayout()
         buttons.addWidget(self.start_button)
         buttons.addWidget(self.cancel_button)
+        buttons.addWidget(
+            copy_code_button(self._session, lambda: None if self._problem() else self.config())
+        )
         buttons.addStretch(1)
         inner = QWidget()
         inner.setMaximumWidth(760)

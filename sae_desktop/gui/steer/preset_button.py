@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton
 
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.recognise import dialog_filter, require_kind
+from sae_desktop.gui.parts.copy_code import add_copy_actions
 from sae_desktop.gui.parts.lit_drawing import decoded_thumbnail
 from sae_desktop.gui.state.kept_presets import KeptPresets
 from sae_desktop.gui.state.session import Session
@@ -94,6 +95,8 @@ class PresetButton(QPushButton):
         menu.addAction("Save as…", self._on_save).setEnabled(ready)
         menu.addAction("From a file…", self._on_load).setEnabled(project is not None)
         menu.addAction("Export…", self._on_export).setEnabled(ready)
+        for action in add_copy_actions(menu, self._session, self._asked):
+            action.setEnabled(ready)
 
     # ------------------------------------------------------------------ taking one up
     def open_preset(self, name: str) -> None:

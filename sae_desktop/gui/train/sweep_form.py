@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QFrame,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
     QScrollArea,
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.curve_bar import CheckMenu, menu_button
 from sae_desktop.gui.parts.labels import label, push_button, set_property
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -33,6 +35,7 @@ from sae_desktop.training.architecture_info import ArchitectureInfo
 from sae_desktop.training.config import (
     TrainConfig,
 )
+from sae_desktop.training.sweeps.sweep_config import SweepConfig
 
 _HINT = (
     "Separate values with commas; 512..4096 doubles, seeds 0..2 count up; k and M mean "
@@ -95,7 +98,11 @@ class SweepForm(QWidget):
         foot.setContentsMargins(16, 8, 16, 12)
         foot.setSpacing(8)
         foot.addWidget(self._summary)
-        foot.addWidget(self.start_button)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.start_button, 1)
+        row.addWidget(copy_code_button(self._session, self.config))
+        foot.addLayout(row)
         page = QVBoxLayout(self)
         page.setContentsMargins(0, 0, 0, 0)
         page.setSpacing(0)
@@ -183,11 +190,16 @@ class SweepForm(QWidget):
         self.start_button.setEnabled(config is not None and not reason)
         self._summary.setText(reason or sweep_text(points))
 
-    def start(self) -> None:
-        """Start the sweep as it is typed."""
+    def config(self) -> SweepConfig | None:
+        """Return the sweep as it is typed; None where something of it cannot be read."""
         base = self._base()
         config, _, problems = build_sweep(self.draft(), base, base.project, self.heeded)
-        if config is not None and not problems and not self._blocked_by:
+        return None if problems else config
+
+    def start(self) -> None:
+        """Start the sweep as it is typed."""
+        config = self.config()
+        if config is not None and not self._blocked_by:
             self._named = False
             self._session.run(config)
 

@@ -10,6 +10,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.engine_offer import EngineOffer
 from sae_desktop.gui.parts.labels import label, push_button, set_property
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -111,6 +112,7 @@ class TrainingSetup(QWidget):
         row.setSpacing(8)
         row.addWidget(self.start_button, 1)
         row.addWidget(self.measure_button)
+        row.addWidget(copy_code_button(session, self._whole))
         foot.addLayout(row)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -125,6 +127,10 @@ class TrainingSetup(QWidget):
     def config(self) -> TrainConfig:
         """Return what the settings say of one dictionary; of a set, of each in it."""
         return self.form.config(self._path)
+
+    def _whole(self) -> Request | None:
+        """Return what is to be trained; None while a setting is wrong."""
+        return None if self._draft().problems(self.form) else self.request()
 
     def request(self) -> Request:
         """Return what is to be trained."""

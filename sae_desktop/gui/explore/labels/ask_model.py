@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QBoxLayout,
     QComboBox,
     QFormLayout,
+    QHBoxLayout,
     QPlainTextEdit,
     QScrollArea,
     QVBoxLayout,
@@ -29,6 +30,7 @@ from sae_desktop.gui.explore.labels.model_asks import (
 )
 from sae_desktop.gui.forms.chat_model_form import ChatModelForm
 from sae_desktop.gui.forms.queue_view import QueueView
+from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import CountField, NumberField
@@ -147,7 +149,12 @@ class AskModel(QScrollArea):
         right.addWidget(label("What is sent", "heading"))
         for widget in (self.where, self.cost, self.sent, self.problem):
             right.addWidget(widget, 1 if widget is self.sent else 0)
-        right.addWidget(self.start, 0, Qt.AlignmentFlag.AlignLeft)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.start)
+        row.addWidget(copy_code_button(self._session, self.config))
+        row.addStretch(1)
+        right.addLayout(row)
         self._sides = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._sides.setSpacing(24)
         self._sides.addLayout(left, 1)
