@@ -60,7 +60,7 @@ def _cases() -> Iterator[Any]:
             yield pytest.param(job, device, marks=[] if daily else [pytest.mark.nightly])
 
 
-@pytest.mark.parametrize(("job", "device"), _cases())
+@pytest.mark.parametrize(("job", "device"), list(_cases()))
 def test_job__runs_on_a_card(job: str, device: str, base: Place, tmp_path: Path) -> None:
     place = copy_place(base, tmp_path / "trial")
     config = SCENARIOS[job](place) if job in WRITING else questions(place)[job]
