@@ -74,6 +74,7 @@ def rates_of(card: Card, host: Rates | None) -> Rates:
         stream=_STREAM_BYTES / bandwidth,
         step=1.0,
         device="cuda",
+        busy=beside.busy,
     )
 
 

@@ -113,7 +113,7 @@ def _notes(facts: ModelFacts, machine: _Machine, stages: list[StageSize]) -> lis
             "The model is told by its numbers alone: layers of usual shape are assumed, read after "
             "the middle one, and a vocabulary of 128,000."
         )
-    if machine.measured and machine.rates.busy > _BUSY:
+    if machine.rates.busy > _BUSY:
         notes.append(
             f"While this machine was measured, other programs took {machine.rates.busy:.0%} of its "
             "processors: measure it again when it is quiet."

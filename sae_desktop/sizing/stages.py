@@ -98,7 +98,12 @@ def harvest_stage(config: SizeConfig, facts: ModelFacts, place: Place) -> StageS
     slower = "The disk, which is slower than the model, takes" if writing > forward else "It reads"
     return StageSize(
         stage="harvest",
-        memory=Told(value=needs.total(made), why=_sum(made), sure="estimated"),
+        memory=Told(
+            value=needs.total(made),
+            why=f"{_sum(made)} A harvest that looks for its fastest batch may take several times "
+            "as many tokens in a pass, as far as memory is free.",
+            sure="assumed",
+        ),
         disk=Told(value=disk, why=_store_words(config, facts), sure="counted"),
         seconds=Told(
             value=config.tokens * max(forward, writing),
