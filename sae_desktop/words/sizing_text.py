@@ -40,8 +40,8 @@ def cells(stage: StageSize) -> list[str]:
 def sure_text(sure: Sure) -> str:
     """Return how far off a figure may be."""
     factor = FACTOR[sure]
-    if sure == "assumed":
-        return f"Assumed: it may be off by a factor of {factor:g}."
+    if factor >= 2:
+        return f"{sure.capitalize()}: it may be off by a factor of {factor:g}."
     return f"{sure.capitalize()}: within about {factor - 1:.0%}."
 
 

@@ -227,8 +227,8 @@ def test_words__say_every_figure_with_its_origin_and_how_sure_it_is() -> None:
         reasons = sizing_text.why_texts(stage)
         assert len(reasons) == len(sizing_text.cells(stage)) == len(sizing_text.COLUMNS)
         assert all(reason.endswith(".") for reason in reasons)
-    assert "within about 10%" in sizing_text.why_texts(result.stages[0])[1]
-    assert "factor of 2" in sizing_text.why_texts(result.stages[1])[2]
+    assert "within about 30%" in sizing_text.why_texts(result.stages[0])[1]
+    assert "factor of 4" in sizing_text.why_texts(result.stages[1])[2]
     assert sizing_text.verdict(result.stages[1]).startswith("Training: The training needs")
     assert sizing_text.verdict(result.stages[0]) == ""
 
