@@ -18,8 +18,8 @@ Sure = Literal["counted", "estimated", "assumed"]
 """counted: bytes that are written; estimated: sums that were held against measured jobs, and times
 from rates measured on this machine; assumed: times from published or usual rates."""
 FACTOR = {"counted": 1.3, "estimated": 2.5, "assumed": 4.0}
-"""By which factor a figure may be off. Of the first two the largest that three measured jobs were
-off by (`tests/benchmarks/sizing.py`), on a machine that did other things, too; of the last a guess."""
+"""By which factor a figure may be off: of the first two the largest by which measured jobs were
+(`tests/benchmarks/sizing.py`), on a machine that did other things, too; of the last a guess."""
 MODEL, DICTIONARY, MACHINE = "Model and text", "Dictionary", "Machine"
 """Headings of the settings of a sizing."""
 

@@ -131,9 +131,10 @@ class SizingDialog(QDialog):
 
     def _table(self) -> QTableWidget:
         table = QTableWidget(len(sizing_text.TITLES), 1 + len(sizing_text.COLUMNS))
-        table.setHorizontalHeaderLabels(["Job", *sizing_text.COLUMNS])
-        for column in range(1, table.columnCount()):
-            table.horizontalHeaderItem(column).setTextAlignment(_RIGHT_ALIGNED)
+        for column, name in enumerate(["Job", *sizing_text.COLUMNS]):
+            heading = QTableWidgetItem(name)
+            heading.setTextAlignment(_RIGHT_ALIGNED if column else _LEFT_ALIGNED)
+            table.setHorizontalHeaderItem(column, heading)
         for row, title in enumerate(sizing_text.TITLES.values()):
             table.setItem(row, 0, QTableWidgetItem(title))
         table.setAccessibleName("What each job takes")
@@ -142,7 +143,6 @@ class SizingDialog(QDialog):
         table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         table.horizontalHeader().setHighlightSections(False)
         table.verticalHeader().hide()
-        table.horizontalHeaderItem(0).setTextAlignment(_LEFT_ALIGNED)
         table.setShowGrid(False)
         table.setTabKeyNavigation(False)
         table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
