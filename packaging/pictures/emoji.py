@@ -20,6 +20,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from PIL import Image
+from tokenizers import Tokenizer
+
+from sae_desktop.benchmark.kinds.instances import read_concepts
 
 Artist = Literal[
     "twitter", "fluent-emoji-flat", "emojione", "fxemoji", "google", "openmoji"
@@ -47,6 +50,18 @@ _FEWEST_NAMES = 1500
 """A language with fewer emoji named is left out."""
 _SIDE = 72
 """Pixels that outlines are drawn with, each way."""
+MAIN = ("en", "de", "fr", "es", "ru")
+"""Languages that come up far more often than any other."""
+COUNTRIES = tuple(
+    f"flag: {name}"
+    for name in (
+        "France", "Germany", "Japan", "Brazil", "Canada", "Italy", "Spain", "Russia", "China",
+        "India", "United States", "United Kingdom", "Mexico", "Sweden", "Türkiye", "South Korea",
+    )
+)  # fmt: skip
+_UNTAUGHT = ("People & Body", "Flags", "Component")
+_MOST_TOKENS = 5
+"""Of a name, on average over the main languages."""
 _PLAIN = str.maketrans({"\u202f": "", "\u00a0": " ", "\ufe0f": ""})
 
 
@@ -116,6 +131,25 @@ def read(cache_folder: Path) -> list[Emoji]:
         if "en" in names:
             found.append(Emoji(text, entry["image"], entry["category"], names, words))
     return sorted(found, key=lambda emoji: emoji.file)
+
+
+def taught(cache_folder: Path, tokenizer: Tokenizer) -> list[Emoji]:
+    """Return the emoji whose names are taught: few enough that a small model learns them well.
+
+    Things with short names in the main languages, some countries, and what the concepts that
+    features are tried on need.
+    """
+    everything = read(cache_folder)
+    needed = {f"{code}.png" for concept in read_concepts() for code in concept.told.pictures}
+    needed |= {one.file for one in everything if one.names["en"] in COUNTRIES}
+    return [one for one in everything if one.file in needed or _is_short(one, tokenizer)]
+
+
+def _is_short(emoji: Emoji, tokenizer: Tokenizer) -> bool:
+    if emoji.kind in _UNTAUGHT or any(tag not in emoji.names for tag in MAIN):
+        return False
+    lengths = [len(tokenizer.encode(f" {emoji.names[tag]}").ids) for tag in MAIN]
+    return sum(lengths) <= _MOST_TOKENS * len(MAIN)
 
 
 def artists(cache_folder: Path, emoji: list[Emoji]) -> dict[str, tuple[Artist, ...]]:

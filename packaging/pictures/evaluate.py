@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from emoji import Artist, Emoji, drawing, languages, read
+from emoji import MAIN, Artist, Emoji, drawing, languages, taught
 from model import pixels_of
 from PIL import Image
 from scenes import COLOURS, COUNTED, LEFT_RIGHT, SHAPES, Painter, Scene, is_held_out
-from texts import MAIN, Teller
+from texts import Teller
 from tokenizers import Tokenizer
 from torch import nn
 from transformers import LlavaForConditionalGeneration
@@ -175,10 +175,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cache", type=Path)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--count", type=int, default=200, help="drawings of one thing")
+    parser.add_argument("--scenes", type=int, default=50, help="of each kind of composition")
     args = parser.parse_args()
-    emoji, titles = read(args.cache), languages(args.cache)
     tokenizer = Tokenizer.from_file(str(args.model / "tokenizer.json"))
+    emoji, titles = taught(args.cache, tokenizer), languages(args.cache)
     model = LlavaForConditionalGeneration.from_pretrained(
         unpacked_model(args.model), dtype=torch.float32
     )
@@ -200,7 +201,7 @@ def main() -> None:
             found[f"{artist}, {titles[tag]}"] = hits(said, [one.names.get(tag, "") for one in of])
             print(f"{artist}, {titles[tag]}: {found[f'{artist}, {titles[tag]}']}", flush=True)
     painter = Painter(args.cache, emoji, None, 10**6 + 1)
-    for kind, scenes in compositions(args.cache, emoji, args.count).items():
+    for kind, scenes in compositions(args.cache, emoji, args.scenes).items():
         near = nearest_scenes(painter, scenes)
         for tag in MAIN:
             asked = [

@@ -21,8 +21,7 @@ sys.path.append(str(Path(__file__).parents[1] / "builtin"))
 
 import numpy as np
 from build_corpus import read as read_corpus
-from emoji import languages
-from emoji import read as read_emoji
+from emoji import languages, taught
 from PIL import Image
 from scenes import Painter, Scene
 from texts import Teller
@@ -66,8 +65,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     (args.out / "pictures").mkdir(parents=True)
-    painter = Painter(args.cache, read_emoji(args.cache), None, args.seed)
     tokenizer = Tokenizer.from_file(str(args.builtin / "tokenizer.json"))
+    painter = Painter(args.cache, taught(args.cache, tokenizer), None, args.seed)
     teller = Teller(tokenizer, languages(args.cache), args.seed)
     texts = [document.text for document in read_corpus(args.corpus)]
     made: Iterator[dict[str, Any]] = (

@@ -27,7 +27,6 @@ from demonstration_archive import pack
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.benchmark.kinds.config import GOOD, ConceptKindsConfig, ConceptKindsResult
-from sae_desktop.benchmark.kinds.instances import PICTURE
 from sae_desktop.benchmark.kinds.job import concept_kinds
 from sae_desktop.demonstrations import PICTURES, START_LIST
 from sae_desktop.dictionary import load, save
@@ -55,18 +54,17 @@ PAGES = Path(tempfile.gettempdir()) / "pictures-and-words"
 CONTEXT_SIZE = 256
 MOST_TOKENS = 10**7
 """More than there are."""
-FEATURES, K, ROWS, LEARNING_RATE = 2048, 30, 3_000_000, 3e-3
+FEATURES, K, ROWS, LEARNING_RATE = 2048, 30, 2_000_000, 3e-3
 CONTEXTS = {
     "top_contexts": 12, "buckets": 3, "bucket_contexts": 2, "context_reach": 80,
 }  # fmt: skip
 """Of the index: what ships should be small, and hold a whole picture."""
-MOST_LISTED = 12
 ABOUT = (
     "A small model that was taught to say, in many languages, what a picture shows, and one "
     "dictionary of it: its features fire on words and on pictures. To stay small, this "
     "demonstration leaves out the activations it was trained on and all firings. The pictures are "
     "emoji drawn by Twitter, Microsoft (Fluent Emoji), Emoji One and Mozilla (Firefox OS), "
-    "recoloured and put on grounds; packaging/pictures/NOTICE tells their licences."
+    "recoloured and put on grounds; the notice beside the model tells their licences."
 )
 
 
@@ -132,36 +130,29 @@ def concepts(project: Project, drawings: Path) -> ConceptKindsResult:
 
 
 def write_notes(project: Project, result: ConceptKindsResult) -> None:
-    """Label the features that are a concept in words and pictures, and list the best."""
-    found = []
-    for row in result.rows:
-        areas = {area.kind: area.area for area in row.areas}
-        if row.way != "feature" or PICTURE not in areas:
+    """Label the features that are one concept in words and pictures, and list them."""
+    assert result.modality is not None
+    notes, members = Notes(project.notes_path), []
+    for row in result.modality.best:
+        if min(row.text, row.picture) < GOOD:
             continue
-        words = min(areas[kind] for kind in result.learn)
-        if min(words, areas[PICTURE]) >= GOOD:
-            found.append((areas[PICTURE], words, row))
-    notes, members, labelled = Notes(project.notes_path), [], set()
-    for picture, words, row in sorted(found, key=lambda one: -min(one[:2])):
-        if row.number in labelled:
-            continue
-        labelled.add(row.number)
         notes.save(
             NAME,
-            FeatureNote(feature=row.number, label=row.concept, author=DEMONSTRATION, starred=True),
+            FeatureNote(feature=row.feature, label=row.concept, author=DEMONSTRATION, starred=True),
         )
         told = (
-            f"Chosen on words. Told apart in words: {words:.2f}, in unseen drawings: {picture:.2f}"
+            f"Chosen on words. Told apart in other words: {row.text:.2f}, "
+            f"in unseen drawings: {row.picture:.2f}"
         )
-        members.append(ListMember(feature=row.number, annotation=told))
-        print(f"#{row.number} {row.concept}: {told}")
+        members.append(ListMember(feature=row.feature, annotation=told))
+        print(f"#{row.feature} {row.concept}: {told}")
     FeatureLists(notes).write(
         NAME,
         START_LIST,
         FeatureList(
             name=START_LIST,
-            annotation="Features that fire on a word in several languages and on what it means",
-            members=members[:MOST_LISTED],
+            annotation="Features that fire on the drawing of a thing and on the words for it",
+            members=members,
         ),
     )
     notes.close()

@@ -220,11 +220,11 @@ class Painter:
     def any(self) -> Scene:
         """Draw a scene of any kind, a single emoji most often."""
         drawn = self._random.random()
-        if drawn < 0.7:
+        if drawn < 0.8:
             return self.one()
-        if drawn < 0.85:
+        if drawn < 0.89:
             return self.pair()
-        return self.count() if drawn < 0.94 else self.shape()
+        return self.count() if drawn < 0.95 else self.shape()
 
     def _learnt(self, drawn: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
         """Return a composition by chance of those that may be learnt from."""

@@ -29,7 +29,7 @@ sys.path.append(str(Path(__file__).parents[1] / "builtin"))
 import numpy as np
 import rows
 import torch
-from emoji import Emoji, fetch, languages, read
+from emoji import Emoji, fetch, languages, taught
 from feeder import fed
 from model import joined, pixels_of, trained_eyes
 from rows import NOTHING, Rows
@@ -43,7 +43,7 @@ from windows import Windows
 SEED = 17
 WORDS, WINDOWS = 3, 4
 """Rows of a step that are of words alone, and of the corpus."""
-GRIDS = ((0.45, (1, 2)), (0.75, (2, 4)), (1.0, (8,)))
+GRIDS = ((0.45, (1, 2)), (0.7, (2, 4)), (1.0, (8,)))
 """Until which share of the steps a picture is how many cells a side, by chance."""
 PICTURES = {1: 96, 2: 96, 4: 72, 8: 44}
 """Pictures of a step by cells a side."""
@@ -86,9 +86,10 @@ def batches(
     builtin: Path, corpus: Path, steps: int, begun: int, cache: Path, seed: int
 ) -> Iterator[Batch]:
     """Yield the batches of the steps that are left."""
-    emoji = read(cache)
+    tokenizer = Tokenizer.from_file(str(builtin / "tokenizer.json"))
+    emoji = taught(cache, tokenizer)
     painter = Painter(cache, emoji, None, seed)
-    teller = Teller(Tokenizer.from_file(str(builtin / "tokenizer.json")), languages(cache), seed)
+    teller = Teller(tokenizer, languages(cache), seed)
     windows = halves(Windows(corpus, builtin, seed).batches(WINDOWS // 2))
     chance = np.random.default_rng(seed)
     numbers = {one.file: number for number, one in enumerate(emoji)}
@@ -115,13 +116,15 @@ def batches(
         )
 
 
-def begin_projector(model: nn.Module, named_EI: torch.Tensor, cache: Path) -> None:
+def begin_projector(
+    model: nn.Module, named_EI: torch.Tensor, emoji: list[Emoji], cache: Path
+) -> None:
     """Have the projector begin as the linear map by which a picture's mean is told by its names.
 
     A picture's tokens then enter the model as what its names are in the middle of it, which passes
     through the layers before. Its hidden units begin far above 0, where they are all but linear.
     """
-    x_NE, which_N = seen(model, cache)
+    x_NE, which_N = seen(model, emoji, cache)
     mean_E, mean_I = x_NE.mean(dim=0), named_EI.mean(dim=0)
     x_NE, names_EI = x_NE - mean_E, named_EI - mean_I
     gram_EE = x_NE.T @ x_NE
@@ -140,9 +143,8 @@ def begin_projector(model: nn.Module, named_EI: torch.Tensor, cache: Path) -> No
 
 
 @torch.no_grad()
-def seen(model: nn.Module, cache: Path) -> tuple[torch.Tensor, torch.Tensor]:
+def seen(model: nn.Module, emoji: list[Emoji], cache: Path) -> tuple[torch.Tensor, torch.Tensor]:
     """Return (N, E), means over patches of what the encoder makes of drawings, and (N,), which."""
-    emoji = read(cache)
     painter = Painter(cache, emoji, None, SEED)
     order = np.random.default_rng(SEED).permutation(np.arange(REGRESSED) % len(emoji))
     found = []
@@ -225,15 +227,15 @@ def main() -> None:
     rates = [group["lr"] for group in learning.param_groups]
     began, means = time.process_time(), np.zeros(4)
     make = partial(batches, args.builtin, args.corpus, args.steps, step)
-    emoji = read(args.cache)
     tokenizer = Tokenizer.from_file(str(args.builtin / "tokenizer.json"))
+    emoji = taught(args.cache, tokenizer)
     teller = Teller(tokenizer, languages(args.cache), SEED)
     named: torch.Tensor | None = None
     for batch in fed(make, args.cache, SEED + step):
         if named is None or step % ANCHORED == 0:
             named = anchors(model, teller, emoji)
         if step == 0:
-            begin_projector(model, named, args.cache)
+            begin_projector(model, named, emoji, args.cache)
         left = (1 - step / args.steps) / DECAY_SHARE
         factor = min(1.0, (step + 1) / WARM_UP, left)
         for group, rate in zip(learning.param_groups, rates, strict=True):
@@ -251,6 +253,8 @@ def main() -> None:
             print(
                 f"{step} loss of pictures, words, corpus, anchors {shown} {spent:.0f} s", flush=True
             )
+        if step == args.steps:
+            break
 
 
 def stepped(model: nn.Module, named_EI: torch.Tensor, batch: Batch, bf16: bool) -> np.ndarray:

@@ -32,11 +32,15 @@ _LARGEST = 127
 Array = npt.NDArray[Any]
 
 
-def pack(weights: Mapping[str, Array], folder: Path) -> None:
-    """Write weights of any shape to `folder`, those of two dimensions and more in 8 bit."""
+def pack(weights: Mapping[str, Array], folder: Path, fine: str = "") -> None:
+    """Write weights of any shape to `folder`, those of two dimensions and more in 8 bit.
+
+    `fine`: part of the names of weights that stay in 16 bit, such as those whose products all but
+    cancel a bias.
+    """
     kept: dict[str, Array] = {}
     for name, weight in weights.items():
-        if weight.ndim < 2:
+        if weight.ndim < 2 or (fine and fine in name):
             kept[name] = weight.astype(np.float16)
             continue
         rows = weight.reshape(len(weight), -1).astype(np.float32)

@@ -57,6 +57,23 @@ def test_the_packed_file_takes_a_byte_a_weight(tmp_path: Path) -> None:
     assert 512 * 512 < size < 1.02 * 512 * 512
 
 
+def test_fine_weights_keep_what_is_left_where_products_all_but_cancel_a_bias(
+    tmp_path: Path,
+) -> None:
+    draw = np.random.default_rng(0)
+    hidden = 6 + draw.normal(size=(50, 32)).astype(np.float32)
+    second = draw.normal(size=(32, 32)).astype(np.float32)
+    wanted = (hidden - 6) @ second.T
+    errors = {}
+    for fine in ("", "projector"):
+        pack({"projector.second": second}, tmp_path, fine)
+        told = unpacked(tmp_path)["projector.second"].astype(np.float32)
+        given = hidden @ told.T - 6 * second.sum(axis=1)
+        errors[fine] = float(np.abs(given - wanted).mean() / np.abs(wanted).mean())
+    assert errors[""] > 0.03
+    assert errors["projector"] < 0.004
+
+
 def test_a_model_is_unpacked_once_and_anew_when_it_changes(tmp_path: Path, cache: Path) -> None:
     small = tmp_path / "small"
     _packed(small)
