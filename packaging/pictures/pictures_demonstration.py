@@ -4,34 +4,40 @@
 
 Pages of pictures and words (`pages.py`) through `builtin-pictures`, a dictionary of one site,
 measured and indexed over other pages; kinds of instance on the drawings of the artist that nothing
-was learnt from; the features that are best at a concept there labelled, and listed to start with.
-A label says the concept that a feature was chosen for on words alone, so that none is chosen by
-hand. What ships is packed by `demonstration_archive.py`, without the stores and the firings.
+was learnt from; the features that stand for one thing in pictures and words labelled with it, by
+what they fire on most (`meant`), and listed to start with. None is chosen by hand. What ships is
+packed by `demonstration_archive.py`, without the stores and the firings.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.append(str(Path(__file__).parents[1]))
 
 import torch
 from demonstration import PrintingContext
 from demonstration_archive import pack
+from emoji import MAIN, taught
+from tokenizers import Tokenizer
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
-from sae_desktop.benchmark.kinds.config import GOOD, ConceptKindsConfig, ConceptKindsResult
+from sae_desktop.benchmark.captions.naming import names
+from sae_desktop.benchmark.kinds.config import ConceptKindsConfig, ConceptKindsResult
 from sae_desktop.benchmark.kinds.job import concept_kinds
 from sae_desktop.demonstrations import PICTURES, START_LIST
 from sae_desktop.dictionary import load, save
 from sae_desktop.features.building.index import build_index
 from sae_desktop.features.config import IndexConfig
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.label_words import DEMONSTRATION
 from sae_desktop.language_model.names import BUILTIN_PICTURES
 from sae_desktop.project import Project
@@ -59,6 +65,9 @@ CONTEXTS = {
     "top_contexts": 12, "buckets": 3, "bucket_contexts": 2, "context_reach": 80,
 }  # fmt: skip
 """Of the index: what ships should be small, and hold a whole picture."""
+PICTURES_SEEN, TEXTS_SEEN, MOST_SHOW, MOST_NAME = 3, 6, 2, 3
+"""Of a feature: strongest pictures and texts that are looked at, and how many have to be of a thing
+for the feature to stand for it."""
 ABOUT = (
     "A small model that was taught to say, in many languages, what a picture shows, and one "
     "dictionary of it: its features fire on words and on pictures. To stay small, this "
@@ -129,30 +138,83 @@ def concepts(project: Project, drawings: Path) -> ConceptKindsResult:
         return concept_kinds(config, PrintingContext())
 
 
-def write_notes(project: Project, result: ConceptKindsResult) -> None:
-    """Label the features that are one concept in words and pictures, and list them."""
-    assert result.modality is not None
-    notes, members = Notes(project.notes_path), []
-    for row in result.modality.best:
-        if min(row.text, row.picture) < GOOD:
+class Meant(NamedTuple):
+    """A thing that a feature stands for."""
+
+    feature: int
+    name: str
+    """In English."""
+    pictures: int
+    """Of its strongest pictures, those that show it."""
+    texts: int
+    """Of its strongest texts, those that name it in a main language."""
+
+
+def meant(project: Project, cache: Path) -> list[Meant]:
+    """Return the features that stand for a thing in pictures and words, the clearest first.
+
+    That a feature tells a concept from 29 others does not make it one: a feature of the letters
+    “an” tells Canada. So what it fires on most of all decides.
+    """
+    index = FeatureIndex(project.index_path(NAME))
+    tokenizer = Tokenizer.from_file(str(RESOURCES / "models/builtin/tokenizer.json"))
+    things = {
+        one.names["en"]: [one.names[tag].casefold() for tag in MAIN if tag in one.names]
+        for one in taught(cache, tokenizer)
+    }
+    shown = _shown(things)
+    found = []
+    for feature in range(index.features):
+        contexts = sorted(index.contexts(feature), key=lambda one: -one.activation)
+        pictures = list(dict.fromkeys(c.picture.name for c in contexts if c.picture))
+        texts = ["".join(c.tokens) for c in contexts if not c.picture][:TEXTS_SEEN]
+        seen = [shown.get(one, set()) for one in pictures[:PICTURES_SEEN]]
+        for name in sorted(seen[0]) if seen else ():
+            show = sum(name in some for some in seen)
+            read = sum(names(text, things[name]) for text in texts) if show >= MOST_SHOW else 0
+            if read >= MOST_NAME:
+                found.append(Meant(feature, name, show, read))
+    return sorted(found, key=lambda one: (-one.texts - one.pictures, one.feature))
+
+
+def _shown(things: dict[str, list[str]]) -> dict[str, set[str]]:
+    """Return by file the things of which the lines of each indexed picture are the names."""
+    pages = (PAGES / str(INDEXED_SEED) / "pages.jsonl").read_text().splitlines()
+    contents = [json.loads(page)["content"] for page in pages]
+    return {
+        first["image"]: {
+            name
+            for name, words in things.items()
+            if any(f": {word}\n" in rest[0]["text"].casefold() for word in words)
+        }
+        for first, *rest in contents
+        if rest
+    }
+
+
+def write_notes(project: Project, found: list[Meant]) -> None:
+    """Label features with what they stand for, and list them."""
+    notes, members = Notes(project.notes_path), {}
+    for one in found:
+        if one.feature in members:
             continue
         notes.save(
             NAME,
-            FeatureNote(feature=row.feature, label=row.concept, author=DEMONSTRATION, starred=True),
+            FeatureNote(feature=one.feature, label=one.name, author=DEMONSTRATION, starred=True),
         )
         told = (
-            f"Chosen on words. Told apart in other words: {row.text:.2f}, "
-            f"in unseen drawings: {row.picture:.2f}"
+            f"{one.pictures} of its {PICTURES_SEEN} strongest pictures show it, "
+            f"{one.texts} of its {TEXTS_SEEN} strongest texts name it"
         )
-        members.append(ListMember(feature=row.feature, annotation=told))
-        print(f"#{row.feature} {row.concept}: {told}")
+        members[one.feature] = ListMember(feature=one.feature, annotation=told)
+        print(f"#{one.feature} {one.name}: {told}")
     FeatureLists(notes).write(
         NAME,
         START_LIST,
         FeatureList(
             name=START_LIST,
             annotation="Features that fire on the drawing of a thing and on the words for it",
-            members=members,
+            members=list(members.values()),
         ),
     )
     notes.close()
@@ -174,7 +236,8 @@ def main() -> None:
     args = parser.parse_args()
     project = build(args.work, args.cache)
     drawings = args.cache / "emoji-datasource-google/img/google/64"
-    write_notes(project, concepts(project, drawings))
+    concepts(project, drawings)
+    write_notes(project, meant(project, args.cache))
     out = Path("build/shipped-pictures.saeproj")
     ship(project, out)
     pack(out, PICTURES.archive)
