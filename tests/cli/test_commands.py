@@ -226,8 +226,9 @@ def test_compare__prints_what_it_gives_as_json(small_project: Path) -> None:
 
 def test_models__lists_what_can_be_named(tmp_path: Path) -> None:
     models = ok(sae_desktop("models", "list", "--json"))["models"]
-    assert [model["name"] for model in models[:2]] == ["builtin", "smollm2"]
-    assert models[1]["cached"] is False
+    names = [model["name"] for model in models[:3]]
+    assert names == ["builtin", "builtin-pictures", "smollm2"]
+    assert models[2]["cached"] is False
 
 
 @pytest.mark.parametrize(

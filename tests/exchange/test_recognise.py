@@ -343,7 +343,7 @@ def test_configs__every_job_that_is_given_a_file_says_of_which_kind() -> None:
         ("HarvestConfig", "model"), ("DescribeModelConfig", "model"),
         ("DescribeCorpusConfig", "model"), ("TrustModelConfig", "model"),
         ("PreviewPicturesConfig", "model"), ("PreviewPicturesConfig", "pictures"),
-        ("HarvestConfig", "pictures"),
+        ("HarvestConfig", "pictures"), ("SizeConfig", "model"),
         ("EmbedLabelsConfig", "encoder"),
     }  # fmt: skip
     said = {(config.__name__, field) for config in JOB_KINDS for field in taken_by(config)}

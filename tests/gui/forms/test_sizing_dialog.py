@@ -90,8 +90,8 @@ def test_figure__that_is_chosen_says_where_it_comes_from(
     answer(client, qtbot, 1, result())
     assert dialog._why.text().startswith("Training, memory: Weights 1.5 GB. Estimated")
     dialog.table.setCurrentCell(2, 3)
-    assert dialog._why.text() == ("Index, time: 9 steps. Assumed: it may be off by a factor of 2.")
-    assert "factor of 2" in dialog.table.item(2, 3).toolTip()
+    assert dialog._why.text() == ("Index, time: 9 steps. Assumed: it may be off by a factor of 4.")
+    assert "factor of 4" in dialog.table.item(2, 3).toolTip()
 
 
 def test_changes__are_asked_for_as_one_question_and_all_settings_reach_it(
