@@ -11,6 +11,7 @@ import typer
 
 from sae_desktop.api.kinds import config_from, job_kinds
 from sae_desktop.cli import render
+from sae_desktop.cli.console import say
 from sae_desktop.cli.options import JsonOption
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.engine.protocol import JobConfig
@@ -31,7 +32,7 @@ def run(
     """Run a job of any kind from its config."""
     if config == "kinds":
         rows = [(name, kind.told) for name, kind in job_kinds().items()]
-        typer.echo(render.table(("type", "what it does"), rows, left={0, 1}))
+        say(render.table(("type", "what it does"), rows, left={0, 1}))
         return
     run_job_command(_read(config), render.figures, as_json=as_json)
 

@@ -220,6 +220,7 @@ def test_presets_menu__offers_only_what_can_be(panel: SteeringPanel) -> None:
     assert enabled == {
         "Nothing yet": False, "Earlier runs": False, "Save as…": False, "From a file…": True,
         "Export…": False, "Rename": False, "Delete": False,
+        "Copy as command": False, "Copy as Python": False,
     }  # fmt: skip
 
 
