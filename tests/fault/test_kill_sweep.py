@@ -12,6 +12,7 @@ import pytest
 from kill_jobs import SCENARIOS, Place
 
 from sae_desktop.engine.registry import JOB_KINDS
+from sae_desktop.sizing.config import MeasureMachineConfig
 
 _SWEEP = Path(__file__).with_name("kill_sweep.py")
 _SLOW = (
@@ -34,7 +35,8 @@ def test_sweep__has_every_kind_of_job_that_writes(tmp_path: Path) -> None:
     made = [scenario(place) for scenario in SCENARIOS.values()]
     swept = {type(config) for config in made if isinstance(config, msgspec.Struct)}
     writing = {config for config, kind in JOB_KINDS.items() if kind.writes or kind.elsewhere}
-    assert swept == writing
+    # What it measures differs each time; it writes one file of the user's, at once.
+    assert swept == writing - {MeasureMachineConfig}
 
 
 @pytest.mark.timeout(900)

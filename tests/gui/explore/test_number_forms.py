@@ -26,6 +26,7 @@ from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm
 from sae_desktop.gui.forms.job_forms import EvaluateForm, IndexForm
 from sae_desktop.gui.forms.queue_view import QueueView
 from sae_desktop.gui.forms.set_forms import IndexSetForm
+from sae_desktop.gui.forms.sizing_dialog import SizingDialog
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.settings_dialog import SettingsDialog
 from sae_desktop.gui.parts import number_fields
@@ -44,6 +45,7 @@ from sae_desktop.gui.steer.monitor_choice import MonitorChoice
 from sae_desktop.gui.steer.rack_panel import SteeringRack
 from sae_desktop.gui.steer.steering_prompt import SteeringPrompt
 from sae_desktop.gui.train.benchmark_forms import BenchmarkForm, SyntheticForm
+from sae_desktop.sizing.config import SizeConfig
 from sae_desktop.words.inventory import SetItem
 
 GUI = Path(number_fields.__file__).parents[1]
@@ -107,6 +109,7 @@ FORMS: dict[str, Callable[[Session], QWidget]] = {
     "evaluate": lambda session: EvaluateForm(session, "dict"),
     "import a dictionary": ImportDictionaryForm,
     "requests": QueueView,
+    "sizing": lambda session: SizingDialog(session, SizeConfig(), None),
     "changing a graph": trial,
     "indexing a set": index_of_set,
     "settings": settings_dialog,
