@@ -4,7 +4,8 @@
 
 Each was chosen on sentences in English, German and French. Shown are, of the sentences held out
 in three languages, the one it fires on most in each, and of all 1,911 drawings by the artist that
-the model never learnt from, the three it fires on most, whatever they show.
+the model never learnt from, the three it fires on most, whatever they show. That a feature is best
+at telling a concept from the others does not make it one of the concept: look before it is shown.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ if TYPE_CHECKING:  # it brings h5py, which the window does without until an inde
 TIP = (
     "AUROCs of the feature’s strongest activation in a sentence or picture, for one concept "
     "against all the others: 1 tells it without a mistake, 0.5 is chance. Intervals hold 95%, for "
-    "other sentences and pictures of the concepts"
+    "other sentences and pictures of the concepts. A high figure does not make it a feature of the "
+    "concept: one of the letters “an” tells Canada from the others, too. See what it fires on most"
 )
 
 
