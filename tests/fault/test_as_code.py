@@ -154,7 +154,7 @@ def test_run__refuses_what_is_no_config(
     assert run(["run", "[]"]) == 2
     assert parsed == []
     assert run(["run", "kinds"]) == 0
-    assert "train_set" in capsys.readouterr().out
+    assert "train_set" in capsys.readouterr().err
     file = tmp_path / "job.toml"
     file.write_text('type = "verify_store"\nproject = "p"\nname = "acts"\n')
     assert run(["run", str(file)]) == 0
