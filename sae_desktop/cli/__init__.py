@@ -59,6 +59,7 @@ COMMANDS = (
     "formats",
     "settings",
     "glossary",
+    "manual",
     "gallery",
     "associate",
     "change",

@@ -36,6 +36,7 @@ from sae_desktop.cli import (
     label_commands,
     lens_commands,
     list_commands,
+    manual_command,
     mcp_command,
     model_commands,
     monitor_commands,
@@ -168,6 +169,7 @@ app.command()(gallery_commands.gallery)
 app.command()(formats_command.formats)
 app.command()(settings_command.settings)
 app.command()(glossary_command.glossary)
+app.command()(manual_command.manual)
 app.command()(associate_command.associate)
 app.add_typer(change_commands.change_app, name="change")
 app.command(epilog=watch_command.STATUS)(watch_command.watch)

@@ -40,3 +40,8 @@ def settings(
         return {"page": settings_page(found), "settings": rows}
 
     run_reading_command(work, lambda result: str(result["page"]).rstrip(), as_json=as_json)
+
+
+def every_setting() -> str:
+    """Return the page of all jobs as Markdown."""
+    return settings_page(list(_JOBS.items()))

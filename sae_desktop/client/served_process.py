@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from enum import StrEnum
 
 import msgspec
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from sae_desktop import launch
 from sae_desktop.client.engine_process import EngineProcess
+from sae_desktop.client.own_program import own_program
 from sae_desktop.client.patience import TERMINATE_MS
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.safety.serving.config import ServeConfig, Served, ServedRequest
@@ -49,7 +48,7 @@ class ServedProcess(QObject):
         self.state = ServedState.STOPPED
         self.served: Served | None = None
         """Where it answers, while it runs."""
-        self._command = command or _command()
+        self._command = command or own_program()
         self._process: EngineProcess | None = None
         self._out = self._err = b""
         self._error: ErrorInfo | None = None
@@ -155,12 +154,6 @@ class ServedProcess(QObject):
                     details="\n".join(self._said),
                 )
             )
-
-
-def _command() -> list[str]:
-    if getattr(sys, "frozen", False):
-        return [sys.executable]
-    return launch.command("sae_desktop")
 
 
 def arguments(config: ServeConfig) -> list[str]:

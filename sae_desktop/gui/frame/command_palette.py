@@ -135,17 +135,18 @@ class CommandPalette(QFrame):
 
     def _search(self, text: str) -> None:
         direct: list[Row] = []
+        below: list[Row] = []
         offered: dict[Entry, Provider] = {}
         for provider in self._providers:
             for entry in provider.find(text):
                 if provider.ranked:
                     offered[entry] = provider
                 else:
-                    direct.append((entry, provider))
+                    (below if provider.last else direct).append((entry, provider))
         searches = self._texts is not None and self._texts.work(text) is not None
         # What is found in the texts comes below, and is to be seen without scrolling far.
         best = rank(text, offered)[: _FEW if searches else None]
-        found = direct + [(entry, offered[entry]) for entry in best]
+        found = [*direct, *((entry, offered[entry]) for entry in best), *below]
         if len(found) > _MOST:
             more = Entry("", f"{len(found) - _MOST} more; keep typing", "", enabled=False)
             found = [*found[:_MOST], (more, found[_MOST][1])]
@@ -202,7 +203,8 @@ class CommandPalette(QFrame):
         beside = self._texts.searched() if self._texts is not None else ""
         self.nothing.setText(
             f"Nothing found for “{self.field.text().strip()}”.\n\nSearched: "
-            f"{beside}commands, panels, settings, the glossary and what the project holds.\n"
+            f"{beside}commands, panels, settings, the glossary, the manual and what the project "
+            "holds.\n"
             "Try fewer letters, a single word, or another spelling."
         )
         self.state.setText("Searching the texts…" if searching else _KEYS if there else "")

@@ -30,6 +30,8 @@ class Frame(Protocol):
     def open_settings(self) -> None: ...
     def restart_engine(self) -> None: ...
     def open_glossary(self) -> None: ...
+    def open_manual(self) -> None: ...
+    def open_help(self) -> None: ...
     def show_first_steps(self) -> None: ...
     def close(self) -> bool: ...
 
@@ -184,11 +186,26 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
             enabled_when=lambda: not window.preferences.value("network_off"),
         ),
         ActionInfo(
+            "help.manual",
+            "Manual",
+            window.open_manual,
+            icon="book-bookmark",
+            tip="Guides, how-tos, the science, every command and setting",
+        ),
+        ActionInfo(
+            "help.here",
+            "What is this?",
+            window.open_help,
+            icon="question",
+            shortcut="F1",
+            tip="What the term under the pointer or at the cursor means; without one, the "
+            "manual’s page about what is in front",
+        ),
+        ActionInfo(
             "help.glossary",
             "Glossary",
             window.open_glossary,
             icon="book-open",
-            shortcut="F1",
             tip="What the term under the pointer or at the cursor means, and all others",
         ),
         ActionInfo(

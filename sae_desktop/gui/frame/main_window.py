@@ -27,6 +27,7 @@ from sae_desktop.gui.frame.first_steps_card import FirstStepsCard
 from sae_desktop.gui.frame.frame_actions import frame_infos, workspace_infos
 from sae_desktop.gui.frame.kept_geometry import TITLE_BAR, KeptGeometry
 from sae_desktop.gui.frame.leaving import LeavingDialog
+from sae_desktop.gui.frame.manual.manual import ManualOpener
 from sae_desktop.gui.frame.menu_bar import Menus
 from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.frame.preferences import Preferences
@@ -75,6 +76,7 @@ class MainWindow(QMainWindow):
         self.registry = ActionRegistry(self)
         self.dialogs = FrameDialogs(self, session, self.registry, self.preferences.projects_folder)
         self.glossary = Glossary(self)
+        self.manual = ManualOpener(self)
         self.registry.add(workspace_infos(self), self)
         self.registry.add(frame_infos(self), self)
         self._workspaces: dict[str, Workspace] = {}
@@ -255,6 +257,17 @@ class MainWindow(QMainWindow):
     def open_glossary(self) -> None:
         self.glossary.open()
 
+    def open_manual(self) -> None:
+        self.manual.open()
+
+    def open_help(self) -> None:
+        """Tell what is under the pointer or at the cursor; else, of what is in front."""
+        if not self.glossary.open_here():
+            self.manual.open_about(self.session.workspace)
+
+    def show_term(self, term: str) -> None:
+        self.glossary.show_term(term)
+
     def show_first_steps(self) -> None:
         """Show the card of the first steps; the demonstration is opened where it is not."""
         if not self.first_steps.offered:
@@ -361,6 +374,7 @@ class MainWindow(QMainWindow):
             return
         self.keep_state()
         self.session.place.save()
+        self.manual.end()
         self.hide()  # the engine may take seconds to checkpoint; the window need not
         self.session.close_project()
         self.session.client.shutdown()

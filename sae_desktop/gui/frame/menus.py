@@ -49,6 +49,8 @@ MENUS: dict[str, tuple[str, ...]] = {
     ),
     "&Help": (
         "help.first_steps",
+        "help.manual",
+        "help.here",
         "help.glossary",
         "help.shortcuts",
         "",

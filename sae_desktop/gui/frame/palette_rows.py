@@ -40,6 +40,8 @@ class Provider:
     """False: the entries answer the query already and go first."""
     heading: str = ""
     """What stands above its entries."""
+    last: bool = False
+    """True: the entries answer the query already and go below the ranked ones."""
 
 
 class EntryModel(QAbstractListModel):

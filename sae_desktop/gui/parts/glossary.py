@@ -11,6 +11,7 @@ from sae_desktop.gui.parts.terms import terms_at
 
 if TYPE_CHECKING:
     from sae_desktop.gui.parts.glossary_dialog import GlossaryDialog
+    from sae_desktop.words.terms.entry import Entry
 
 
 class Glossary:
@@ -30,10 +31,20 @@ class Glossary:
 
     def open(self) -> None:
         """Open at the term under the pointer, else at that of what has the keyboard."""
+        self.dialog.show_terms(self._here())
+
+    def open_here(self) -> bool:
+        """Do so if there is such a term, and return whether there is."""
+        found = self._here()
+        if found:
+            self.dialog.show_terms(found)
+        return bool(found)
+
+    def _here(self) -> list[Entry]:
         under = QApplication.widgetAt(QCursor.pos())
         inside = under is not None and under.window() is self._window
         found = terms_at(under) if inside else []
-        self.dialog.show_terms(found or terms_at(self._window.focusWidget()))
+        return found or terms_at(self._window.focusWidget())
 
     def show_term(self, term: str) -> None:
         """Open at a term, if the glossary has it."""

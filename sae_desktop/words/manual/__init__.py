@@ -1,0 +1,1 @@
+"""The manual: its pages, what they link to, and the search in them. Free of Qt and torch."""
