@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from sae_desktop import __version__
 from sae_desktop.cli import (
     activation_commands,
     associate_command,
@@ -58,6 +57,7 @@ from sae_desktop.cli import (
     watch_command,
 )
 from sae_desktop.cli.options import JsonOption
+from sae_desktop.cli.version import print_version
 
 app = typer.Typer(
     name="sae-desktop",
@@ -68,22 +68,28 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"sae-desktop {__version__}")
-        raise typer.Exit
-
-
-@app.callback(epilog="Exit status: 0 done, 1 failed, 2 bad usage, 130 interrupted.")
+@app.callback(
+    invoke_without_command=True,
+    epilog="Exit status: 0 done, 1 failed, 2 bad usage, 130 interrupted.",
+)
 def _program(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
+    version: Annotated[bool, typer.Option("--version", help="Version.")] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", help="With --version: libraries, system and devices too, for a report."
+        ),
     ] = False,
 ) -> None:
     """Train, read and steer with sparse dictionaries of a language model's activations.
 
     Without a command, or with only a project folder, the window opens.
     """
+    if verbose and not version:
+        raise typer.BadParameter("only goes with --version.", param_hint="--verbose")
+    if version:
+        print_version(verbose=verbose)
+        raise typer.Exit
 
 
 @app.command()

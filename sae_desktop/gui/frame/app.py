@@ -23,6 +23,8 @@ from sae_desktop.gui.state.error_hook import ErrorHook
 from sae_desktop.gui.state.kept_place import places_folder
 from sae_desktop.gui.state.packages import open_package
 from sae_desktop.gui.state.session import Session
+from sae_desktop.reports.crash_reports import crash_folder
+from sae_desktop.reports.fatal import FatalTrace
 
 _LEAST_POINT_SIZE = 9.0
 _SETTLED_MS = 3000
@@ -82,7 +84,10 @@ def run_app(project: Path | None) -> int:
     settings.workspace = session.place.workspace_of(opening) or settings.workspace
     hook = ErrorHook()
     hook.raised.connect(session.show_error)
+    hook.faulted.connect(session.take_crash)
     hook.install()
+    fatal = FatalTrace(crash_folder())
+    fatal.begin()
     window = MainWindow(session, settings, lambda changed: settings_file.save(changed, path))
     window.show()
     warm_up = _WarmUp()
@@ -96,6 +101,7 @@ def run_app(project: Path | None) -> int:
         QTimer.singleShot(500, window, window.prepare)
 
     warm_up.done.connect(open_first)
+    QTimer.singleShot(_SETTLED_MS, window, lambda: _tell_of_crashes(session, fatal))
     QTimer.singleShot(0, window, begin)
     try:
         return application.exec()
@@ -104,6 +110,7 @@ def run_app(project: Path | None) -> int:
         hook.remove()
         session.close_project()
         client.shutdown()
+        fatal.end()
 
 
 def _open_first(window: MainWindow, session: Session, project: Path | None) -> None:
@@ -142,6 +149,18 @@ def _open_last(window: MainWindow, session: Session, last: str) -> None:
     window.save_settings()
     session.open_project(Path(last))
     QTimer.singleShot(_SETTLED_MS, window, lambda: _say_opened(window))
+
+
+def _tell_of_crashes(session: Session, fatal: FatalTrace) -> None:
+    """Take what an earlier start wrote as it crashed, and say that it can be read."""
+    left = list(fatal.left())
+    for when, trace in left:
+        session.crashes.add("The window crashed.", trace, when)
+    if left:
+        session.notify(
+            "The program crashed when it was last used; your saved work is safe. Help › Crash "
+            "reports has what is known of it."
+        )
 
 
 def _say_opened(window: MainWindow) -> None:

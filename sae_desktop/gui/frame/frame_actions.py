@@ -223,6 +223,13 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
             shortcut="Ctrl+F1",
         ),
         ActionInfo(
+            "help.crashes",
+            "Crash reports…",
+            window.open_crash_reports,
+            icon="first-aid-kit",
+            tip="What is known of each time the window or the engine failed",
+        ),
+        ActionInfo(
             "help.associate",
             "Open packages by double-clicking",
             window.dialogs.associate_packages,

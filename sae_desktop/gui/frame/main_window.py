@@ -52,6 +52,7 @@ from sae_desktop.words.job_text import crash_text
 
 if TYPE_CHECKING:
     from sae_desktop.gui.frame.command_palette import CommandPalette
+    from sae_desktop.gui.frame.crash_reports import CrashReportsDialog
     from sae_desktop.gui.frame.settings_dialog import SettingsDialog
 
 _TITLE = "SAE Desktop"
@@ -73,6 +74,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(min(1200, room.width()), min(600, room.height() - TITLE_BAR))
         self.preferences = Preferences(session, settings, save)
         self._settings_dialog: SettingsDialog | None = None
+        self._crash_reports: CrashReportsDialog | None = None
         self.registry = ActionRegistry(self)
         self.dialogs = FrameDialogs(self, session, self.registry, self.preferences.projects_folder)
         self.glossary = Glossary(self)
@@ -297,6 +299,13 @@ class MainWindow(QMainWindow):
             self._settings_dialog = SettingsDialog(self, self.session, self.preferences)
         self._settings_dialog.show_setting(setting)
 
+    def open_crash_reports(self) -> None:
+        from sae_desktop.gui.frame.crash_reports import CrashReportsDialog
+
+        if self._crash_reports is None:
+            self._crash_reports = CrashReportsDialog(self, self.session, self.preferences)
+        self._crash_reports.open_at_newest()
+
     def restart_engine(self) -> None:
         self._crash_banner.hide()
         self.session.client.restart()
@@ -333,6 +342,7 @@ class MainWindow(QMainWindow):
         resumes = all(job.again == "Resume" for job in interrupted)
         self._resume_button.setText(f"Restart and {'resume' if resumes else 'start again'}")
         self._resume_button.setVisible(bool(interrupted))
+        self.session.crashes.add(exit_.reason, exit_.stderr_tail)
         self._crash_banner.say(crash_text(exit_, [text for text in kept if text]))
 
     def _on_engine_state(self, state: str) -> None:

@@ -54,6 +54,7 @@ MENUS: dict[str, tuple[str, ...]] = {
         "help.glossary",
         "help.shortcuts",
         "",
+        "help.crashes",
         "help.associate",
         "help.about",
     ),

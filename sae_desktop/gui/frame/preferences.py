@@ -32,8 +32,9 @@ class Preferences(QObject):
             "threads": self._use_threads,
             "device": self._compute_on,
             "network_off": self._tell_network,
+            "keep_crashes": self._keep_crashes,
         }
-        for name in ("text_size", "threads", "device", "person"):
+        for name in ("text_size", "threads", "device", "person", "keep_crashes"):
             self._effects[name](getattr(settings, name))
 
     def value(self, name: str) -> Any:
@@ -73,6 +74,9 @@ class Preferences(QObject):
 
     def _compute_on(self, device: str) -> None:
         self._session.device = device
+
+    def _keep_crashes(self, keep: bool) -> None:
+        self._session.crashes.keeping = keep
 
     def _tell_network(self, off: bool) -> None:
         self._session.notify(

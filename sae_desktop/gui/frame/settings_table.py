@@ -43,6 +43,12 @@ SETTINGS = (
         "Opens the project you left last when the program starts.", "resume restore startup",
     ),
     SettingInfo(
+        "keep_crashes", _START, "Keep crash reports",
+        "After a crash a report is kept in a folder of this machine, without names of people, "
+        "folders or machines. It is never sent. Help › Crash reports shows them.",
+        "crash fault bug error privacy log",
+    ),
+    SettingInfo(
         "person", _LABELS, "Your name",
         "Stands beside the labels you write. Without one it is your name on this machine.",
         "author person who user sign",

@@ -32,7 +32,7 @@ def fault(error: BaseException) -> UserError:
     return UserError(
         f"Something went wrong in the window: {type(error).__name__}: {error}",
         kept="Jobs continue in the engine, and everything you saved is safe.",
-        next_step="You can keep working. If it happens again, report it with the details.",
+        next_step="You can keep working. Help › Crash reports has what to say where you report it.",
     )
 
 
@@ -41,6 +41,8 @@ class ErrorHook(QObject):
 
     raised = Signal(object)
     """ErrorInfo."""
+    faulted = Signal(object)
+    """ErrorInfo of what nobody had foreseen: a fault of the program."""
 
     def install(self) -> None:
         self._previous, self._previous_thread = sys.excepthook, threading.excepthook
@@ -65,4 +67,7 @@ class ErrorHook(QObject):
             self._previous(kind, error, trace)
             return
         _LOG.error("uncaught", exc_info=(kind, error, trace))
-        self.raised.emit(describe(error))
+        told = describe(error)
+        if not isinstance(error, UserError):
+            self.faulted.emit(told)
+        self.raised.emit(told)

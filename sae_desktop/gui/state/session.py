@@ -27,6 +27,7 @@ from sae_desktop.project import Project
 from sae_desktop.project_changes import Change
 from sae_desktop.project_labels import system_user
 from sae_desktop.project_notes import Notes
+from sae_desktop.reports.crash_reports import CrashReports
 from sae_desktop.words.inventory import Inventory, take_inventory
 from sae_desktop.words.job_text import engine_alone
 from sae_desktop.words.running_jobs import Written, being_written
@@ -93,6 +94,7 @@ class Session(QObject):
     """A text to be tried on the features."""
     monitorRequested = Signal(object)
     """MonitorDraft: features, and the concept set they were found for, to make a monitor of."""
+    crashesChanged = Signal()
     safetyRequested = Signal(object)
     """SafetyRequest: a scan or a concept set to be shown."""
 
@@ -122,6 +124,8 @@ class Session(QObject):
         self.person = system_user()
         """Who writes labels; Settings may say another name."""
         self.workspace = "project"
+        self.crashes = CrashReports(changed=self.crashesChanged.emit)
+        """What is known of the crashes of this start, and of those that are kept."""
         self._folder = FolderWatch(self)
         self._folder.settled.connect(self.look_again)
         self.detached = DetachedJobs(self)
@@ -363,6 +367,10 @@ class Session(QObject):
         if isinstance(error, UserError):
             error = ErrorInfo(what=error.what, kept=error.kept, next_step=error.next_step)
         self.errorRaised.emit(error)
+
+    def take_crash(self, error: ErrorInfo) -> None:
+        """Take a fault of the program itself into the reports of crashes."""
+        self.crashes.add(error.what, error.details)
 
     def notify(self, sentence: str) -> None:
         """Show one sentence for a moment."""

@@ -33,6 +33,8 @@ class Settings(msgspec.Struct, kw_only=True):
     """Offered for new projects; empty: the home folder."""
     network_off: bool = False
     """Whether nothing may leave this machine; every process reads it: `storage.network`."""
+    keep_crashes: bool = False
+    """Whether a report of each crash is kept without being asked for."""
     last_project: str = ""
     opening: str = ""
     """The project that a start began to open, until it is open."""

@@ -25,6 +25,7 @@ from sae_desktop.gui.forms.job_forms import EvaluateForm, ImportForm, IndexForm,
 from sae_desktop.gui.forms.merge_notes import MergeDialog
 from sae_desktop.gui.forms.set_editor import SetEditor
 from sae_desktop.gui.forms.sizing_dialog import SizingDialog
+from sae_desktop.gui.frame.crash_reports import CrashReportsDialog
 from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.preferences import Preferences
@@ -74,6 +75,12 @@ DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
     DetailsDialog: (lambda _, parent: DetailsDialog(ErrorInfo(what="x"), parent), "Close"),
     MessagesDialog: (lambda session, parent: MessagesDialog(Messages(session), parent), "Close"),
     GlossaryDialog: (lambda _, parent: GlossaryDialog(parent), "Close"),
+    CrashReportsDialog: (
+        lambda session, parent: CrashReportsDialog(
+            parent, session, Preferences(session, Settings(), lambda _settings: None)
+        ),
+        "Close",
+    ),
     SettingsDialog: (
         lambda session, parent: SettingsDialog(
             parent, session, Preferences(session, Settings(), lambda _settings: None)
