@@ -24,8 +24,27 @@ OUT = Path(__file__).parents[1] / "resources" / "manual" / "pictures"
 _SIZE = (1280, 800)
 _WIDTH = 760
 _QUALITY = 42
+_MODEL_READ_S = 180
+_DRAWN_S = 12.0
+
+
+def _until_text_is_read(window: MainWindow) -> None:
+    start = window.workspace("harvest").main.start_button
+    for _ in range(_MODEL_READ_S):
+        wait(1.0)
+        if start.isEnabled() and all(job.ended for job in window.session.client.jobs):
+            break
+    wait(_DRAWN_S)
+
+
+def _until_graph_is_drawn(window: MainWindow) -> None:
+    CIRCUIT_STATES["graph"](window)
+    wait(_DRAWN_S)
+
+
 _STATES: dict[str, tuple[Callable[[MainWindow], None], ...]] = {
-    "circuits": (CIRCUIT_STATES["graph"],),
+    "harvest": (_until_text_is_read,),
+    "circuits": (_until_graph_is_drawn,),
 }
 """Workspace → how one gets from its first sight to what is shown, where that is not the same."""
 

@@ -16,6 +16,9 @@ Every command with its arguments and options, made from the program itself. `sae
 --help` tells the same in a terminal. Exit status: 0 done, 1 failed, 2 bad usage, 3 an alert of
 `watch`, 130 interrupted.
 """
+_KINDS = {"str": "text", "int": "whole number", "float": "number", "Path": "path"}
+"""Python's name of what an option takes → what it is."""
+_KIND = re.compile(r"<(list\[)?(str|int|float|Path)( range)?\]?>")
 _AT_END = re.compile(r"\s*\[([^\[\]]*)\]$")
 
 
@@ -56,6 +59,7 @@ def _row(param: Any, context: Any) -> tuple[str, str] | None:
     if record is None:
         return None
     written, told = (str(part or "") for part in record)
+    written = _KIND.sub(lambda kind: f"<{_KINDS[kind[2]]}>{' …' if kind[1] else ''}", written)
     return f"`{written.strip().replace('|', BAR)}`", _plain(_AT_END.sub(r" (\1)", told.strip()))
 
 

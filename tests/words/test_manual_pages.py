@@ -139,17 +139,16 @@ def _said() -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 whole.add(_bare(node.value))
             elif isinstance(node, ast.JoinedStr):
-                parts = [
-                    re.escape(part.value) if isinstance(part, ast.Constant) else ".+"
-                    for part in node.values
-                ]
-                if len("".join(parts).replace(".+", "")) >= 4:
-                    filled.append(re.compile("".join(parts)))
+                parts = [p.value if isinstance(p, ast.Constant) else None for p in node.values]
+                if sum(c.isalpha() for part in parts for c in str(part or "")) >= 4:
+                    filled.append(
+                        re.compile("".join(".+" if p is None else re.escape(p) for p in parts))
+                    )
     return frozenset(whole), tuple(filled)
 
 
 def _bare(text: str) -> str:
-    return text.replace("&", "").strip().rstrip("…:")
+    return " ".join(text.replace("&", "").split()).rstrip("…:")
 
 
 @pytest.mark.parametrize("page", WRITTEN)
