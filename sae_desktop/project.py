@@ -65,6 +65,7 @@ class Project:
     hits/<name>.jsonl, .json      where monitors fired, and what became of the run
     steering.jsonl                every steered run
     notes.sqlite                  labels and notes
+    notes_copies/<day>.sqlite     the notes as they were when work began on a day
     requests.sqlite               what was asked of models, and their answers
     prompts/explain_<name>.toml   prompts of its own, before the shipped ones
     .trash/ .work/ .gone/ .moves/ .incoming/   what was deleted, what jobs need while they run

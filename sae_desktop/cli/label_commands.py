@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from sae_desktop.cli import notes_copies_commands
 from sae_desktop.cli.options import IndexOption, JsonOption, ProjectArgument
 from sae_desktop.cli.render import table
 from sae_desktop.cli.runner import run_reading_command
@@ -20,7 +21,12 @@ from sae_desktop.project_changes import ManyChange
 from sae_desktop.project_labels import label_text, system_user, whole_history
 from sae_desktop.project_notes import Notes
 
-labels_app = typer.Typer(help="Merge another person’s labels, or show the history of a label.")
+labels_app = typer.Typer(
+    help="Merge another person’s labels, show the history of a label, or put those of an earlier "
+    "day back."
+)
+labels_app.command("copies")(notes_copies_commands.list_copies)
+labels_app.command("put-back")(notes_copies_commands.put_copy_back)
 _SHOWN = 40
 
 

@@ -45,8 +45,11 @@ from sae_desktop.gui.parts.terms import explain_all
 from sae_desktop.gui.parts.toasts import ToastStack
 from sae_desktop.gui.parts.workspace import Workspace
 from sae_desktop.gui.state.next_steps import NextSteps
+from sae_desktop.gui.state.notes_copies import put_back_and_open, told
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
+from sae_desktop.notes_copies import NotesCopy
+from sae_desktop.project import Project
 from sae_desktop.words.after_jobs import AfterJob
 from sae_desktop.words.job_text import crash_text
 
@@ -158,6 +161,7 @@ class MainWindow(QMainWindow):
         session.workspaceRequested.connect(self.show_workspace)
         session.errorRaised.connect(self._show_error)
         session.noticeRaised.connect(self.toasts.show_notice)
+        session.notesDamaged.connect(self._offer_copy)
         steps = NextSteps.of(session)
         steps.offered.connect(self._offer_step)
         steps.taken.connect(self._do_step)
@@ -325,6 +329,13 @@ class MainWindow(QMainWindow):
         if project is not None:
             self.settings.remember_project(str(project.path))
             self._save(self.settings)
+
+    def _offer_copy(self, project: Project, copy: NotesCopy) -> None:
+        self.toasts.show_offer(
+            f"There is a copy of the notes of “{project.title}”: {told(copy)}.",
+            "Put it back",
+            partial(put_back_and_open, self.session, project, copy),
+        )
 
     def _on_writable_changed(self) -> None:
         refusal = self.session.refusal

@@ -28,6 +28,7 @@ from sae_desktop.gui.project.card_actions import CardActions
 from sae_desktop.gui.project.card_grid import CardWidget, SectionColumns
 from sae_desktop.gui.project.intake import Intake
 from sae_desktop.gui.project.next_step import NextStep, next_step
+from sae_desktop.gui.project.notes_copies import NotesCopiesDialog
 from sae_desktop.gui.project.project_cards import Card, cards, writes
 from sae_desktop.gui.project.welcome import Welcome
 from sae_desktop.gui.state.session import Session
@@ -108,6 +109,14 @@ class ProjectPanel(QStackedWidget):
                     self._session.index is not None and not self._session.read_only
                 ),
                 tip="Their labels, stars, tags and notes of the features of the open index",
+            ),
+            ActionInfo(
+                "project.notes_copies",
+                "Notes of an earlier day…",
+                lambda: NotesCopiesDialog(self._session, self.window()).open(),
+                icon="clock-counter-clockwise",
+                enabled_when=lambda: open_() and not self._session.read_only,
+                tip="Copies of the labels and notes, made each day, and putting one back",
             ),
             ActionInfo(
                 "project.empty_trash",

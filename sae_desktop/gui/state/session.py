@@ -23,6 +23,7 @@ from sae_desktop.gui.state.job_start import on_device, why_refused
 from sae_desktop.gui.state.kept_place import KeptPlace
 from sae_desktop.gui.state.open_notes import OpenNotes
 from sae_desktop.gui.state.place_keeper import PlaceKeeper
+from sae_desktop.notes_copies import copies, is_sound
 from sae_desktop.project import Project
 from sae_desktop.project_changes import Change
 from sae_desktop.project_labels import system_user
@@ -95,6 +96,8 @@ class Session(QObject):
     monitorRequested = Signal(object)
     """MonitorDraft: features, and the concept set they were found for, to make a monitor of."""
     crashesChanged = Signal()
+    notesDamaged = Signal(object, object)
+    """Project, NotesCopy: its notes cannot be read, and there is a copy of them."""
     safetyRequested = Signal(object)
     """SafetyRequest: a scan or a concept set to be shown."""
 
@@ -166,6 +169,7 @@ class Session(QObject):
             notes = Notes(project.notes_path)
         except UserError as error:
             self.show_error(error)
+            self._offer_copy(path)
             return False
         self.close_project()
         self.project = project
@@ -178,6 +182,17 @@ class Session(QObject):
         self.contentsChanged.emit()
         self.place.restore()
         return True
+
+    def _offer_copy(self, path: Path) -> None:
+        """Offer the newest copy of notes that are damaged, so that their project can be opened."""
+        try:
+            project = Project.open(path)
+        except UserError:
+            return
+        if project.notes_path.is_file() and not is_sound(project.notes_path):
+            copy = next((one for one in copies(project) if not one.replaced), None)
+            if copy is not None:
+                self.notesDamaged.emit(project, copy)
 
     def take_lock(self) -> None:
         """Ask the engine for the right to write, again after it was refused."""

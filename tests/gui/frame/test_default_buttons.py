@@ -36,6 +36,7 @@ from sae_desktop.gui.parts.lit_drawing import LitPicture
 from sae_desktop.gui.parts.picture_gallery import ShownPicture
 from sae_desktop.gui.parts.said import Messages, MessagesDialog
 from sae_desktop.gui.parts.toasts import DetailsDialog
+from sae_desktop.gui.project.notes_copies import NotesCopiesDialog
 from sae_desktop.gui.project.project import ProjectPanel
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
@@ -75,6 +76,7 @@ DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
     DetailsDialog: (lambda _, parent: DetailsDialog(ErrorInfo(what="x"), parent), "Close"),
     MessagesDialog: (lambda session, parent: MessagesDialog(Messages(session), parent), "Close"),
     GlossaryDialog: (lambda _, parent: GlossaryDialog(parent), "Close"),
+    NotesCopiesDialog: (lambda session, parent: NotesCopiesDialog(session, parent), "Close"),
     CrashReportsDialog: (
         lambda session, parent: CrashReportsDialog(
             parent, session, Preferences(session, Settings(), lambda _settings: None)
