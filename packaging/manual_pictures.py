@@ -22,7 +22,7 @@ from sae_desktop.gui.frame.snapshots import grab, open_for_pictures, show_settle
 
 OUT = Path(__file__).parents[1] / "resources" / "manual" / "pictures"
 _SIZE = (1280, 800)
-_WIDTH = 760
+_WIDTH = 900
 _QUALITY = 42
 _MODEL_READ_S = 180
 _DRAWN_S = 12.0
