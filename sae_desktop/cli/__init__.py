@@ -15,6 +15,7 @@ COMMANDS = (
     "delete",
     "trace",
     "train",
+    "launch",
     "architectures",
     "preflight",
     "size",

@@ -33,6 +33,7 @@ from sae_desktop.cli import (
     kinds_command,
     label_command,
     label_commands,
+    launch_command,
     lens_commands,
     list_commands,
     manual_command,
@@ -131,6 +132,7 @@ app.command()(picture_commands.pictures)
 app.command()(activation_commands.harvest)
 app.command("import-activations")(activation_commands.import_activations)
 app.command()(training_commands.train)
+app.command()(launch_command.launch)
 app.command()(training_commands.architectures)
 app.command()(sweep_commands.preflight)
 app.command()(size_command.size)

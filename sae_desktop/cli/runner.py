@@ -19,10 +19,12 @@ from sae_desktop.engine.explain import explain
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig
 from sae_desktop.engine.registry import job_kind, job_title, project_of
 from sae_desktop.engine.run import run_job
-from sae_desktop.errors import JobCancelledError
+from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.exchange.recognise import refuse_other_kinds
+from sae_desktop.jobs import JobContext
 from sae_desktop.limits import beyond_limits
 from sae_desktop.project import Project
+from sae_desktop.training.ranks.launched import launched
 from sae_desktop.upkeep import writing
 
 
@@ -39,10 +41,12 @@ def run_job_command(
     create_project: bool = False,
     failed: Callable[[Any], bool] = lambda result: False,
     status_of: Callable[[Any], int] = lambda result: 0,
+    run: Callable[[JobConfig, JobContext], Any] | None = None,
 ) -> None:
     """Run a job and show its result; a job that writes holds the project's lock.
 
-    One that waits for hours takes it itself, while it writes.
+    One that waits for hours takes it itself, while it writes. `run` runs it where that is done
+    otherwise than here and now.
 
     Leaves with typer.Exit: what `status_of` says of its result, 1 when it failed or `failed` says
     so, 130 when it was interrupted. Raises typer.BadParameter for a setting outside its bounds.
@@ -57,10 +61,12 @@ def run_job_command(
 
     def work() -> Any:
         refuse_other_kinds(config)  # before a project is made for it
+        if run is None:
+            _refuse_several_processes(config)
         with cancelled_by_signals(context, reporter), _locked(config, create=create_project):
             context.check_cancelled()
             with flushing(context):
-                results.append(run_job(config, context))
+                results.append((run or run_job)(config, context))
         return results[0]
 
     status = tell(reporter, work, render, config)
@@ -71,6 +77,16 @@ def run_job_command(
     if results and not status and not as_json:
         _tell_next(config, results[0])
     raise typer.Exit(status)
+
+
+def _refuse_several_processes(config: JobConfig) -> None:
+    place = launched()
+    if place is not None:
+        raise UserError(
+            f"“{job_title(config)}” runs on one process, and {place.count} were started.",
+            kept="Nothing was changed.",
+            next_step="Start it without torchrun. Only “sae-desktop train” runs on several.",
+        )
 
 
 def _tell_next(config: JobConfig, result: Any) -> None:

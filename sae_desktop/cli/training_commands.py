@@ -17,6 +17,7 @@ from sae_desktop.cli.options import (
     SeedOption,
     StoreOption,
 )
+from sae_desktop.cli.rank_runner import run_training
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.cli.training_options import (
     architecture_settings,
@@ -49,7 +50,10 @@ def train(
     settings: Settings,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a dictionary on a store of activations, or while harvesting."""
+    """Train a dictionary on a store of activations, or while harvesting.
+
+    Under torchrun several processes train one together: see `launch`.
+    """
     config = train_config(project, name, settings)
 
     def text(result: TrainResult) -> str:
@@ -59,7 +63,7 @@ def train(
         told = ["", started_sentence(started)] if started is not None else []
         return "\n".join([figures, *told, *_advice(config)])
 
-    run_job_command(config, text, as_json=as_json)
+    run_training(config, text, as_json=as_json)
 
 
 def _advice(config: TrainConfig) -> list[str]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sae_desktop.dictionary.batch_mates import ALONE, BatchMates
+
 BLOCK_BYTES = 16 * 2**20
 """Of pre-activations held at once, unless the fewest rows of a block need more."""
 FEWEST_ROWS = 128
@@ -97,17 +99,22 @@ class LargestOfBatch:
     def __init__(self) -> None:
         self._floor: float | None = None
 
-    def __call__(self, blocks: EncoderBlocks, count: int) -> Kept:
-        """Return the `count` largest, fewer where fewer are positive."""
+    def __call__(self, blocks: EncoderBlocks, count: int, mates: BatchMates = ALONE) -> Kept:
+        """Return those here of the whole batch's `count` largest, fewer where fewer are positive.
+
+        `mates` have the rest of the batch, and get the rest of the entries.
+        """
         floor = self._floor
         if floor is None:
-            floor = _guess(next(iter(blocks))[1], count / blocks.rows)
+            per_row = count / mates.rows(blocks.rows)
+            floor = mates.lowest(_guess(next(iter(blocks))[1], per_row))
         kept = _all_above(blocks, floor)
-        while len(kept.values) < count and floor > 0:
+        while mates.total(len(kept.values)) < count and floor > 0:
             floor = floor / 2 if floor > _NOTHING else 0.0
             kept = _all_above(blocks, floor)
-        kept = _largest(kept, count)
-        self._floor = _HINT * float(kept.values.min()) if len(kept.values) else None
+        kept = _largest(kept, count, mates)
+        least = mates.least(kept.values)
+        self._floor = None if least is None else _HINT * float(least)
         return kept
 
 
@@ -182,14 +189,14 @@ def _best_of_each_row(row: Tensor, values: Tensor, k: int) -> Tensor:
     return torch.zeros_like(keep).index_fill_(0, chosen, True)
 
 
-def _largest(kept: Kept, count: int) -> Kept:
-    surplus = len(kept.values) - count
+def _largest(kept: Kept, count: int, mates: BatchMates) -> Kept:
+    surplus = mates.total(len(kept.values)) - count
     if surplus <= 0:
         return kept
-    smallest = torch.kthvalue(kept.values, surplus + 1).values
+    smallest = mates.smallest(kept.values, surplus + 1)
     keep = kept.values > smallest
     ties = (kept.values == smallest).nonzero().squeeze(1)
-    keep[ties[: count - int(keep.sum())]] = True
+    keep[ties[: mates.taken(count, int(keep.sum()), len(ties))]] = True
     places = keep.nonzero().squeeze(1)  # once for both
     return Kept(kept.flat[places], kept.values[places])
 

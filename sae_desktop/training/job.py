@@ -43,11 +43,13 @@ from sae_desktop.training.run_setup import (
 )
 from sae_desktop.training.started import STARTED_FROM, started_text
 from sae_desktop.training.starting import opened_start
-from sae_desktop.training.trainer import Run
+from sae_desktop.training.trainer import Run, TrainerState
 
 Outcome = TrainResult | UserError
 OpenSource = Callable[[PlannedRun, JobContext], Source]
 View = Callable[[Source, PlannedRun], LayerView]
+Begun = Callable[[TrainerState], None]
+Logged = Member[RunObserver]
 
 
 def train(config: TrainConfig, context: JobContext) -> TrainResult:
@@ -137,11 +139,13 @@ def train_group(
     context: JobContext,
     open_source: OpenSource | None = None,
     view: View | None = None,
+    begun: Begun | None = None,
 ) -> list[Outcome]:
     """Train runs that share their batches. Raises UserError for what concerns all of them.
 
     `open_source` opens their rows, from where a run stands; `view` is the part of these rows that
-    a run learns from, where that is not all.
+    a run learns from, where that is not all; `begun` is called with each run's state before its
+    first step.
     """
     config = runs[0].config
     behind = min(runs, key=lambda run: run.rows)
@@ -166,7 +170,7 @@ def train_group(
     clock, pace = RunClock(), LossPace(sum(run.config.measure_loss for run in runs) or 1)
     # The curves of several runs cannot be told apart in one job's: each is in its own file.
     metric = context.metric if len(runs) == 1 else _no_metric
-    members: list[Member | UserError] = []
+    members: list[Logged | UserError] = []
     try:
         for number, run in enumerate(runs, 1):
             which = f" ({number} of {len(runs)})" if len(runs) > 1 else ""
@@ -178,10 +182,13 @@ def train_group(
                 measured = part.measured_on(config.metric_rows, text, sample)
             assert measured is not None
             try:
-                members.append(_begin(run, own, measured, clock, metric, pace, tell, context))
+                member = _begin(run, own, measured, clock, metric, pace, tell, context)
             except UserError as error:
                 members.append(error)
             else:
+                members.append(member)
+                if begun is not None:
+                    begun(member.run.state)
                 if run.rows:
                     context.log(f"Resuming at {run.rows:,} of {run.config.tokens:,} rows.")
         going = [member for member in members if isinstance(member, Member)]
@@ -189,13 +196,13 @@ def train_group(
             RunGroup(going, source, context, clock).run()
         return [m if isinstance(m, UserError) else _finish(m, m.source) for m in members]
     finally:
-        for member in members:
-            if isinstance(member, Member):
-                member.observer.log.close()
-                _leave_nothing_of_nothing(member)
+        for ended in members:
+            if isinstance(ended, Member):
+                ended.observer.log.close()
+                _leave_nothing_of_nothing(ended)
 
 
-def _leave_nothing_of_nothing(member: Member) -> None:
+def _leave_nothing_of_nothing(member: Logged) -> None:
     """Remove the folder of a run that ended before its first step was kept."""
     folder = member.planned.folder
     kept = (folder / run_folder.CFG).is_file() or any(member.planned.checkpoints.glob("*"))
@@ -241,7 +248,7 @@ def _begin(
     pace: LossPace,
     tell: Tell,
     context: JobContext,
-) -> Member:
+) -> Logged:
     start = None if run.checkpoint else opened_start(run.config, source.plan, source.sides)
     state = begin_state(run, source, resolve_device(run.config.device), start)
     progress = run.checkpoint.progress if run.checkpoint else Progress(config=identity(run.config))
@@ -290,7 +297,7 @@ def _open_log(run: PlannedRun, progress: Progress) -> RunLogWriter:
     )
 
 
-def _finish(member: Member, source: Source) -> Outcome:
+def _finish(member: Logged, source: Source) -> Outcome:
     """Save a run's dictionary; where there is no room, what it has learned stays."""
     if member.observer.failure is not None:
         return member.observer.failure
@@ -310,7 +317,7 @@ def _finish(member: Member, source: Source) -> Outcome:
         )
 
 
-def _save(member: Member, source: Source) -> TrainResult:
+def _save(member: Logged, source: Source) -> TrainResult:
     config, state, observer = member.planned.config, member.run.state, member.observer
     folder = member.planned.folder
     dictionary = observer.folded(state)

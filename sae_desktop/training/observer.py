@@ -78,6 +78,19 @@ class RunClock:
             self._began += seconds
 
 
+class FollowingObserver:
+    """Watches a run that another process logs; ends it when that one does."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.failure: UserError | None = None
+
+    def after_step(self, state: TrainerState, report: StepReport) -> bool:
+        if _diverges(report):
+            self.failure = _diverged(self._name, state.step)
+        return self.failure is None
+
+
 class RunObserver:
     """Logs a run; ends it when its loss is no longer a number."""
 
@@ -128,8 +141,8 @@ class RunObserver:
 
     def after_step(self, state: TrainerState, report: StepReport) -> bool:
         self.loss = float(report.loss)
-        if not (math.isfinite(self.loss) and math.isfinite(float(report.gradient_norm))):
-            self._diverged(state)
+        if _diverges(report):
+            self.failure = _diverged(self._name, state.step)
             return False
         last = state.step == self._recipe.steps
         if _due(state.step, self._recipe.steps, CURVE_POINTS):
@@ -137,14 +150,6 @@ class RunObserver:
         if last or _due(state.step, self._recipe.steps, SNAPSHOTS):
             self._log_snapshot(state)
         return True
-
-    def _diverged(self, state: TrainerState) -> None:
-        self.failure = UserError(
-            f"The loss of “{self._name}” is no longer a number at step {state.step:,}: "
-            "the training has diverged.",
-            kept="The last checkpoint before that is kept.",
-            next_step="Train again under another name with a lower learning rate.",
-        )
 
     def fit(self, dictionary: Dictionary) -> Fit:
         """Measure a dictionary on the rows held out."""
@@ -262,6 +267,18 @@ class RunObserver:
             norms=decoder_norms(state.architecture).cpu().numpy(),
             cosines=cosines.numpy(),
         )
+
+
+def _diverges(report: StepReport) -> bool:
+    return not (math.isfinite(float(report.loss)) and math.isfinite(float(report.gradient_norm)))
+
+
+def _diverged(name: str, step: int) -> UserError:
+    return UserError(
+        f"The loss of “{name}” is no longer a number at step {step:,}: the training has diverged.",
+        kept="The last checkpoint before that is kept.",
+        next_step="Train again under another name with a lower learning rate.",
+    )
 
 
 def _of_fit(fit: Fit) -> dict[str, float]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import torch
@@ -21,7 +22,7 @@ from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.training.checkpoint import Progress, save_checkpoint
 from sae_desktop.training.config import RunChange
-from sae_desktop.training.observer import RunClock, RunObserver
+from sae_desktop.training.observer import FollowingObserver, RunClock, RunObserver
 from sae_desktop.training.resampling import SAMPLE_ROWS, resample, resamples_at
 from sae_desktop.training.rows.batches import Batches
 from sae_desktop.training.rows.source import Source
@@ -37,15 +38,19 @@ class _StoppedError(Exception):
     """Ends a session whose runs are to be kept as they are."""
 
 
+Watcher = TypeVar("Watcher", RunObserver, FollowingObserver)
+"""The latter where another process writes what there is of the run."""
+
+
 @dataclass
-class Member:
+class Member(Generic[Watcher]):
     """One run of a session."""
 
     planned: PlannedRun
     run: Run
     source: Source
     """Of its own rows: those of the session, or a part of them."""
-    observer: RunObserver
+    observer: Watcher
     progress: Progress
     """Where it stood when the session began, with all changes made since."""
     settled_at: int
@@ -68,7 +73,7 @@ class RunGroup:
 
     def __init__(
         self,
-        members: Sequence[Member],
+        members: Sequence[Member[Any]],
         source: Source,
         context: JobContext,
         clock: RunClock,
@@ -162,12 +167,13 @@ class RunGroup:
                 self._resample(member)
                 member.settled_at = member.run.state.step
 
-    def _resample(self, member: Member) -> None:
+    def _resample(self, member: Member[Any]) -> None:
         state, recipe = member.run.state, member.run.recipe
         config = member.planned.config
         if config.resample and member.going and resamples_at(state.step, recipe.steps):
             rows = member.source.sample(SAMPLE_ROWS, state.step)
             count = resample(state, recipe.dead_window, rows, config.seed + state.step)
+            state.align()
             self._tell(member, f"{count:,} dead features reinitialised at step {state.step:,}.")
 
     def _adjust(self, values: Mapping[str, float]) -> None:
@@ -178,7 +184,7 @@ class RunGroup:
             for member in self._members:
                 self._change(member, name, value)
 
-    def _change(self, member: Member, name: str, value: float) -> None:
+    def _change(self, member: Member[Any], name: str, value: float) -> None:
         if not member.going:
             return
         state = member.run.state
@@ -187,7 +193,8 @@ class RunGroup:
         member.progress = msgspec.structs.replace(
             member.progress, changes=(*member.progress.changes, change)
         )
-        member.observer.log.append_change(change)
+        if isinstance(member.observer, RunObserver):
+            member.observer.log.append_change(change)
         self._tell(member, f"From step {change.step:,} on {name} is {value:g}.")
 
     def _save(self) -> None:
@@ -204,8 +211,10 @@ class RunGroup:
                     "last checkpoint is kept, and another attempt follows soon.",
                 )
 
-    def _checkpoint(self, member: Member) -> None:
+    def _checkpoint(self, member: Member[Any]) -> None:
         state, observer = member.run.state, member.observer
+        if not isinstance(observer, RunObserver):
+            return
         if not state.step or member.saved_at == state.step or observer.failure is not None:
             return
         if not _finite(member):
@@ -239,12 +248,12 @@ class RunGroup:
                 what = "" if isinstance(error, JobCancelledError) else f" after “{error}”"
                 self._tell(member, f"No checkpoint could be written{what}: {second}")
 
-    def _tell(self, member: Member, message: str) -> None:
+    def _tell(self, member: Member[Any], message: str) -> None:
         several = len(self._members) > 1
         self._context.log(f"“{member.name}”: {message}" if several else message)
 
 
-def _finite(member: Member) -> bool:
+def _finite(member: Member[Any]) -> bool:
     """Whether the weights are numbers: a checkpoint of others must not take a good one's place."""
     # A sum, not isfinite: it needs no memory for a mask as large as the weights.
     sums = [p.detach().sum() for p in member.run.state.architecture.parameters.values()]

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from sae_desktop.devices.abilities import scales_in_fused_step
-from sae_desktop.dictionary.architectures import Architecture, Batch, StepState
+from sae_desktop.dictionary.architectures import Architecture, Batch, Loss, StepState
+from sae_desktop.dictionary.batch_mates import ALONE, BatchMates
 from sae_desktop.training.measuring.metrics import FiringCounter
 from sae_desktop.training.schedules import learning_rate, sparsity_coefficient
 
@@ -27,6 +28,10 @@ class TrainerState:
     firing: FiringCounter
     step: int = 0
     rows: int = 0
+    mates: BatchMates = ALONE
+    """Who has the rows of each batch that this process has not …"""
+    align: Callable[[], None] = lambda: None
+    """… and what makes all else the same for them again."""
 
     @property
     def device(self) -> torch.device:
@@ -101,9 +106,11 @@ def train_loop(runs: Sequence[Run], batches: Iterable[Batch], *, start: int | No
     """
     going = list(runs)
     position = going[0].state.rows if start is None else start
+    mates = going[0].state.mates
     for batch in batches:
+        mates.begin(position)
         going = [run for run in going if _advance(run, batch, position)]
-        position += len(batch.x_TI)
+        position += mates.rows(len(batch.x_TI))
         if not going:
             return
 
@@ -135,17 +142,26 @@ def train_step(state: TrainerState, recipe: Recipe, batch: Batch) -> StepReport:
         group["lr"] = lr
     dead_F = state.firing.dead(recipe.dead_window)
 
-    loss = architecture.gradients(batch, StepState(sparsity, dead_F, taken))
+    own = len(batch.x_TI)
+    loss = architecture.gradients(batch, StepState(sparsity, dead_F, taken, state.mates))
+    _average(architecture, loss, state.mates, own)
     architecture.constrain_gradients()
     norm = _clip(architecture, optimiser, recipe.gradient_clip)
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)  # who measures between steps has that memory
     architecture.constrain_parameters()
 
-    state.firing.update(loss.fired_F, len(batch.x_TI))
+    rows = state.mates.rows(own)
+    state.firing.update(loss.fired_F, rows)
     state.step += 1
-    state.rows += len(batch.x_TI)
+    state.rows += rows
     return StepReport(loss.total, loss.terms, loss.l0, norm, lr, sparsity)
+
+
+def _average(architecture: Architecture, loss: Loss, mates: BatchMates, own: int) -> None:
+    """Have loss, terms and gradients of the own rows become those of the whole batch."""
+    gradients = [p.grad for p in architecture.parameters.values() if p.grad is not None]
+    mates.average_([*gradients, loss.total, *loss.terms.values()], own)
 
 
 def _clip(architecture: Architecture, optimiser: torch.optim.Optimizer, largest: float) -> Tensor:

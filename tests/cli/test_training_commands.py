@@ -50,7 +50,7 @@ def test_train__has_an_option_for_every_setting() -> None:
 def test_train__hands_every_option_to_the_config(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[TrainConfig] = []
     monkeypatch.setattr(
-        training_commands, "run_job_command", lambda config, *_, **__: seen.append(config)
+        training_commands, "run_training", lambda config, *_, **__: seen.append(config)
     )
     command = (
         "train p --name d --activations a --other-activations b --other-activations c "
@@ -83,7 +83,7 @@ def test_train__without_options_has_the_defaults_of_the_config(
 ) -> None:
     seen: list[TrainConfig] = []
     monkeypatch.setattr(
-        training_commands, "run_job_command", lambda config, *_, **__: seen.append(config)
+        training_commands, "run_training", lambda config, *_, **__: seen.append(config)
     )
     CliRunner().invoke(app, ["train", "p", "--name", "d", "--activations", "a"])
     assert seen == [TrainConfig(project="p", name="d", activations="a")]
@@ -92,7 +92,7 @@ def test_train__without_options_has_the_defaults_of_the_config(
 def test_train__streams_the_sites_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[TrainConfig] = []
     monkeypatch.setattr(
-        training_commands, "run_job_command", lambda config, *_, **__: seen.append(config)
+        training_commands, "run_training", lambda config, *_, **__: seen.append(config)
     )
     command = (
         "train p --name d --stream --site blocks.1.hook_resid_post --batch-tokens 512 --bos never"

@@ -35,8 +35,8 @@ def gradients_in_blocks(
     return Loss(
         total=torch.stack([loss.total for loss in found]).sum(),
         terms={k: torch.stack([loss.terms[k] for loss in found]).sum() for k in found[0].terms},
-        fired_F=torch.stack([loss.fired_F for loss in found]).sum(dim=0),
-        l0=sum(loss.l0 for loss in found),
+        fired_F=state.mates.summed(torch.stack([loss.fired_F for loss in found]).sum(dim=0)),
+        l0=state.mates.per_row(rows * sum(loss.l0 for loss in found), rows),
     )
 
 

@@ -25,6 +25,7 @@ from sae_desktop.dictionary.architectures._first_reading import FirstReading
 from sae_desktop.dictionary.architectures._rates import short_run_rate
 from sae_desktop.dictionary.architectures._unit_decoder import UnitDecoder
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
+from sae_desktop.dictionary.batch_mates import ALONE, BatchMates
 from sae_desktop.dictionary.dictionary import largest_of_each_row
 from sae_desktop.dictionary.kernels import Active
 from sae_desktop.dictionary.precision import LowPrecision, column_sums
@@ -131,12 +132,15 @@ class KSparse(UnitDecoder):
         return Loss(total, terms, fired_F, float(fired_F.sum()) / rows)
 
     @abstractmethod
-    def select(self, blocks: EncoderBlocks) -> Kept:
-        """Return the entries that `kept` keeps, found without the whole matrix in memory."""
+    def select(self, blocks: EncoderBlocks, mates: BatchMates = ALONE) -> Kept:
+        """Return the entries that `kept` keeps, found without the whole matrix in memory.
 
-    def select_first(self, blocks: EncoderBlocks) -> Kept:
+        `mates` have the rest of the batch, and get the rest of the entries.
+        """
+
+    def select_first(self, blocks: EncoderBlocks, mates: BatchMates = ALONE) -> Kept:
         """Return those of the first of two readings."""
-        return self.select(blocks)
+        return self.select(blocks, mates)
 
     @torch.no_grad()
     def gradients(self, batch: Batch, state: StepState) -> Loss:
@@ -146,7 +150,7 @@ class KSparse(UnitDecoder):
         six dense products of a step one is left, made in the setup's precision.
         """
         p = self.parameters
-        rows = len(batch.x_TI)
+        rows, mates = len(batch.x_TI), state.mates
         x_TI = self.encoder_input(batch.x_TI)
         self._set_k(state)
         low = self.setup.precision
@@ -155,12 +159,14 @@ class KSparse(UnitDecoder):
         first, read_TI = None, x_TI
         if self.lista_step:
             blocks = EncoderBlocks(x_TI.to(low), W_enc, b_enc, self._buffer)
-            first = FirstReading(x_TI, self.select_first(blocks), p, self.lista_step)
+            first = FirstReading(x_TI, self.select_first(blocks, mates), p, self.lista_step)
             read_TI = first.read_TI
-        kept = self.select(EncoderBlocks(read_TI.to(low), W_enc, b_enc, self._buffer))
+        kept = self.select(EncoderBlocks(read_TI.to(low), W_enc, b_enc, self._buffer), mates)
         active = Active.from_flat(kept.flat, rows, self.setup.features)
         groups = len(self.group_sizes)
-        nested = Nested(active, kept.values, self.group_of(active.counts_F, rows), groups)
+        fired_F = mates.summed(active.counts_F)
+        group_F = self.group_of(fired_F, mates.rows(rows))
+        nested = Nested(active, kept.values, group_F, groups)
 
         errors_GTO = nested.decode(p["W_dec"])
         errors_GTO += p["b_dec"] - batch.y_TO + self.skipped(batch.x_TI)
@@ -183,7 +189,7 @@ class KSparse(UnitDecoder):
             auxiliary = self._auxiliary_gradients(x_TI, last_error.neg_(), state.dead_F)
             terms["auxiliary"] = auxiliary
         total = torch.stack(list(terms.values())).sum()
-        return Loss(total, terms, active.counts_F, len(active.col) / rows)
+        return Loss(total, terms, fired_F, mates.per_row(len(active.col), rows))
 
     def _has_auxiliary(self, state: StepState) -> bool:
         return self.setup.aux_weight > 0 and bool(state.dead_F.any())
@@ -316,11 +322,12 @@ class RunningThreshold:
         shortest = 1 - 1 / (1 + _THRESHOLD_SHARE_OF_RUN * setup.steps)
         self._decay = min(setup.threshold_decay, shortest)
 
-    def update(self, kept: Tensor) -> None:
-        """Take the activations (n,) kept of a batch, all positive."""
-        if not len(kept):
+    def update(self, kept: Tensor, mates: BatchMates = ALONE) -> None:
+        """Take the activations (n,) kept of a batch, all positive; `mates` have its other rows."""
+        smallest = mates.least(kept)
+        if smallest is None:
             return
-        threshold, smallest = self._buffers[self._name], kept.min()
+        threshold = self._buffers[self._name]
         before = torch.where(threshold < 0, smallest, threshold)
         threshold.copy_(torch.lerp(before, smallest, 1 - self._decay))
 

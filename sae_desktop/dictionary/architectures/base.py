@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.architectures._rates import short_run_rate
+from sae_desktop.dictionary.batch_mates import ALONE, BatchMates
 from sae_desktop.dictionary.dictionary import Dictionary
 from sae_desktop.dictionary.normalisation import Affine
 
@@ -83,6 +84,8 @@ class StepState(NamedTuple):
     """(F,) bool: silent over the dead window."""
     share: float = 1.0
     """How much of the run's steps have been taken."""
+    mates: BatchMates = ALONE
+    """Who has the rows of the batch that this process has not."""
 
 
 class Loss(NamedTuple):
@@ -93,9 +96,9 @@ class Loss(NamedTuple):
     terms: dict[str, Tensor]
     """The parts of the total, already weighted: "reconstruction", "sparsity", "auxiliary", …"""
     fired_F: Tensor
-    """(F,) int64: rows of the batch on which each feature is active."""
+    """(F,) int64: rows of the whole batch on which each feature is active."""
     l0: float
-    """Active features per row, mean."""
+    """Active features per row, mean over the whole batch."""
 
 
 class Architecture(ABC):
@@ -151,13 +154,20 @@ class Architecture(ABC):
         """Return the loss of a batch: the formula, plain and differentiable."""
 
     def gradients(self, batch: Batch, state: StepState) -> Loss:
-        """Compute the loss of a batch and set `.grad` of every parameter."""
+        """Compute the loss of a batch and set `.grad` of every parameter.
+
+        Loss, terms and gradients are means over the rows that are here.
+        """
         for parameter in self.parameters.values():
             parameter.grad = None
         loss = self.loss(batch, state)
         loss.total.backward()  # type: ignore[no-untyped-call]
-        return loss._replace(
-            total=loss.total.detach(), terms={k: v.detach() for k, v in loss.terms.items()}
+        rows = len(batch.x_TI)
+        return Loss(
+            total=loss.total.detach(),
+            terms={k: v.detach() for k, v in loss.terms.items()},
+            fired_F=state.mates.summed(loss.fired_F),
+            l0=state.mates.per_row(loss.l0 * rows, rows),
         )
 
     def led_sparsity(self, taken: float) -> float:

@@ -12,6 +12,7 @@ from torch import Tensor
 from sae_desktop.dictionary.architectures._k_sparse import KSparse, RunningThreshold
 from sae_desktop.dictionary.architectures._unfold import one_threshold
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
+from sae_desktop.dictionary.batch_mates import ALONE, BatchMates
 from sae_desktop.dictionary.dictionary import Dictionary
 from sae_desktop.dictionary.normalisation import Affine
 from sae_desktop.dictionary.refinement import Refinement
@@ -51,14 +52,14 @@ class BatchTopK(KSparse):
                 self._first_threshold.update(acts_TF[acts_TF > 0])
         return super().loss(batch, state)
 
-    def select(self, blocks: EncoderBlocks) -> Kept:
-        kept = self._largest(blocks, round(self.k_now * blocks.rows))
-        self._threshold.update(kept.values)
+    def select(self, blocks: EncoderBlocks, mates: BatchMates = ALONE) -> Kept:
+        kept = self._largest(blocks, round(self.k_now * mates.rows(blocks.rows)), mates)
+        self._threshold.update(kept.values, mates)
         return kept
 
-    def select_first(self, blocks: EncoderBlocks) -> Kept:
-        kept = self._first_largest(blocks, round(self.k_now * blocks.rows))
-        self._first_threshold.update(kept.values)
+    def select_first(self, blocks: EncoderBlocks, mates: BatchMates = ALONE) -> Kept:
+        kept = self._first_largest(blocks, round(self.k_now * mates.rows(blocks.rows)), mates)
+        self._first_threshold.update(kept.values, mates)
         return kept
 
     def take_over(self, dictionary: Dictionary, source: Affine, target: Affine) -> None:

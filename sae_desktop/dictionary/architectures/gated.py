@@ -143,10 +143,10 @@ class Gated(UnitDecoder):
             "sparsity": open_F @ paid,
             "auxiliary": frozen_TO.square().sum() * (rows / 4),
         }
-        self._remember_open(len(gate) / rows)
-        fired_F = active.column_sums((f > 0).float()).long()
+        self._remember_open(state.mates.per_row(len(gate), rows))
+        fired_F = state.mates.summed(active.column_sums((f > 0).float()).long())
         total = torch.stack(list(terms.values())).sum()
-        return Loss(total, terms, fired_F, float(fired_F.sum()) / rows)
+        return Loss(total, terms, fired_F, float(fired_F.sum()) / state.mates.rows(rows))
 
     def _weights(self) -> Tensor:
         """Return (F,): 1, or in a crosscoder the sum of the parts' norms."""

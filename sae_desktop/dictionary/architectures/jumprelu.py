@@ -176,9 +176,9 @@ class JumpReLU(LinearArchitecture):
         if "W_skip" in p:
             p["W_skip"].grad = pairs.back_TO.T @ x_TI
         total = torch.stack(list(terms.values())).sum()
-        l0 = len(active.col) / rows
+        l0 = state.mates.per_row(len(active.col), rows)
         self._aim.update(l0)
-        return Loss(total, terms, active.counts_F, l0)
+        return Loss(total, terms, state.mates.summed(active.counts_F), l0)
 
     def _pairs(self, batch: Batch, state: StepState, norms: Tensor, threshold: Tensor) -> _Pairs:
         """Go through the batch a block of rows at a time."""

@@ -90,11 +90,12 @@ class Standard(LinearArchitecture):
             "reconstruction": sums.back_TO.square().sum() * (rows / 4),  # back is 2/T · error
             "sparsity": state.sparsity / rows * (sums.acts_F @ self.decoder_norms()),
         }
-        l0 = float(sums.fired_F.sum()) / rows
+        fired_F = state.mates.summed(sums.fired_F)
+        l0 = float(fired_F.sum()) / state.mates.rows(rows)
         self.buffers["active_share"].fill_(l0 / self.setup.features)
         self._aim.update(l0)
         total = terms["reconstruction"] + terms["sparsity"]
-        return Loss(total, terms, sums.fired_F, l0)
+        return Loss(total, terms, fired_F, l0)
 
     def _sparse_sums(self, batch: Batch, state: StepState) -> _Sums:
         p, x_TI, rows, low = self.parameters, batch.x_TI, len(batch.x_TI), self.setup.precision

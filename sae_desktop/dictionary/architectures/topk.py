@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.architectures._k_sparse import KSparse
+from sae_desktop.dictionary.batch_mates import ALONE, BatchMates
 from sae_desktop.dictionary.dictionary import Dictionary, largest_of_each_row
 from sae_desktop.dictionary.normalisation import Affine
 from sae_desktop.dictionary.selection import EncoderBlocks, Kept, largest_per_row
@@ -20,7 +21,8 @@ class TopK(KSparse):
     def kept(self, pre_TF: Tensor) -> Tensor:
         return largest_of_each_row(pre_TF, round(self.k_now))
 
-    def select(self, blocks: EncoderBlocks) -> Kept:
+    def select(self, blocks: EncoderBlocks, mates: BatchMates = ALONE) -> Kept:
+        del mates
         return largest_per_row(blocks, round(self.k_now))
 
     def folded(self, source: Affine, target: Affine) -> Dictionary:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -25,13 +26,20 @@ _PROBE_FEATURES = (64, 128)
 
 
 def refuse_what_cannot_fit(
-    config: TrainConfig, plan: TargetPlan, device: torch.device, *, pool_bytes: int = 0
+    config: TrainConfig,
+    plan: TargetPlan,
+    device: torch.device,
+    *,
+    pool_bytes: int = 0,
+    processes: int = 1,
 ) -> None:
     """Raise UserError that says what is needed, what there is and what would fit.
 
-    Cheap: nothing of the dictionary's size is made. `pool_bytes` are those of rows read ahead.
+    Cheap: nothing of the dictionary's size is made. `pool_bytes` are those of rows read ahead,
+    `processes` those of this machine that each hold the dictionary.
     """
     load, free = load_of(config, plan, device, pool_bytes), free_for(config, device)
+    free = replace(free, memory=free.memory // processes)
     found = needs.rooms(load, free)
     if all(room.fits for room in found):
         return

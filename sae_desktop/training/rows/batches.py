@@ -94,20 +94,21 @@ class Batches:
             while position < self._total:
                 count = min(self._batch, self._total - position)
                 parts = self._feed.take(position, count)
-                if not self._put(self._made(parts, number, count)):
+                if not self._put(self._made(parts, number)):
                     return
                 position, number = position + count, number + 1
             self._put(None)
         except BaseException as error:  # handed to the consumer, who raises it
             self._put(error)
 
-    def _made(self, parts: Sequence[np.ndarray[Any, Any]], number: int, count: int) -> _Ready:
+    def _made(self, parts: Sequence[np.ndarray[Any, Any]], number: int) -> _Ready:
         tensors = [torch.from_numpy(part) for part in parts]
         if self._uploads is not None:
             return _Ready(*self._uploads.copy(tensors, number, self._normalised))
         if len(self._rooms) < _ROOMS:
             self._rooms.append(self._sides.empty(self._batch, self._device))
-        return _Ready(self._sides.batch(tensors, self._rooms[number % _ROOMS].first(count)), None)
+        room = self._rooms[number % _ROOMS].first(len(parts[0]))
+        return _Ready(self._sides.batch(tensors, room), None)
 
     def _normalised(self, arrived: list[Tensor]) -> Batch:
         return self._sides.batch(arrived, self._sides.empty(len(arrived[0]), self._device))
