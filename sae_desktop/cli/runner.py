@@ -83,7 +83,7 @@ def _refuse_several_processes(config: JobConfig) -> None:
     place = launched()
     if place is not None:
         raise UserError(
-            f"“{job_title(config)}” runs on one process, and {place.count} were started.",
+            f"{job_title(config)} runs on one process, and {place.count} were started.",
             kept="Nothing was changed.",
             next_step="Start it without torchrun. Only “sae-desktop train” runs on several.",
         )

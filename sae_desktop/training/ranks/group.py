@@ -7,6 +7,7 @@ leaves a sign of life every second, so that of a lost or a hung rank its number 
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -43,7 +44,7 @@ class RankLostError(UserError):
     def __init__(self, what: str, *, next_step: str, tells: bool) -> None:
         super().__init__(
             what,
-            kept="The last checkpoint is kept, and what was learned after it is lost.",
+            kept="What was learned up to the last checkpoint is kept.",
             next_step=next_step,
         )
         self.tells = tells
@@ -101,7 +102,11 @@ class Ranks:
         self._store = _named(place, self._meeting)
         self._done = threading.Event()
         threading.Thread(target=self._show_life, name="sign of life", daemon=True).start()
-        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        backend = "gloo"
+        if device.type == "cuda":
+            backend = "cpu:gloo,cuda:nccl"
+            # NCCL's own watch would end the process before it could say which rank is missing.
+            os.environ.setdefault("TORCH_NCCL_BLOCKING_WAIT", "1")
         try:
             dist.init_process_group(
                 backend, store=PrefixStore("group", self._store), rank=place.rank,
@@ -329,7 +334,7 @@ class Ranks:
     def _show_life(self) -> None:
         """Leave a sign of life every second, over a connection of its own."""
         number = 0
-        with suppress(RuntimeError):
+        with suppress(RuntimeError, UserError):
             store = _named(self.place, _client(self.place))
             while True:
                 beat = _Beat(number, self.step, self._exchanging)
