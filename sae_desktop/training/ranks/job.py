@@ -177,7 +177,7 @@ class _Training:
 
     def _begun(self, state: TrainerState) -> None:
         """Have the run's state be rank 0's, and its batches shared."""
-        self._ranks.of_leader("begun", lambda: True)
+        self._ranks.of_leader("started", lambda: True)
         state.mates = RankMates(self._ranks, batch=self._config.batch, total=self._config.tokens)
         state.align = lambda: self._ranks.take_over(_tensors(state))
         state.align()
