@@ -28,6 +28,7 @@ _ISOLATED = {
     "XDG_DATA_HOME": f"{_HOME}/data",
     "XDG_STATE_HOME": f"{_HOME}/state",
     "HF_HUB_OFFLINE": "1",
+    "SAE_DESKTOP_NO_PLUGINS": "1",
 }
 # Processes that share the tests inherit the isolation, and with it what was there before.
 _BEFORE: dict[str, str | None] = json.loads(

@@ -58,6 +58,7 @@ COMMANDS = (
     "import",
     "export",
     "formats",
+    "plugins",
     "settings",
     "glossary",
     "manual",

@@ -41,6 +41,7 @@ from sae_desktop.cli import (
     model_commands,
     monitor_commands,
     picture_commands,
+    plugins_command,
     reading_commands,
     run_command,
     safety_commands,
@@ -175,6 +176,7 @@ app.command("import")(exchange_commands.import_)
 app.command()(exchange_commands.export)
 app.command()(gallery_commands.gallery)
 app.command()(formats_command.formats)
+app.command()(plugins_command.plugins)
 app.command()(settings_command.settings)
 app.command()(glossary_command.glossary)
 app.command()(manual_command.manual)

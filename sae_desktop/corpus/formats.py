@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sae_desktop.corpus.arrow_tables import IpcTable, ParquetTable
@@ -22,8 +23,9 @@ from sae_desktop.corpus.json_text import (
     json_layout,
     names_documents,
 )
-from sae_desktop.corpus.names import TEXT_NAMES
+from sae_desktop.corpus.names import TEXT_NAMES, reader_of
 from sae_desktop.corpus.pieces import parts, piece_characters
+from sae_desktop.corpus.plugged import load_reader, plugged_records
 from sae_desktop.corpus.records import LeftOutError, Record, Report
 from sae_desktop.corpus.source_code import code_language, is_generated
 from sae_desktop.corpus.unpacking import damaged, inner_name
@@ -99,6 +101,10 @@ def format_of(file: Path, settings: CorpusSettings, *, in_folder: bool) -> Forma
     """
     name = inner_name(file.name)
     suffix = Path(name).suffix
+    plugin = reader_of(name)
+    if plugin is not None:
+        reader = load_reader(plugin)
+        return Format(reader.title, partial(plugged_records, plugin, reader))
     language = code_language(name)
     head = head_bytes(file)
     binary = _binary_format(file, suffix, head)

@@ -7,7 +7,7 @@ from pathlib import Path
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.decoding import whole_text
 from sae_desktop.corpus.formats import format_of
-from sae_desktop.corpus.names import is_table
+from sae_desktop.corpus.names import is_table, reader_of
 from sae_desktop.corpus.records import Report
 from sae_desktop.errors import UserError
 
@@ -18,7 +18,7 @@ def text_of(file: Path, most: int) -> str:
     JSON that is not lines is given as it stands. Raises UserError for a file without text, one
     that is damaged, and one of more than `most` characters.
     """
-    if not is_table(file.name):
+    if not is_table(file.name) and reader_of(file.name) is None:
         return whole_text(file, most)
     settings = CorpusSettings()
     texts: list[str] = []

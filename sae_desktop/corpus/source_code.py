@@ -100,6 +100,11 @@ def program_languages() -> frozenset[str]:
     return frozenset(name.lower() for name in _LANGUAGES)
 
 
+def program_endings() -> frozenset[str]:
+    """Return the endings of program files, with their dots."""
+    return frozenset(_BY_SUFFIX)
+
+
 def code_language(name: str) -> str:
     """Return the language of a program file called `name` (lower case), or ""."""
     return _BY_NAME.get(name) or _BY_SUFFIX.get(Path(name).suffix, "")

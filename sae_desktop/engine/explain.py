@@ -9,6 +9,7 @@ from sae_desktop.devices.out_of_memory import is_out_of_memory
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig
 from sae_desktop.engine.registry import job_kind, job_title
 from sae_desktop.errors import UserError
+from sae_desktop.plugins.loading import fault, plugin_of
 from sae_desktop.storage.faults import explain_os_error
 
 
@@ -30,6 +31,9 @@ def _as_user_error(error: BaseException, config: JobConfig | None) -> UserError:
     if isinstance(error, OSError):
         path = error.filename if isinstance(error.filename, str) else _project_of(config)
         return explain_os_error(error, Path(path), kept=kept)
+    plugin = plugin_of(error)
+    if plugin is not None:
+        return fault(plugin, error, kept_text=kept)
     what = "Something went wrong in the program"
     if config is not None:
         what = f"{job_title(config)} failed because of a bug in the program"

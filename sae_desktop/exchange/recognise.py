@@ -20,7 +20,7 @@ import msgspec
 from sae_desktop.corpus.arrow_tables import is_saved_dataset
 from sae_desktop.corpus.columns import CHAT_NAMES, TEXT_NAMES
 from sae_desktop.corpus.decoding import check_text, head_bytes, whole_text
-from sae_desktop.corpus.names import ENDINGS, is_known
+from sae_desktop.corpus.names import endings, is_known
 from sae_desktop.corpus.unpacking import inner_name
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.delphi_layout import holds_explanations, modules_in
@@ -117,9 +117,13 @@ def refuse_other_kinds(config: msgspec.Struct) -> None:
 
 def dialog_filter(kind: FileKind) -> str:
     """Return the filter of the dialog in which files of a kind are chosen."""
-    info = FILE_KINDS[kind]
-    endings = ENDINGS if kind == "corpus" else info.endings
-    return f"{info.plural} ({' '.join(f'*{end}' for end in endings)});;All files (*)"
+    ends = " ".join(f"*{ending}" for ending in endings_of(kind))
+    return f"{FILE_KINDS[kind].plural} ({ends});;All files (*)"
+
+
+def endings_of(kind: FileKind) -> tuple[str, ...]:
+    """Return what the names of files of a kind end in, in lower case, with the dots."""
+    return endings() if kind == "corpus" else FILE_KINDS[kind].endings
 
 
 # ---------------------------------------------------------------- files

@@ -1,7 +1,9 @@
 """The architectures, one per file; the file's name is the architecture's name.
 
 A module of this package whose name does not begin with an underscore and that defines a
-subclass of `Architecture` is an architecture: adding the file is all that is needed.
+subclass of `Architecture` is an architecture: adding the file is all that is needed. Installed
+packages add theirs as plug-ins (`sae_desktop.plugins`): a class of the same shape that says
+`plugin_api = 1`, under the name of its entry point.
 """
 
 from __future__ import annotations
@@ -9,7 +11,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Iterator, Mapping
 
+from sae_desktop.dictionary.architectures._linear import LinearArchitecture
 from sae_desktop.dictionary.architectures.base import (
     Architecture,
     Batch,
@@ -17,6 +21,7 @@ from sae_desktop.dictionary.architectures.base import (
     Setup,
     StepState,
 )
+from sae_desktop.plugins.loading import loaded
 
 DEFAULT = "matryoshka"
 """What a new user is offered (science: the best of those compared on SAEBench)."""
@@ -35,6 +40,42 @@ def _found() -> dict[str, type[Architecture]]:
     return found
 
 
-ARCHITECTURES: dict[str, type[Architecture]] = _found()
+_BUILTIN = _found()
 
-__all__ = ["ARCHITECTURES", "DEFAULT", "Architecture", "Batch", "Loss", "Setup", "StepState"]
+
+def builtin_names() -> frozenset[str]:
+    """Return the names that no plug-in may have."""
+    return frozenset(_BUILTIN)
+
+
+class _Architectures(Mapping[str, type[Architecture]]):
+    """Name → class. Plug-ins are loaded once a name that is not built in, or all, are asked for.
+
+    They come after the built-in ones, and may import this module.
+    """
+
+    def _all(self) -> dict[str, type[Architecture]]:
+        return {**_BUILTIN, **loaded("architectures", builtin_names())}
+
+    def __getitem__(self, name: str) -> type[Architecture]:
+        return _BUILTIN[name] if name in _BUILTIN else self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+ARCHITECTURES: Mapping[str, type[Architecture]] = _Architectures()
+
+__all__ = [
+    "ARCHITECTURES",
+    "DEFAULT",
+    "Architecture",
+    "Batch",
+    "LinearArchitecture",
+    "Loss",
+    "Setup",
+    "StepState",
+]

@@ -19,6 +19,7 @@ from sae_desktop.dictionary.formats import (
 )
 from sae_desktop.dictionary.formats.fields import FieldTable
 from sae_desktop.dictionary.formats.folder_view import FolderView, Found
+from sae_desktop.dictionary.formats.plugged import plugged_titles, that_of_a_plugin
 from sae_desktop.errors import UserError
 from sae_desktop.file_kinds import WEIGHTS_ENDINGS
 
@@ -66,10 +67,11 @@ def find_dictionaries(source: Path) -> list[Found]:
     else:
         found = [one for folder in _folders(source) for one in _in_folder(FolderView(folder))]
     if not found:
+        known = ", ".join((*FORMATS, *plugged_titles()))
         raise UserError(
             f"“{source}” holds no dictionary in a known format.",
-            next_step=f"Known formats: {', '.join(FORMATS)}. Weights from another library can be "
-            "opened once they are saved in one of these.",
+            next_step=f"Known formats: {known}. Weights from another library can be opened once "
+            "they are saved in one of these.",
         )
     return found
 
@@ -119,7 +121,7 @@ def _folders(source: Path) -> list[Path]:
 
 
 def _in_folder(view: FolderView) -> list[Found]:
-    """Return what the first format that knows a folder finds in it."""
+    """Return what the first format that knows a folder finds in it; plug-ins are asked last."""
     for find in _FINDERS:
         try:
             found = find(view)
@@ -132,7 +134,7 @@ def _in_folder(view: FolderView) -> list[Found]:
             ) from error
         if found:
             return [_held(one) for one in found]
-    return []
+    return that_of_a_plugin(view)
 
 
 def _held(found: Found) -> Found:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from sae_desktop.exchange.recognise import dialog_filter, endings_of
+from sae_desktop.file_kinds import FileKind
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -23,11 +26,10 @@ class SourceOption:
     text: str
     value: str = ""
     """Of a fixed option; empty for one with a field."""
-    browse: str = ""
-    """What is browsed for: "folder", or a file dialog's filter; empty: nothing."""
+    browse: FileKind | Literal["folder", ""] = ""
+    """What is browsed for: a folder, or files of a kind, whose endings belong to this option and to
+    no other; empty: nothing."""
     placeholder: str = ""
-    suffixes: tuple[str, ...] = ()
-    """Of a file option: how paths end that belong to it and to no other."""
 
 
 class SourceChoice(QWidget):
@@ -115,7 +117,8 @@ class SourceChoice(QWidget):
         local = value.startswith(("/", ".", "~")) or "\\" in value or value[1:2] == ":"
         name = value.rstrip("/").lower()
         for number in self._fields:
-            if any(name.endswith(suffix) for suffix in self._options[number].suffixes):
+            kind = self._options[number].browse
+            if kind not in ("", "folder") and name.endswith(endings_of(kind)):
                 return number
         browsed = [n for n in self._fields if self._options[n].browse == "folder"]
         typed = [n for n in self._fields if not self._options[n].browse]
@@ -136,7 +139,8 @@ class SourceChoice(QWidget):
         if kind == "folder":
             path = QFileDialog.getExistingDirectory(self, self._options[number].text, start)
         else:
-            path, _ = QFileDialog.getOpenFileName(self, self._options[number].text, start, kind)
+            told, files = self._options[number].text, dialog_filter(kind) if kind else ""
+            path, _ = QFileDialog.getOpenFileName(self, told, start, files)
         if path:
             self._fields[number].setText(path)
             self._typing.stop()

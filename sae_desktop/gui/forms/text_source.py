@@ -9,9 +9,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
-from sae_desktop.corpus.names import ENDINGS
 from sae_desktop.engine.protocol import ErrorInfo
-from sae_desktop.exchange.recognise import dialog_filter
 from sae_desktop.gui.forms.source_choice import SourceChoice, SourceOption
 from sae_desktop.gui.parts.labels import label, set_property
 from sae_desktop.gui.parts.terms import explain
@@ -25,9 +23,8 @@ _BUILTIN = SourceOption("Built-in corpus", "builtin")
 _OWN = (
     SourceOption(
         "A file",
-        browse=dialog_filter("corpus"),
+        browse="corpus",
         placeholder="Text, chats or a table; drop it here",
-        suffixes=ENDINGS,
     ),
     SourceOption("A folder", browse="folder", placeholder="Texts, or a dataset; drop it here"),
 )

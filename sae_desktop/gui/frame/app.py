@@ -89,6 +89,7 @@ def run_app(project: Path | None) -> int:
     fatal = FatalTrace(crash_folder())
     fatal.begin()
     window = MainWindow(session, settings, lambda changed: settings_file.save(changed, path))
+    hook.pluginFailed.connect(window.plugin_panels.on_failed)
     window.show()
     warm_up = _WarmUp()
 

@@ -30,6 +30,7 @@ from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.manual.manual import ManualOpener
 from sae_desktop.gui.frame.menu_bar import Menus
 from sae_desktop.gui.frame.menus import WORKSPACES
+from sae_desktop.gui.frame.plugin_panels import PluginPanels
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.rail import Rail
 from sae_desktop.gui.frame.status_bar import StatusBar
@@ -56,6 +57,7 @@ from sae_desktop.words.job_text import crash_text
 if TYPE_CHECKING:
     from sae_desktop.gui.frame.command_palette import CommandPalette
     from sae_desktop.gui.frame.crash_reports import CrashReportsDialog
+    from sae_desktop.gui.frame.plugins_dialog import PluginsDialog
     from sae_desktop.gui.frame.settings_dialog import SettingsDialog
 
 _TITLE = "SAE Desktop"
@@ -78,6 +80,7 @@ class MainWindow(QMainWindow):
         self.preferences = Preferences(session, settings, save)
         self._settings_dialog: SettingsDialog | None = None
         self._crash_reports: CrashReportsDialog | None = None
+        self._plugins_dialog: PluginsDialog | None = None
         self.registry = ActionRegistry(self)
         self.dialogs = FrameDialogs(self, session, self.registry, self.preferences.projects_folder)
         self.glossary = Glossary(self)
@@ -95,6 +98,7 @@ class MainWindow(QMainWindow):
             session, self._steps_card, self.workspace, self.dialogs.new_project
         )
         self._connect()
+        self.plugin_panels = PluginPanels(self, self)
         self._geometry = KeptGeometry(self, settings)
         self._geometry.changed.connect(self.keep_state)
         self._jobs.hide()
@@ -232,11 +236,16 @@ class MainWindow(QMainWindow):
         self.session.enter_workspace(workspace.show_place(name.partition(".")[2]))
 
     def prepare(self) -> None:
-        """Build one workspace that was not shown yet, and come back for the next."""
+        """Build one workspace that was not shown yet, and come back for the next.
+
+        Once there are all, the panels of plug-ins come into them.
+        """
         missing = [name for name, _, _ in WORKSPACES if name not in self._workspaces]
         if missing:
             self.workspace(missing[0])
             QTimer.singleShot(100, self, self.prepare)
+        else:
+            self.plugin_panels.add()
 
     def current(self) -> QWidget | None:
         """Return the workspace that is shown."""
@@ -309,6 +318,14 @@ class MainWindow(QMainWindow):
         if self._crash_reports is None:
             self._crash_reports = CrashReportsDialog(self, self.session, self.preferences)
         self._crash_reports.open_at_newest()
+
+    def open_plugins(self) -> None:
+        """Open the list of plug-ins."""
+        from sae_desktop.gui.frame.plugins_dialog import PluginsDialog
+
+        if self._plugins_dialog is None:
+            self._plugins_dialog = PluginsDialog(self, self.session)
+        self._plugins_dialog.present()
 
     def restart_engine(self) -> None:
         self._crash_banner.hide()

@@ -24,7 +24,7 @@ MENUS: dict[str, tuple[str, ...]] = {
         "",
         "app.quit",
     ),
-    "&Edit": ("edit.undo", "edit.redo", "", "edit.settings"),
+    "&Edit": ("edit.undo", "edit.redo", "", "edit.plugins", "edit.settings"),
     "&View": (
         *(f"view.{name}" for name, _, _ in WORKSPACES),
         "",

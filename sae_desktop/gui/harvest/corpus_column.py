@@ -12,9 +12,7 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout
 
 from sae_desktop.corpus.config import CorpusDescription, CorpusSettings, DescribeCorpusConfig
 from sae_desktop.corpus.documents import hub_name
-from sae_desktop.corpus.names import ENDINGS
 from sae_desktop.engine.protocol import ErrorInfo
-from sae_desktop.exchange.recognise import dialog_filter
 from sae_desktop.gui.forms.source_choice import SourceChoice, SourceOption
 from sae_desktop.gui.harvest.corpus_fields import CorpusFields
 from sae_desktop.gui.harvest.picture_fields import PictureFields
@@ -35,9 +33,8 @@ TEXTS = [
     SourceOption("Built-in corpus", "builtin"),
     SourceOption(
         "A file",
-        browse=dialog_filter("corpus"),
+        browse="corpus",
         placeholder="Text, JSON lines, CSV, Parquet or Arrow",
-        suffixes=ENDINGS,
     ),
     SourceOption("A folder", browse="folder", placeholder="Texts, a source tree, or a dataset"),
     HUB,
@@ -49,7 +46,7 @@ PICTURE_FOLDER = SourceOption(
 )
 PICTURE_FILE = SourceOption(
     "An archive or table of pictures",
-    browse=dialog_filter("pictures"),
+    browse="pictures",
     placeholder=".zip, .tar, Parquet, JSON lines or CSV",
 )
 PICTURE_HUB = SourceOption(

@@ -9,8 +9,6 @@ from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QVBoxLayout
 
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import ErrorInfo
-from sae_desktop.exchange.recognise import dialog_filter
-from sae_desktop.file_kinds import FILE_KINDS
 from sae_desktop.gui.forms.source_choice import SourceChoice, SourceOption
 from sae_desktop.gui.harvest.meter import Meter
 from sae_desktop.gui.harvest.model_code import ModelCode
@@ -46,9 +44,8 @@ OPTIONS = [
     SourceOption("A model folder", browse="folder", placeholder="Folder with a config.json"),
     SourceOption(
         "A .gguf file",
-        browse=dialog_filter("model"),
+        browse="model",
         placeholder="File",
-        suffixes=FILE_KINDS["model"].endings,
     ),
     HUB,
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer
@@ -107,6 +107,26 @@ class Workspace(QMainWindow):
         self._settling = QTimer(self, singleShot=True, interval=_SETTLE_MS)
         self._settling.timeout.connect(self._settle)
         self._arrange()
+
+    def add_dock(self, info: DockInfo) -> QDockWidget:
+        """Add a panel after the workspace was made, where it was left last time.
+
+        Without such a place it becomes a tab behind the others at its side.
+        """
+        there = {
+            id_: dock for id_, dock in self._docks.items()
+            if dock.isVisibleTo(self) and self.dockWidgetArea(dock) is info.area
+        }  # fmt: skip
+        dock = self._docks[info.id] = self._make_dock(info)
+        if not self.restoreDockWidget(dock):
+            self.addDockWidget(info.area, dock)
+            if there:
+                beside = next(iter(there))
+                info = replace(info, tabbed_with=beside)
+                self.tabifyDockWidget(there[beside], dock)
+                there[beside].raise_()
+        self._infos.append(info)
+        return dock
 
     def _make_dock(self, info: DockInfo) -> QDockWidget:
         dock = _Dock(info.title, self)

@@ -12,8 +12,11 @@ from PySide6.QtCore import QObject, Signal
 
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.errors import UserError
+from sae_desktop.plugins.loading import fault as plugin_fault
+from sae_desktop.plugins.loading import plugin_of
 
 _LOG = logging.getLogger(__name__)
+_KEPT = "Jobs continue in the engine, and everything you saved is safe."
 
 
 def describe(error: BaseException) -> ErrorInfo:
@@ -28,10 +31,13 @@ def describe(error: BaseException) -> ErrorInfo:
 
 
 def fault(error: BaseException) -> UserError:
-    """Return a fault of the program itself as a person should read it."""
+    """Return a fault of the program itself, or of a plug-in, as a person should read it."""
+    plugin = plugin_of(error)
+    if plugin is not None:
+        return plugin_fault(plugin, error, kept_text=_KEPT)
     return UserError(
         f"Something went wrong in the window: {type(error).__name__}: {error}",
-        kept="Jobs continue in the engine, and everything you saved is safe.",
+        kept=_KEPT,
         next_step="You can keep working. Help › Crash reports has what to say where you report it.",
     )
 
@@ -43,6 +49,8 @@ class ErrorHook(QObject):
     """ErrorInfo."""
     faulted = Signal(object)
     """ErrorInfo of what nobody had foreseen: a fault of the program."""
+    pluginFailed = Signal(object)
+    """The Plugin in whose code the exception was raised; after `raised`."""
 
     def install(self) -> None:
         self._previous, self._previous_thread = sys.excepthook, threading.excepthook
@@ -67,7 +75,9 @@ class ErrorHook(QObject):
             self._previous(kind, error, trace)
             return
         _LOG.error("uncaught", exc_info=(kind, error, trace))
-        told = describe(error)
-        if not isinstance(error, UserError):
+        told, plugin = describe(error), plugin_of(error)
+        if not isinstance(error, UserError) and plugin is None:
             self.faulted.emit(told)
         self.raised.emit(told)
+        if plugin is not None:
+            self.pluginFailed.emit(plugin)

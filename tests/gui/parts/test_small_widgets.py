@@ -191,7 +191,7 @@ def test_choice__puts_a_value_where_it_belongs(qtbot: QtBot, value: str, option:
         [
             SourceOption("Ships", "builtin"),
             SourceOption("Folder", browse="folder"),
-            SourceOption("File", browse="Files (*.gguf)", suffixes=(".gguf",)),
+            SourceOption("File", browse="model"),
             SourceOption("Hub"),
         ],
     )
