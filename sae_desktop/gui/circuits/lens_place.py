@@ -17,6 +17,7 @@ from sae_desktop.gui.circuits.asked_page import lay_out
 from sae_desktop.gui.circuits.cell_grid import CellGrid
 from sae_desktop.gui.circuits.model_choice import ModelChoice
 from sae_desktop.gui.circuits.open_graph import OpenGraph
+from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
@@ -93,7 +94,8 @@ class LensPlace(QWidget):
         row.setContentsMargins(12, 8, 12, 6)
         row.setSpacing(8)
         row.addWidget(self.prompt, 1)
-        for widget in (self.model, self.kind, self.fit_button, self.read_button):
+        copy = copy_code_button(self._session, self.config)
+        for widget in (self.model, self.kind, self.fit_button, self.read_button, copy):
             row.addWidget(widget)
         shown = QHBoxLayout()
         shown.setContentsMargins(12, 4, 12, 4)
@@ -138,14 +140,19 @@ class LensPlace(QWidget):
     # ------------------------------------------------------------------ asking
     def read(self) -> None:
         """Ask for what every layer would answer."""
+        config = self.config()
+        if config is not None:
+            self.asked.ask(config)
+
+    def config(self) -> LensConfig | None:
+        """Return what is asked; None while something is not filled in."""
         project = self._session.project
-        if self.prompt.text().strip() and self.model.chosen and project is not None:
-            self.asked.ask(
-                LensConfig(
-                    model=self.model.chosen, prompt=self.prompt.text(), project=str(project.path),
-                    kind=self.kind.currentData(), top=LENS_TOP,
-                )
-            )  # fmt: skip
+        if not self.prompt.text().strip() or not self.model.chosen or project is None:
+            return None
+        return LensConfig(
+            model=self.model.chosen, prompt=self.prompt.text(), project=str(project.path),
+            kind=self.kind.currentData(), top=LENS_TOP,
+        )  # fmt: skip
 
     def measure(self) -> None:
         """Average the Jacobians of the model."""

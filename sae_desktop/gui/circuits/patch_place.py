@@ -21,6 +21,7 @@ from sae_desktop.gui.circuits.asked_page import lay_out
 from sae_desktop.gui.circuits.cell_grid import CellGrid
 from sae_desktop.gui.circuits.model_choice import ModelChoice
 from sae_desktop.gui.circuits.open_graph import OpenGraph
+from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
@@ -98,6 +99,7 @@ class PatchPlace(QWidget):
         fields.addWidget(self.against, 1, 3)
         fields.addWidget(self.model, 1, 4)
         fields.addWidget(self.patch_button, 1, 5)
+        fields.addWidget(copy_code_button(self._session, self.config), 1, 6)
         fields.setColumnStretch(1, 3)
         fields.setColumnStretch(3, 2)
         self.hook.setToolTip(plain_tip("Which values of the other prompt are put in"))
@@ -127,14 +129,19 @@ class PatchPlace(QWidget):
 
     def patch(self) -> None:
         """Put values of the other prompt into the prompt."""
-        if self.prompt.text().strip() and self.other.text().strip() and self.model.chosen:
-            self.asked.ask(
-                PatchConfig(
-                    model=self.model.chosen, prompt=self.prompt.text(), other=self.other.text(),
-                    target=_token(self.target.text()), against=_token(self.against.text()),
-                    hook=self.hook.currentData(),
-                )
-            )  # fmt: skip
+        config = self.config()
+        if config is not None:
+            self.asked.ask(config)
+
+    def config(self) -> PatchConfig | None:
+        """Return what is asked; None while something is not filled in."""
+        if not (self.prompt.text().strip() and self.other.text().strip() and self.model.chosen):
+            return None
+        return PatchConfig(
+            model=self.model.chosen, prompt=self.prompt.text(), other=self.other.text(),
+            target=_token(self.target.text()), against=_token(self.against.text()),
+            hook=self.hook.currentData(),
+        )  # fmt: skip
 
     def show_result(self, result: PatchResult) -> None:
         """Show which share of the other prompt's answer each place brings."""

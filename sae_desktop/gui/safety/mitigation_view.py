@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.engine.protocol import JobProgress
+from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.terms import explain, set_heads
@@ -91,6 +92,7 @@ class MitigationView(QWidget):
         row = QHBoxLayout()
         row.setContentsMargins(16, 0, 12, 0)
         row.addWidget(self.run_button)
+        row.addWidget(copy_code_button(self._session, self._to_copy))
         row.addWidget(self.cancel_button)
         row.addStretch(1)
         column.addLayout(row)
@@ -177,6 +179,10 @@ class MitigationView(QWidget):
             assert job is not None
             self._config = job.config
             job.progressed.connect(self._on_progress)
+
+    def _to_copy(self) -> MitigateConfig | None:
+        complete = self._monitor is not None and not self.form.why_not()
+        return self.form.config() if complete else None
 
     def _on_progress(self, progress: JobProgress) -> None:
         self.state.setText(progress_text("running", progress))

@@ -36,6 +36,7 @@ from sae_desktop.gui.explore.ask.concept_table import (
 )
 from sae_desktop.gui.explore.other_dictionaries import OtherDictionaries
 from sae_desktop.gui.parts import theme
+from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
@@ -127,7 +128,10 @@ class CompletenessPanel(QWidget):
         bar = QFlowLayout()
         bar.setHorizontalSpacing(8)
         bar.setVerticalSpacing(4)
-        for widget in (self.lists, self.add, self.indexes, self.control, self.look):
+        copy = copy_code_button(
+            self._session, lambda: self.config() if self.look.isEnabled() else None
+        )
+        for widget in (self.lists, self.add, self.indexes, self.control, self.look, copy):
             bar.addWidget(widget)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 4, 8, 8)
@@ -267,15 +271,17 @@ class CompletenessPanel(QWidget):
 
     # ------------------------------------------------------------------ hands
     def _on_look(self) -> None:
+        self._session.run(self.config())
+
+    def config(self) -> CompletenessConfig:
+        """Return the search that is set."""
         name = self.lists.currentText()
-        self._session.run(
-            CompletenessConfig(
-                project=self._session.project_path,
-                name=name,
-                concepts=name,
-                indexes=tuple(self.asked()),
-                control=self.control.isChecked(),
-            )
+        return CompletenessConfig(
+            project=self._session.project_path,
+            name=name,
+            concepts=name,
+            indexes=tuple(self.asked()),
+            control=self.control.isChecked(),
         )
 
     def _on_add(self) -> None:

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sae_desktop.features.config import ProbeConfig
 from sae_desktop.gui.explore.ask.found_part import FoundPart, Looked
 from sae_desktop.gui.explore.ask.lit_text import LitText
 from sae_desktop.gui.explore.ask.probe_bars import ExampleTexts, ProbeSettings
@@ -22,6 +23,7 @@ from sae_desktop.gui.explore.ask.probe_summary import PAGE_TOKENS, ProbeTable
 from sae_desktop.gui.explore.ask.probe_words import read_words
 from sae_desktop.gui.parts.brought_pictures import brings_pictures
 from sae_desktop.gui.parts.colour_scale import ColourScale
+from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.feature_menu import open_feature, show_feature_menu
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.passages import Passage
@@ -73,6 +75,7 @@ class ProbePanel(QWidget):
         self.text.setMinimumHeight(self.text.fontMetrics().lineSpacing() * _LINES + 16)
         self.examples = ExampleTexts()
         self.settings = ProbeSettings()
+        self.settings.add(copy_code_button(session, self.config))
         self.pictures = ProbePictures()
         self.lit = LitText(session)
         self.page, self.tokens = self.lit.page, self.lit.tokens
@@ -155,18 +158,25 @@ class ProbePanel(QWidget):
             self._say_state()
             return
         self._asked = text
+        self.question.ask(text, self._as_asked())
+
+    def _as_asked(self) -> Asked:
         settings, told = self.settings, (self._session.feature, self._lit)
-        self.question.ask(
-            text,
-            Asked(
-                chat=settings.chat,
-                rank=settings.rank,
-                most_density=settings.most_density,
-                features=[f for f in dict.fromkeys(told) if f is not None],
-                token=self._token,
-                pictures=self.strip.files,
-            ),
+        return Asked(
+            chat=settings.chat,
+            rank=settings.rank,
+            most_density=settings.most_density,
+            features=[f for f in dict.fromkeys(told) if f is not None],
+            token=self._token,
+            pictures=self.strip.files,
         )
+
+    def config(self) -> ProbeConfig | None:
+        """Return what is asked as a job; None without a text, a picture or an index."""
+        text = self.text.toPlainText()
+        if self._session.index is None or not (text.strip() or self.strip.files):
+            return None
+        return self.question.config(text, self._as_asked())
 
     def _kept(self) -> dict[str, Any]:
         lit = None if self._finds else self._lit

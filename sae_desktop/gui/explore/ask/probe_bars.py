@@ -75,7 +75,7 @@ class ProbeSettings(QWidget):
         self.density.setKeyboardTracking(False)
         self.density.setAccessibleName("Hide features that fire on more tokens than")
         self.density.setToolTip("Hides features that fire on a larger share of the indexed tokens")
-        row = QFlowLayout(self)  # two lines where there is no room for one
+        row = self._row = QFlowLayout(self)  # two lines where there is no room for one
         row.setContentsMargins(0, 0, 0, 0)
         row.setHorizontalSpacing(16)
         row.setVerticalSpacing(4)
@@ -88,6 +88,10 @@ class ProbeSettings(QWidget):
         self.kind.currentIndexChanged.connect(lambda _index: self.changed.emit())
         self.ranking.currentIndexChanged.connect(lambda _index: self.changed.emit())
         self.density.valueChanged.connect(lambda _value: self.changed.emit())
+
+    def add(self, widget: QWidget) -> None:
+        """Put something behind the settings."""
+        self._row.addWidget(widget)
 
     @property
     def chat(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 from PySide6.QtCore import QObject, QTemporaryDir, Signal
 
 from sae_desktop.described import default
@@ -73,22 +74,25 @@ class ProbeQuestion(QObject):
                 f"{exact_count(LONGEST)} are read here. Enter a shorter text."
             )
             return
-        self._latest.ask(
-            ProbeConfig(
-                project=self._session.project_path,
-                index=self._session.index_name,
-                text="" if asked.chat else text,
-                chat=parse_chat(text) if asked.chat else [],
-                pictures=list(asked.pictures),
-                views=bool(asked.pictures),
-                features=list(asked.features),
-                # What runs through a text may be weak on each of its tokens: all of them come.
-                rank="share" if asked.rank == "excess" else asked.rank,
-                per_token=0 if asked.rank == "excess" else default(ProbeConfig, "per_token"),
-                most_density=asked.most_density,
-                attribute_at=asked.token if asked.rank == "attribution" else None,
-                spill=self._folder.path() if self._folder.isValid() else "",
-            )
+        config = self.config(text, asked)
+        spill = self._folder.path() if self._folder.isValid() else ""
+        self._latest.ask(msgspec.structs.replace(config, spill=spill))
+
+    def config(self, text: str, asked: Asked) -> ProbeConfig:
+        """Return the question as a job, whose answer comes whole."""
+        return ProbeConfig(
+            project=self._session.project_path,
+            index=self._session.index_name,
+            text="" if asked.chat else text,
+            chat=parse_chat(text) if asked.chat else [],
+            pictures=list(asked.pictures),
+            views=bool(asked.pictures),
+            features=list(asked.features),
+            # What runs through a text may be weak on each of its tokens: all of them come.
+            rank="share" if asked.rank == "excess" else asked.rank,
+            per_token=0 if asked.rank == "excess" else default(ProbeConfig, "per_token"),
+            most_density=asked.most_density,
+            attribute_at=asked.token if asked.rank == "attribution" else None,
         )
 
     def forget(self) -> None:

@@ -29,6 +29,7 @@ from sae_desktop.features.asking.text_set_config import (
 )
 from sae_desktop.features.reading.text_lists import joined_texts, read_texts, split_texts
 from sae_desktop.gui.explore.feature_links import FeatureLinks, FeatureRow
+from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField, WholeField, problems_of
@@ -170,7 +171,8 @@ class TextSetsPanel(QWidget):
         inner.addLayout(asked)
         start = QHBoxLayout()
         start.setSpacing(8)
-        for button in (self.find_button, self.example, self.start):
+        copy = copy_code_button(self._session, self._to_copy)
+        for button in (self.find_button, copy, self.example, self.start):
             start.addWidget(button)
         start.addStretch(1)
         inner.addLayout(start)
@@ -227,20 +229,27 @@ class TextSetsPanel(QWidget):
             self.state.setText(unread[0])
             self.state.show()
             return
-        self.latest.ask(
-            FindFeaturesConfig(
-                project=self._session.project_path,
-                index=self._session.index_name,
-                on=split_texts(self.on.toPlainText()),
-                off=split_texts(self.off.toPlainText()),
-                on_pictures=self.on_pictures.files,
-                off_pictures=self.off_pictures.files,
-                threshold=self.threshold.value(),
-                missed=self.missed.value(),
-                count=_KEPT,
-                classify=self.classify.isChecked(),
-            )
+        self.latest.ask(self.config())
+
+    def config(self) -> FindFeaturesConfig:
+        """Return the question that the fields say."""
+        return FindFeaturesConfig(
+            project=self._session.project_path,
+            index=self._session.index_name,
+            on=split_texts(self.on.toPlainText()),
+            off=split_texts(self.off.toPlainText()),
+            on_pictures=self.on_pictures.files,
+            off_pictures=self.off_pictures.files,
+            threshold=self.threshold.value(),
+            missed=self.missed.value(),
+            count=_KEPT,
+            classify=self.classify.isChecked(),
         )
+
+    def _to_copy(self) -> FindFeaturesConfig | None:
+        texts = self.on.toPlainText().strip() or self.on_pictures.files
+        complete = self._session.index is not None and texts and not problems_of(self)
+        return self.config() if complete else None
 
     def _on_load(self, box: QPlainTextEdit) -> None:
         name, _ = QFileDialog.getOpenFileName(

@@ -17,6 +17,7 @@ from sae_desktop.comparison.config import MatchConfig
 from sae_desktop.comparison.split_node import LEAST_COSINE, SplitNode
 from sae_desktop.gui.explore.context_delegate import CONTEXT_ROLE, ContextDelegate, held_context
 from sae_desktop.gui.explore.other_dictionaries import OtherDictionaries
+from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField
@@ -63,6 +64,7 @@ class SplittingPanel(QWidget):
         self.least.setValue(LEAST_COSINE)
         self.least.setAccessibleName("Minimum cosine")
         self.least.setToolTip("Minimum cosine between a part and the feature it is a part of")
+        self.copy = copy_code_button(session, self.config)
         self.match = push_button(
             "Match dictionaries",
             self._on_match,
@@ -99,6 +101,7 @@ class SplittingPanel(QWidget):
         bar.addWidget(label("Minimum cosine", "small"))
         bar.addWidget(self.least)
         bar.addWidget(self.match)
+        bar.addWidget(self.copy)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 4, 8, 8)
         column.setSpacing(4)
@@ -123,6 +126,7 @@ class SplittingPanel(QWidget):
         unmatched = self._others.unmatched()
         matched = self._others.matched()
         self.match.setVisible(bool(unmatched))
+        self.copy.setVisible(bool(unmatched or matched))
         self.match.setProperty("primary", "true" if unmatched and not matched else "")
         root = None if feature is None else self._others.family(feature, self.least.value())
         self.tree.setVisible(root is not None)
@@ -198,10 +202,12 @@ class SplittingPanel(QWidget):
             self._others.open(node.dictionary, node.feature)
 
     def _on_match(self) -> None:
+        self._session.run(self.config())
+
+    def config(self) -> MatchConfig:
+        """Return the job that matches this dictionary with all others of its site."""
         names = {self._others.dictionary, *self._others.matched(), *self._others.unmatched()}
-        self._session.run(
-            MatchConfig(project=self._session.project_path, dictionaries=tuple(sorted(names)))
-        )
+        return MatchConfig(project=self._session.project_path, dictionaries=tuple(sorted(names)))
 
 
 def _count(node: SplitNode, counts: dict[str, int]) -> None:
