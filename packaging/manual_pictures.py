@@ -61,6 +61,7 @@ def main() -> None:
         project = demonstration_copy(work)
         with open_for_pictures(project) as window:
             window.first_steps.dismiss()  # it stands above whatever is shown
+            window.resize(*_SIZE)  # before a graph is drawn: a change of size draws it anew
             for name, _, _ in WORKSPACES:
                 if options.only in ("", name):
                     feature = options.feature or window.session.feature
