@@ -39,6 +39,7 @@ COMMANDS = (
     "find-features",
     "mcp",
     "run",
+    "console",
     "match",
     "splitting",
     "concepts",

@@ -22,6 +22,7 @@ from sae_desktop.cli import (
     compare_command,
     comparison_commands,
     concept_set_commands,
+    console_command,
     corpus_commands,
     exchange_commands,
     feature_commands,
@@ -153,6 +154,7 @@ app.command()(compare_command.compare)
 app.command()(list_commands.lists)
 app.command()(job_commands.jobs)
 app.command()(run_command.run)
+app.command()(console_command.console)
 app.command()(feature_commands.probe)
 app.command()(feature_commands.find_features)
 app.command()(comparison_commands.match)

@@ -78,6 +78,7 @@ class MainWindow(QMainWindow):
         room = self.screen().availableSize()
         self.setMinimumSize(min(1200, room.width()), min(600, room.height() - TITLE_BAR))
         self.preferences = Preferences(session, settings, save)
+        self._console: QDockWidget | None = None
         self._settings_dialog: SettingsDialog | None = None
         self._crash_reports: CrashReportsDialog | None = None
         self._plugins_dialog: PluginsDialog | None = None
@@ -292,6 +293,21 @@ class MainWindow(QMainWindow):
 
     def toggle_jobs(self) -> None:
         self._jobs.setVisible(not self._jobs.isVisible())
+
+    def toggle_console(self) -> None:
+        """Show Python on the project, or hide it; it is made when it is first asked for."""
+        if self._console is None:
+            from sae_desktop.gui.frame.console_panel import ConsolePanel
+
+            dock = self._console = QDockWidget("Console", self)
+            dock.setObjectName("frame.console")
+            dock.setAccessibleName("Console")
+            dock.setWidget(ConsolePanel(self.session))
+            self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+            dock.hide()
+        self._console.setVisible(not self._console.isVisible())
+        if self._console.isVisible():
+            self._console.widget().setFocus()
 
     def toggle_full_screen(self) -> None:
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)

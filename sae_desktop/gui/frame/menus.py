@@ -30,6 +30,7 @@ MENUS: dict[str, tuple[str, ...]] = {
         "",
         "view.search",
         "view.jobs",
+        "view.console",
         "view.reset_layout",
         "view.full_screen",
         "",
