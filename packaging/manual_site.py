@@ -14,6 +14,7 @@ import json
 import shutil
 from pathlib import Path
 
+from sae_desktop.cli.app import app
 from sae_desktop.cli.manual_command import whole_manual
 from sae_desktop.words.manual.contents import FIRST, Manual, chapters, page_ids, picture_path
 from sae_desktop.words.manual.page import Page
@@ -50,7 +51,7 @@ _PAGE = """<!doctype html>
 
 def build(folder: Path) -> list[Path]:
     """Write the site into a folder and return its pages."""
-    manual = whole_manual()
+    manual = whole_manual(app)
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     for name in ("site.css", "search.js"):
         shutil.copyfile(_PARTS / name, folder / name)

@@ -22,10 +22,8 @@ _KIND = re.compile(r"<(list\[)?(str|int|float|Path)( range)?\]?>")
 _AT_END = re.compile(r"\s*\[([^\[\]]*)\]$")
 
 
-def commands_page() -> str:
-    """Return the page as Markdown."""
-    from sae_desktop.cli.app import app
-
+def commands_page(app: typer.Typer) -> str:
+    """Return the page of all commands of a program as Markdown."""
     parts = [_HEAD]
     whole: Any = typer.main.get_command(app)
     for name, command in sorted(whole.commands.items()):

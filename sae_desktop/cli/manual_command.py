@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -14,32 +15,39 @@ from sae_desktop.words.manual.page import Page
 from sae_desktop.words.manual.search import Hit, search
 
 
-def manual(
-    page: Annotated[str, typer.Argument(help="A page, such as train; default: the contents.")] = "",
-    search_for: Annotated[
-        str, typer.Option("--search", help="Show where these words stand instead.")
-    ] = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Read the manual: its contents, a page as Markdown, or where something stands in it."""
+def manual_of(app: typer.Typer) -> Callable[..., None]:
+    """Return the command that prints the manual of a program with the commands of `app`."""
 
-    def work() -> dict[str, Any]:
-        if search_for.strip():
-            hits = search(search_for, whole_manual().sections())
-            return {"text": _hits_text(hits), "found": [_hit(hit) for hit in hits]}
-        if not page:
-            return {"text": _contents_text(), "pages": list(page_ids())}
-        found = page_of(page)
-        return {"text": found.text.rstrip(), "page": found.id, "title": found.title}
+    def manual(
+        page: Annotated[
+            str, typer.Argument(help="A page, such as train; default: the contents.")
+        ] = "",
+        search_for: Annotated[
+            str, typer.Option("--search", help="Show where these words stand instead.")
+        ] = "",
+        as_json: JsonOption = False,
+    ) -> None:
+        """Read the manual: its contents, a page as Markdown, or where something stands in it."""
 
-    run_reading_command(work, lambda result: str(result["text"]), as_json=as_json)
+        def work() -> dict[str, Any]:
+            if search_for.strip():
+                hits = search(search_for, whole_manual(app).sections())
+                return {"text": _hits_text(hits), "found": [_hit(hit) for hit in hits]}
+            if not page:
+                return {"text": _contents_text(), "pages": list(page_ids())}
+            found = page_of(page, app)
+            return {"text": found.text.rstrip(), "page": found.id, "title": found.title}
+
+        run_reading_command(work, lambda result: str(result["text"]), as_json=as_json)
+
+    return manual
 
 
-def page_of(page: str) -> Page:
+def page_of(page: str, app: typer.Typer) -> Page:
     """Return a page, made now if it is one that is made. Raises UserError where there is none."""
     known = Manual()
     if page in MADE:
-        known.add(page, _make(page))
+        known.add(page, _make(page, app))
     try:
         return known.page(page)
     except KeyError:
@@ -48,16 +56,16 @@ def page_of(page: str) -> Page:
         ) from None
 
 
-def whole_manual() -> Manual:
+def whole_manual(app: typer.Typer) -> Manual:
     """Return the manual with every page that is made."""
-    return Manual({page: _make(page) for page in MADE})
+    return Manual({page: _make(page, app) for page in MADE})
 
 
-def _make(page: str) -> str:
+def _make(page: str, app: typer.Typer) -> str:
     if page == "commands":
         from sae_desktop.cli.commands_page import commands_page
 
-        return commands_page()
+        return commands_page(app)
     if page == "settings":
         from sae_desktop.cli.settings_command import every_setting
 

@@ -147,7 +147,7 @@ def _every(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any
 
 
 def test_commands_page__has_every_command_with_every_option(parser: Any) -> None:
-    parts = re.split(r"^## ", commands_page(), flags=re.MULTILINE)
+    parts = re.split(r"^## ", commands_page(app), flags=re.MULTILINE)
     told = {part.partition("\n")[0]: part for part in parts[1:]}
     found = dict(_every(parser))
     assert set(told) == set(found)
@@ -162,7 +162,7 @@ def test_commands_page__has_every_command_with_every_option(parser: Any) -> None
 
 def test_made_pages__are_those_of_packaging() -> None:
     for page, file in (("settings", "SETTINGS.md"), ("formats", "FORMATS.md")):
-        assert page_of(page).text == (ROOT / "packaging" / file).read_text(encoding="utf-8")
+        assert page_of(page, app).text == (ROOT / "packaging" / file).read_text(encoding="utf-8")
 
 
 def test_manual_command__prints_contents_pages_and_what_is_found(capfd: Any) -> None:
@@ -172,7 +172,7 @@ def test_manual_command__prints_contents_pages_and_what_is_found(capfd: Any) -> 
     assert "explore" in sae_desktop("manual", "--search", "neighbours").stdout
     assert run(["manual", "nothing"]) == 1
     with pytest.raises(UserError, match="no page"):
-        page_of("nothing")
+        page_of("nothing", app)
 
 
 def test_manual_command__shows_terms_letter_for_letter(capfd: Any) -> None:

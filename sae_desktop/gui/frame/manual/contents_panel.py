@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.gui.frame.palette_rows import EntryDelegate, EntryModel, Provider, Row
 from sae_desktop.gui.parts.labels import label
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.search import Entry
 from sae_desktop.words.manual.contents import Manual, chapters
 from sae_desktop.words.manual.search import Hit, search
@@ -93,7 +94,7 @@ class ContentsPanel(QWidget):
             for page in chapter.pages:
                 item = QTreeWidgetItem([self._manual.title(page)])
                 item.setData(0, _PLACE, page)
-                item.setToolTip(0, self._manual.title(page))
+                item.setToolTip(0, plain_tip(self._manual.title(page)))
                 head.addChild(item)
                 self._items[page] = item
         self.tree.expandAll()
