@@ -1,10 +1,10 @@
 """Pictures of emoji by several artists, and what they are called in a hundred languages.
 
 The packages come from npm through its ordinary client: the drawings of `emoji-datasource-twitter`
-(graphics CC-BY 4.0) to learn from, with those of Fluent Emoji Flat (MIT), Emoji One 2 (CC-BY 4.0)
-and Firefox OS (Apache-2.0) where they have drawn the same; those of `emoji-datasource-google`
-(Apache-2.0) and OpenMoji (CC-BY-SA 4.0) to be tested on; names and keywords of Unicode's CLDR
-(Unicode licence).
+(graphics CC-BY 4.0) to learn from, with those of Fluent Emoji, flat and not (MIT), Emoji One 2 and
+Streamline (CC-BY 4.0) and Firefox OS (Apache-2.0) where they have drawn the same; those of
+`emoji-datasource-google` (Apache-2.0) and OpenMoji (CC-BY-SA 4.0) to be tested on; names and
+keywords of Unicode's CLDR (Unicode licence).
 """
 
 from __future__ import annotations
@@ -25,10 +25,18 @@ from tokenizers import Tokenizer
 from sae_desktop.benchmark.kinds.instances import read_concepts
 
 Artist = Literal[
-    "twitter", "fluent-emoji-flat", "emojione", "fxemoji", "google", "openmoji"
+    "twitter", "fluent-emoji-flat", "fluent-emoji", "emojione", "fxemoji", "streamline-emojis",
+    "google", "openmoji",
 ]  # fmt: skip
 
-LEARNT: tuple[Artist, ...] = ("twitter", "fluent-emoji-flat", "emojione", "fxemoji")
+LEARNT: tuple[Artist, ...] = (
+    "twitter",
+    "fluent-emoji-flat",
+    "fluent-emoji",
+    "emojione",
+    "fxemoji",
+    "streamline-emojis",
+)
 """Artists whose drawings are learnt from."""
 UNSEEN: tuple[Artist, ...] = ("google", "openmoji")
 """Artists whose drawings are only tested on."""

@@ -23,7 +23,7 @@ from transformers import (
 from sae_desktop.language_model.files.packed import unpacked
 
 TRAINED = Path(__file__).with_name("eyes")
-"""The encoder after the 2,800 steps of `train_eyes.py`, in 8 bit."""
+"""The encoder after 2,800 and again 4,000 steps of `train_eyes.py`, in 8 bit."""
 PATCH = 12
 PATCHES = (SIDE // PATCH) ** 2
 """Tokens that a picture takes."""

@@ -36,6 +36,9 @@ class Rows(NamedTuple):
     """Tokens of a block see those before them of it and of `EVERYWHERE`."""
     places: Ids
 
+    def part(self, first: int, end: int) -> Rows:
+        return Rows(*(each[first:end] for each in self))
+
 
 def of_pictures(
     lines: list[list[Line]], grid: int, teller: Teller, chance: np.random.Generator

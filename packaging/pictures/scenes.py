@@ -115,6 +115,8 @@ class Scene:
     said: dict[str, str]
     """By language."""
     of: tuple[Emoji, ...] = ()
+    form: tuple[str, str] | None = None
+    """Colour and shape, of a shape."""
 
 
 def shape_said(colour: str, shape: str, language: str) -> str:
@@ -215,16 +217,16 @@ class Painter:
             draw.polygon(_corners(shape, box), fill=fill)
         ground.alpha_composite(large.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
         said = {tag: shape_said(colour, shape, tag) for tag in LEFT_RIGHT}
-        return Scene("shape", self._finished(ground, jitter=False), said)
+        return Scene("shape", self._finished(ground, jitter=False), said, (), (colour, shape))
 
     def any(self) -> Scene:
         """Draw a scene of any kind, a single emoji most often."""
         drawn = self._random.random()
-        if drawn < 0.8:
+        if drawn < 0.7:
             return self.one()
-        if drawn < 0.89:
+        if drawn < 0.83:
             return self.pair()
-        return self.count() if drawn < 0.95 else self.shape()
+        return self.count() if drawn < 0.93 else self.shape()
 
     def _learnt(self, drawn: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
         """Return a composition by chance of those that may be learnt from."""
@@ -235,9 +237,8 @@ class Painter:
 
     # ------------------------------------------------------------------ drawing
     def _drawn(self, emoji: Emoji) -> Image.Image:
-        """Return a drawing by chance, as often Twitter's, who has drawn all, as all others'."""
-        first, *others = self._artists[emoji.file]
-        artist = self._random.choice(others) if others and self._random.random() < 0.5 else first
+        """Return a drawing by chance of those there are."""
+        artist = self._random.choice(self._artists[emoji.file])
         found = drawing(self._cache, artist, emoji.file)
         mirrored = emoji.kind in _EITHER_WAY and not _ONE_WAY.search(emoji.names["en"])
         if mirrored and self._random.random() < 0.5:

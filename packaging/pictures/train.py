@@ -9,8 +9,11 @@ as the linear map by which what the encoder makes of pictures is told by their n
 learns from pictures with lines of text (`rows`), from such lines alone, and from windows of the
 built-in corpus, so that the model still writes as it did. In the middle of the model a picture is
 also to be told by what its names in five languages are there, read without it (`anchors`): else
-nothing asks a picture's tokens to mean there what words do. Written to `CACHE/pictures.pt` every
-`--keep` steps, and resumed from there; `--language` begins with the language model of another run.
+nothing asks a picture's tokens to mean there what words do. On the corpus the model that it was
+made from teaches it: what that expects next says more than what came. Written to
+`CACHE/pictures.pt` every `--keep` steps, and resumed from there; `--language` begins with the
+language model of another run, and `--again` goes on with another run's whole model, behind the
+encoder of this one.
 """
 
 from __future__ import annotations
@@ -38,12 +41,13 @@ from texts import CONTEXT, Teller
 from tokenizers import Tokenizer
 from torch import nn
 from torch.nn import functional
+from transformers import LlamaForCausalLM
 from windows import Windows
 
 SEED = 17
-WORDS, WINDOWS = 3, 4
+WORDS, WINDOWS = 3, 6
 """Rows of a step that are of words alone, and of the corpus."""
-GRIDS = ((0.45, (1, 2)), (0.7, (2, 4)), (1.0, (8,)))
+GRIDS = ((0.35, (1, 2)), (0.65, (2, 4)), (1.0, (4, 8, 8)))
 """Until which share of the steps a picture is how many cells a side, by chance."""
 PICTURES = {1: 96, 2: 96, 4: 72, 8: 44}
 """Pictures of a step by cells a side."""
@@ -127,9 +131,7 @@ def begin_projector(
     x_NE, which_N = seen(model, emoji, cache)
     mean_E, mean_I = x_NE.mean(dim=0), named_EI.mean(dim=0)
     x_NE, names_EI = x_NE - mean_E, named_EI - mean_I
-    gram_EE = x_NE.T @ x_NE
-    gram_EE += RIDGE * gram_EE.diagonal().mean() * torch.eye(len(gram_EE))
-    map_EI = torch.linalg.solve(gram_EE, x_NE.T @ names_EI[which_N])
+    map_EI = ridge(x_NE, names_EI[which_N])
     map_EI, offset_I = told_apart(x_NE, which_N, functional.normalize(names_EI, dim=1), map_EI)
     with torch.no_grad():
         size = names_EI.norm(dim=1).mean() / (x_NE @ map_EI + offset_I).norm(dim=1).mean()
@@ -155,6 +157,31 @@ def seen(model: nn.Module, emoji: list[Emoji], cache: Path) -> tuple[torch.Tenso
         )
         found.append(told.hidden_states[model.config.vision_feature_layer].mean(dim=1))
     return torch.cat(found), torch.from_numpy(order)
+
+
+def take_over(model: nn.Module, eyes: nn.Module, emoji: list[Emoji], cache: Path) -> None:
+    """Put another encoder into a model, whose projector then reads of it what it had read before.
+
+    A linear map, to what the encoder before made on average of a thing, goes before its first
+    layer, which takes it in.
+    """
+    old_NE, which_N = seen(model, emoji, cache)
+    model.model.vision_tower.load_state_dict(eyes.state_dict())
+    new_NE, _ = seen(model, emoji, cache)
+    means_CE = torch.stack([old_NE[which_N == n].mean(dim=0) for n in range(len(emoji))])
+    new_E, old_E = new_NE.mean(dim=0), old_NE.mean(dim=0)
+    map_EE = ridge(new_NE - new_E, means_CE[which_N] - old_E)
+    first = model.model.multi_modal_projector.linear_1
+    with torch.no_grad():
+        first.bias += first.weight @ (old_E - new_E @ map_EE)
+        first.weight.copy_(first.weight @ map_EE.T)
+
+
+def ridge(x_NE: torch.Tensor, y_NI: torch.Tensor) -> torch.Tensor:
+    """Return (E, I), the linear map from one to the other, both of mean 0."""
+    gram_EE = x_NE.T @ x_NE
+    gram_EE += RIDGE * gram_EE.diagonal().mean() * torch.eye(len(gram_EE))
+    return torch.linalg.solve(gram_EE, x_NE.T @ y_NI)
 
 
 def told_apart(
@@ -205,6 +232,7 @@ def main() -> None:
     parser.add_argument("--keep", type=int, default=200)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--language", type=Path, help="begin with the language model of this file")
+    parser.add_argument("--again", type=Path, help="go on with the model of this file")
     parser.add_argument("--bf16", action="store_true", help="for processors that multiply in it")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -212,9 +240,10 @@ def main() -> None:
     model = joined(args.builtin, trained_eyes(args.cache), SEED)
     model.model.vision_tower.requires_grad_(False)
     if args.language:
-        begun = torch.load(args.language, weights_only=True)["model"]
-        of_language = {k: v for k, v in begun.items() if k.startswith("model.language_model.")}
+        before = torch.load(args.language, weights_only=True)["model"]
+        of_language = {k: v for k, v in before.items() if k.startswith("model.language_model.")}
         model.load_state_dict(of_language, strict=False)
+    teacher = LlamaForCausalLM.from_pretrained(args.builtin, dtype=torch.float32)
     # The fused attention's gradient is slow in bf16, and with masks.
     model.set_attn_implementation("eager")
     learning = optimiser(model)
@@ -234,13 +263,17 @@ def main() -> None:
     for batch in fed(make, args.cache, SEED + step):
         if named is None or step % ANCHORED == 0:
             named = anchors(model, teller, emoji)
-        if step == 0:
+        if step == 0 and args.again:
+            model.load_state_dict(torch.load(args.again, weights_only=True)["model"])
+            take_over(model, trained_eyes(args.cache), emoji, args.cache)
+            named = anchors(model, teller, emoji)
+        elif step == 0:
             begin_projector(model, named, emoji, args.cache)
         left = (1 - step / args.steps) / DECAY_SHARE
         factor = min(1.0, (step + 1) / WARM_UP, left)
         for group, rate in zip(learning.param_groups, rates, strict=True):
             group["lr"] = rate * factor
-        losses = stepped(model, named, batch, args.bf16)
+        losses = stepped(model, teacher, named, batch, args.bf16)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         learning.step()
         learning.zero_grad()
@@ -257,8 +290,14 @@ def main() -> None:
             break
 
 
-def stepped(model: nn.Module, named_EI: torch.Tensor, batch: Batch, bf16: bool) -> np.ndarray:
-    """Add the gradients of a step; return the mean loss of pictures, words, corpus and anchors."""
+def stepped(
+    model: nn.Module, teacher: nn.Module, named_EI: torch.Tensor, batch: Batch, bf16: bool
+) -> np.ndarray:
+    """Add the gradients of a step; return the mean loss of pictures, words, corpus and anchors.
+
+    That of the corpus is how much less the model says of what the teacher expects (Hinton et
+    al. 2015).
+    """
     counts = [int((part.targets != NOTHING).sum()) for part in (batch.shown, batch.texts)]
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         hidden, middle = read_through(model, batch.shown, cells_of(model, batch))
@@ -271,11 +310,21 @@ def stepped(model: nn.Module, named_EI: torch.Tensor, batch: Batch, bf16: bool) 
     told = functional.cross_entropy(cosines / TEMPERATURE, torch.tensor(batch.which))
     (each.sum() / sum(counts) + COMPARED * told).backward()
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-        of_texts = losses_of(model, read_through(model, batch.texts)[0], batch.texts)
-    (of_texts.sum() / sum(counts)).backward()
-    of_words = int((batch.texts.targets[:WORDS] != NOTHING).sum())
-    parts = (each, of_texts[:of_words], of_texts[of_words:])
+        hidden = read_through(model, batch.texts)[0]
+        of_words = losses_of(model, hidden[:WORDS], batch.texts.part(0, WORDS))
+        of_corpus = unlike(teacher, model.lm_head(hidden[WORDS:]), batch.texts.ids[WORDS:])
+    ((of_words.sum() + of_corpus.sum()) / sum(counts)).backward()
+    parts = (each, of_words, of_corpus)
     return np.array([*(float(part.detach().mean()) for part in parts), float(told.detach())])
+
+
+def unlike(teacher: nn.Module, logits: torch.Tensor, ids: rows.Ids) -> torch.Tensor:
+    """Return (N, T): how much less likely what the teacher expects is found, in nats."""
+    with torch.no_grad():
+        expected = teacher(torch.from_numpy(ids)).logits.float().log_softmax(-1)
+    # A patch's token, the last, is none the teacher knows.
+    found = logits[..., : expected.shape[-1]].float().log_softmax(-1)
+    return (expected.exp() * (expected - found)).sum(-1)
 
 
 def cells_of(model: nn.Module, batch: Batch) -> torch.Tensor:
