@@ -5,7 +5,8 @@
 Each was chosen on sentences in English, German and French. Shown are, of the sentences held out
 in three languages, the one it fires on most in each, and of all 1,911 drawings by the artist that
 the model never learnt from, the three it fires on most, whatever they show. That a feature is best
-at telling a concept from the others does not make it one of the concept: look before it is shown.
+at telling a concept from the others does not make it one of the concept: first come those of whose
+three drawings most show it, and of those the ones that tell it best.
 """
 
 from __future__ import annotations
@@ -52,14 +53,15 @@ class Shown(NamedTuple):
     drawings: list[LitPicture]
 
 
-def best(project: str, drawings: Path) -> list[ConceptRow]:
-    """Return the rows of the features that are best at a concept in words and pictures alike."""
+def chosen(project: str, drawings: Path) -> list[ConceptRow]:
+    """Return the rows of the features that were chosen for concepts, the best in words and pictures
+    alike first."""
     config = ConceptKindsConfig(project=project, index=INDEX, pictures=(str(drawings),))
     rows = [row for row in concept_kinds(config, _QUIET).rows if row.way == "feature"]
     found: dict[int, ConceptRow] = {}
     for row in sorted(rows, key=lambda row: -min(_words(row), _picture(row)[0])):
         found.setdefault(row.number, row)
-    return list(found.values())[:COUNT]
+    return list(found.values())
 
 
 def _words(row: ConceptRow) -> float:
@@ -80,8 +82,14 @@ def shown(project: str, rows: list[ConceptRow], drawings: Path) -> list[Shown]:
         told = _probed(project, features, pictures=[str(file)])
         peaks = np.append(peaks, [[_of(told, f).max()] for f in features], axis=1)
     concepts = {concept.name: concept for concept in read_concepts()}
+    top = np.argsort(-peaks, axis=1)[:, :DRAWINGS]
+    right = [
+        sum(files[n].stem in concepts[row.concept].told.pictures for n in top[place])
+        for place, row in enumerate(rows)
+    ]
     found = []
-    for place, row in enumerate(rows):
+    for place in sorted(range(len(rows)), key=lambda place: -right[place])[:COUNT]:
+        row = rows[place]
         texts = []
         for language in LANGUAGES:
             held_out = [
@@ -92,7 +100,7 @@ def shown(project: str, rows: list[ConceptRow], drawings: Path) -> list[Shown]:
             told = max(probed, key=lambda one: _of(one, row.number).max())
             texts.append((told.tokens, _of(told, row.number)))
         lit = []
-        for number in np.argsort(-peaks[place])[:DRAWINGS]:
+        for number in top[place]:
             told = _probed(project, [row.number], pictures=[str(files[number])], views=True)
             picture = told.pictures[0]
             activations = _of(told, row.number)[np.array(told.picture) == 0]
@@ -196,7 +204,7 @@ def main() -> None:
     app = QGuiApplication([])
     app.styleHints().setColorScheme(Qt.ColorScheme.Light)
     drawings = args.cache / "emoji-datasource-google/img/google/64"
-    rows = best(str(args.project), drawings)
+    rows = chosen(str(args.project), drawings)
     index = FeatureIndex(Project.open(args.project).index_path(INDEX))
     peaks = index.columns["max_activation"]
     largest = {row.number: float(peaks[row.number]) for row in rows}

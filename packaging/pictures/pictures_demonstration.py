@@ -72,8 +72,8 @@ ABOUT = (
     "A small model that was taught to say, in many languages, what a picture shows, and one "
     "dictionary of it: its features fire on words and on pictures. To stay small, this "
     "demonstration leaves out the activations it was trained on and all firings. The pictures are "
-    "emoji drawn by Twitter, Microsoft (Fluent Emoji), Emoji One and Mozilla (Firefox OS), "
-    "recoloured and put on grounds; the notice beside the model tells their licences."
+    "emoji drawn by Twitter, Microsoft (Fluent Emoji), Emoji One, Streamline and Mozilla (Firefox "
+    "OS), recoloured and put on grounds; the notice beside the model tells their licences."
 )
 
 
