@@ -156,6 +156,8 @@ class CorpusColumn(QFrame):
         return {} if self.source else {"corpus": self._choose_text()}
 
     def _choose_text(self) -> str:
+        if self.choice.option in _ON_HUB:
+            return "Name a dataset on the hub, such as owner/dataset."
         return "Choose pictures." if self.of_pictures else "Choose a text."
 
     def set_model(self, name: str, description: ModelDescription | None = None) -> None:

@@ -125,6 +125,8 @@ def test_pictures__none_chosen_yet_starts_no_harvest_of_texts(
     harvest.corpus.choice.set_option(PICTURE_FOLDER, "")
     assert not harvest.start_button.isEnabled()
     assert harvest.start_button.toolTip() == "Choose pictures."
+    harvest.corpus.choice.set_option(PICTURE_HUB, "")
+    assert harvest.start_button.toolTip() == "Name a dataset on the hub, such as owner/dataset."
 
 
 def test_drop__of_pictures_and_their_words_is_their_folder(
