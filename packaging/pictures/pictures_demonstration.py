@@ -193,11 +193,13 @@ def _shown(things: dict[str, list[str]]) -> dict[str, set[str]]:
 
 
 def write_notes(project: Project, found: list[Meant]) -> None:
-    """Label features with what they stand for, and list them."""
+    """Label features with what they stand for, and list of each thing the clearest."""
     notes, members = Notes(project.notes_path), {}
+    listed: set[str] = set()
     for one in found:
-        if one.feature in members:
+        if one.feature in members or one.name in listed:
             continue
+        listed.add(one.name)
         notes.save(
             NAME,
             FeatureNote(feature=one.feature, label=one.name, author=DEMONSTRATION, starred=True),

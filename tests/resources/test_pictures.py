@@ -32,7 +32,7 @@ from sae_desktop.training.measuring.metrics import measure_fit
 from sae_desktop.training.run_folder import read_summary
 
 TITLES = {"en": "English", "de": "German", "fr": "French", "es": "Spanish", "ru": "Russian"}
-NAMED = {"en": 8, "de": 6, "fr": 10, "es": 7, "ru": 4}
+NAMED = {"en": 20, "de": 9, "fr": 18, "es": 14, "ru": 16}
 """By language, of how many concepts a drawing by an artist who was never learnt from is named."""
 MAX_MODEL_BYTES = 12_000_000
 OF_A_MACHINE = re.compile(rb"/(?:home|root|Users|work|mnt)/")
@@ -153,7 +153,7 @@ def test_demonstration__is_better_than_random_and_tells_nothing_of_its_maker(
     figures = read_summary(shipped.dictionary_path(PICTURES.first_index)).evaluation
     assert figures is not None
     assert figures.control is not None
-    assert figures.explained_variance >= 0.9 > 0.6 > figures.control.explained_variance
+    assert figures.explained_variance >= 0.9 > 0.65 > figures.control.explained_variance
     assert shipped.stores() == []
     for path in shipped.path.rglob("*"):
         if path.is_file():
