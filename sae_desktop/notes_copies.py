@@ -1,11 +1,12 @@
 """Copies of a project's notes of earlier days: made as work on it begins, and put back when asked.
 
 Labels and notes are what a person has put most work into, in one file. A copy is made on each day
-on which the project is written to and the notes have changed since the last copy. Free of Qt.
+on which the window opens the project and the notes have changed since the last copy. Free of Qt.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing, suppress
 from datetime import datetime
@@ -90,19 +91,21 @@ def put_back(project: Project, copy: NotesCopy) -> None:
 def is_sound(path: Path) -> bool:
     """Whether SQLite finds no fault in a file, which may be in use."""
     try:
-        with closing(_opened(path)) as database:
+        with closing(_opened(path, write=os.access(path.parent, os.W_OK))) as database:
             (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error:
         return False
     return bool(found == "ok")
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
+def _opened(path: Path, *, write: bool = False) -> sqlite3.Connection:
+    """Open a file; only who may write takes away again what SQLite puts beside it."""
+    mode = "rw" if write else "ro"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=5.0)
 
 
 def _copied(source: Path, target: Path) -> None:
-    with closing(_opened(source)) as database, closing(sqlite3.connect(target)) as new:
+    with closing(_opened(source, write=True)) as database, closing(sqlite3.connect(target)) as new:
         database.backup(new)
         new.execute("PRAGMA journal_mode = DELETE")  # one file, whatever the notes use
 

@@ -7,7 +7,6 @@ looks unfinished is, and is either finished or removed.
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -16,7 +15,6 @@ from sae_desktop.deletion import settle_trash
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.firing_paths import UNFINISHED, has_groups
 from sae_desktop.incoming_notes import INCOMING, take_incoming
-from sae_desktop.notes_copies import keep_copy
 from sae_desktop.project import SETS, Project
 from sae_desktop.storage.lock import LockHeldError, held_here
 from sae_desktop.storage.moves import MOVES, TRASH, WORK, doomed, empty_gone, finish_moves
@@ -74,8 +72,6 @@ def put_in_order(project: Project) -> None:
         finish_moves(root)
     with suppress(OSError, UserError):
         take_incoming(project)
-    with suppress(OSError, UserError, sqlite3.Error):
-        keep_copy(project)
     for path in leftovers(project):
         with suppress(OSError):
             target = doomed(root)

@@ -11,6 +11,7 @@ import code
 import io
 import os
 import queue
+import signal
 import sys
 import threading
 from collections.abc import Iterable
@@ -57,6 +58,8 @@ def serve(path: Path, index: str, lines: Iterable[bytes], out: IO[bytes]) -> Non
     Call from the main thread: SIGINT interrupts what runs there. Raises as `names` does.
     """
     teller = _Teller(out)
+    # Whoever started this may have had it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.stdout, sys.stderr = teller.stream(error=False), teller.stream(error=True)
     asked: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(lines, asked), daemon=True).start()

@@ -15,9 +15,7 @@ from sae_desktop.project import Project
 from sae_desktop.upkeep import writing
 
 _TIME = "%Y-%m-%d %H:%M"
-_NONE = (
-    "There is no copy of the notes yet: one is made each day, when the project is first written to."
-)
+_NONE = "There is no copy of the notes yet: the window makes one each day as it opens the project."
 
 
 def list_copies(project: ProjectArgument, as_json: JsonOption = False) -> None:

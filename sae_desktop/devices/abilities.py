@@ -133,3 +133,20 @@ def give_back_cache(device: torch.device) -> None:
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
+
+
+# ---------------------------------------------------------------- processes
+def collectives(device: torch.device) -> str | None:
+    """Return torch's backend by which processes sum tensors on a device; None: it has none."""
+    return {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}.get(device.type)
+
+
+def is_shared(device: torch.device) -> bool:
+    """Return whether several processes of a machine may compute on the very same device."""
+    return device.type != "cuda"
+
+
+def use(device: torch.device) -> None:
+    """Make a card the one that this process means where it names none."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)

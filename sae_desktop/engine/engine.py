@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import sqlite3
 import sys
 import threading
 import traceback
@@ -37,6 +38,7 @@ from sae_desktop.engine.registry import job_title, project_of
 from sae_desktop.engine.run import import_lock
 from sae_desktop.engine.worker import Workers
 from sae_desktop.errors import UserError
+from sae_desktop.notes_copies import keep_copy
 from sae_desktop.project import Project
 from sae_desktop.storage.lock import ProjectLock
 from sae_desktop.storage.moves import empty_gone
@@ -135,6 +137,8 @@ class Engine:
         lock = project.lock()
         lock.acquire()
         put_in_order(project)
+        with contextlib.suppress(OSError, UserError, sqlite3.Error):  # tomorrow is another day
+            keep_copy(project)
         start_thread("upkeep", lambda: empty_gone(project.path))
         self.release()
         self._project, self._lock = project, lock

@@ -6,15 +6,16 @@ import os
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sae_desktop import notes_copies
+from sae_desktop.engine.engine import Engine
 from sae_desktop.errors import UserError
 from sae_desktop.notes_copies import FOLDER, KEPT, copies, is_sound, keep_copy, put_back
 from sae_desktop.project import Project
 from sae_desktop.project_notes import FeatureNote, Notes
-from sae_desktop.upkeep import writing
 
 
 @pytest.fixture
@@ -71,11 +72,26 @@ def test_copy__is_made_once_a_day_and_only_of_what_changed(
 def test_copy__holds_what_is_written_while_the_notes_are_open(project: Project) -> None:
     with closing(Notes(project.notes_path)) as notes:
         notes.save("d", FeatureNote(feature=4, label="bridge", note="of gold"))
-        with writing(project):  # as a job or the window begins
-            pass
+        keep_copy(project)
         (copy,) = copies(project)
         assert (copy.labels, copy.notes, copy.replaced) == (1, 1, False)
         assert sorted(path.name for path in copy.path.parent.iterdir()) == [copy.path.name]
+
+
+def test_copy__the_engine_makes_it_and_leaves_nothing_beside(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project, "one")
+    before = sorted(path.name for path in project.path.iterdir())
+    engine = Engine.__new__(Engine)
+    monkeypatch.setattr(engine, "_project", None, raising=False)
+    monkeypatch.setattr(engine, "_workers", SimpleNamespace(writing=list), raising=False)
+    monkeypatch.setattr(engine, "release", lambda: None, raising=False)
+    engine._take_project(project)
+    engine._lock.release()
+    assert [copy.labels for copy in copies(project)] == [1]
+    after = sorted(path.name for path in project.path.iterdir() if not path.name.startswith("."))
+    assert after == sorted([*before, FOLDER])
 
 
 def test_copy__old_ones_go(project: Project, days: type[_Day]) -> None:

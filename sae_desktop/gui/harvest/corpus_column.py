@@ -190,6 +190,9 @@ class CorpusColumn(QFrame):
     def _on_option(self) -> None:
         self.fields.show_hub(self.choice.option in _ON_HUB)
         self._show_fields()
+        if not self.source:  # nothing was chosen before, and nothing is now: but of another kind
+            self._say(self._choose_text())
+            self.changed.emit()
 
     def _show_fields(self) -> None:
         """Show the settings of what is chosen, and give windows room for pictures."""

@@ -21,6 +21,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 
+from sae_desktop.devices.abilities import collectives
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.training.ranks.launched import TIMEOUT_VARIABLE, Place
 
@@ -102,14 +103,11 @@ class Ranks:
         self._store = _named(place, self._meeting)
         self._done = threading.Event()
         threading.Thread(target=self._show_life, name="sign of life", daemon=True).start()
-        backend = "gloo"
-        if device.type == "cuda":
-            backend = "cpu:gloo,cuda:nccl"
-            # NCCL's own watch would end the process before it could say which rank is missing.
-            os.environ.setdefault("TORCH_NCCL_BLOCKING_WAIT", "1")
+        # NCCL's own watch would end the process before it could say which rank is missing.
+        os.environ.setdefault("TORCH_NCCL_BLOCKING_WAIT", "1")
         try:
             dist.init_process_group(
-                backend, store=PrefixStore("group", self._store), rank=place.rank,
+                collectives(device), store=PrefixStore("group", self._store), rank=place.rank,
                 world_size=place.count, timeout=timedelta(seconds=place.timeout),
             )  # fmt: skip
         except (RuntimeError, ValueError) as error:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import torch
 
+from sae_desktop.devices.abilities import use
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.memory import free_memory
@@ -54,8 +55,7 @@ def train_on_ranks(config: TrainConfig, place: Place, context: JobContext) -> Tr
     """
     refuse_what_cannot_be_shared(config, place.count)
     device = device_of(config, place)
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
+    use(device)
     config = msgspec.structs.replace(config, device=str(device))
     with Ranks(place, device, context.check_cancelled) as ranks:
         try:

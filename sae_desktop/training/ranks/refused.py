@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from sae_desktop.devices.abilities import cards, collectives, is_shared
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.device import resolve_device
 from sae_desktop.training.config import TrainConfig
@@ -40,14 +41,14 @@ def device_of(config: TrainConfig, place: Place) -> torch.device:
     Raises UserError for a device that several processes cannot use together.
     """
     device = resolve_device(config.device)
-    if device.type == "mps":
+    if collectives(device) is None:
         raise UserError(
-            "Several processes cannot train together on Metal, which has no way to exchange "
-            "gradients.",
+            f"Several processes cannot train together on {device.type}, which has no way to "
+            "exchange gradients.",
             kept="Nothing was changed.",
             next_step="Add --device cpu, or start without torchrun.",
         )
-    if device.type != "cuda":
+    if is_shared(device):
         return device
     if config.device.startswith("cuda:"):
         raise UserError(
@@ -55,12 +56,13 @@ def device_of(config: TrainConfig, place: Place) -> torch.device:
             kept="Nothing was changed.",
             next_step="Say --device cuda: each process then takes a card of its own.",
         )
-    cards = torch.cuda.device_count()
-    if place.local_count > cards:
+    there = cards()
+    count = len(there)
+    if place.local_count > count:
         raise UserError(
-            f"{place.local_count} processes were started on a machine with {cards} "
-            f"{'card' if cards == 1 else 'cards'}.",
+            f"{place.local_count} processes were started on a machine with {count} "
+            f"{'card' if count == 1 else 'cards'}.",
             kept="Nothing was changed.",
-            next_step=f"Start {cards} (torchrun --nproc-per-node {cards}), or add --device cpu.",
+            next_step=f"Start {count} (torchrun --nproc-per-node {count}), or add --device cpu.",
         )
-    return torch.device("cuda", place.local_rank)
+    return there[place.local_rank]

@@ -28,6 +28,7 @@ from sae_desktop.gui.forms.sizing_dialog import SizingDialog
 from sae_desktop.gui.frame.crash_reports import CrashReportsDialog
 from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.main_window import MainWindow
+from sae_desktop.gui.frame.plugins_dialog import PluginsDialog
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.settings_dialog import SettingsDialog
 from sae_desktop.gui.parts.colour_scale import ColourScale
@@ -77,6 +78,7 @@ DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
     MessagesDialog: (lambda session, parent: MessagesDialog(Messages(session), parent), "Close"),
     GlossaryDialog: (lambda _, parent: GlossaryDialog(parent), "Close"),
     NotesCopiesDialog: (lambda session, parent: NotesCopiesDialog(session, parent), "Close"),
+    PluginsDialog: (lambda session, parent: PluginsDialog(parent, session), "Close"),
     CrashReportsDialog: (
         lambda session, parent: CrashReportsDialog(
             parent, session, Preferences(session, Settings(), lambda _settings: None)
