@@ -118,7 +118,9 @@ class SourceChoice(QWidget):
         name = value.rstrip("/").lower()
         for number in self._fields:
             kind = self._options[number].browse
-            if kind not in ("", "folder") and name.endswith(endings_of(kind)):
+            if kind == "" or kind == "folder":
+                continue
+            if name.endswith(endings_of(kind)):
                 return number
         browsed = [n for n in self._fields if self._options[n].browse == "folder"]
         typed = [n for n in self._fields if not self._options[n].browse]

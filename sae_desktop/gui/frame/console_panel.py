@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codeop
 from collections import deque
+from functools import partial
 from typing import Literal
 
 from PySide6.QtCore import Qt, Signal
@@ -157,7 +158,7 @@ class ConsolePanel(QWidget):
         told.setSpacing(4)
         told.addWidget(label("Python on the open project. Try:", "muted"))
         for line, gives in TO_TRY:
-            button = push_button(line, lambda line=line: self._try(line), flat=True, tip=gives)
+            button = push_button(line, partial(self._try, line), flat=True, tip=gives)
             button.setFont(fixed)
             row = QHBoxLayout()
             row.addWidget(button)
