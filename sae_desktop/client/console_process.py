@@ -67,8 +67,8 @@ class ConsoleProcess(QObject):
         process = self._process = EngineProcess(self)
         process.readyReadStandardOutput.connect(self._on_output)
         process.readyReadStandardError.connect(self._on_stderr)
-        process.finished.connect(lambda *_: self._on_finished())
-        process.errorOccurred.connect(lambda _error: self._on_finished())
+        process.finished.connect(self._on_finished)
+        process.errorOccurred.connect(self._on_finished)
         chosen = ["--index", index] if index else []
         command = [*self._command, "console", project, "--lines", *chosen]
         process.start(command[0], command[1:])
@@ -140,7 +140,7 @@ class ConsoleProcess(QObject):
             text = bytes(self._process.readAllStandardError().data()).decode("utf-8", "replace")
             self._said.extend(text.splitlines())
 
-    def _on_finished(self) -> None:
+    def _on_finished(self, *_: object) -> None:
         process, self._process = self._process, None
         if process is None:
             return

@@ -7,7 +7,7 @@ from collections import deque
 from functools import partial
 from typing import Literal
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtGui import (
     QFontDatabase,
     QKeyEvent,
@@ -143,6 +143,9 @@ class ConsolePanel(QWidget):
         self.process.readied.connect(self._on_ready)
         self.process.busyChanged.connect(lambda _busy: self._say())
         self.process.ended.connect(self._on_ended)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self.process.end)
         session.projectChanged.connect(self._restart)
         theme.manager().themeChanged.connect(self._write_again)
         self._say()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts import icons, theme
@@ -10,10 +11,13 @@ from sae_desktop.gui.parts.actions import ActionInfo, tooltip
 from sae_desktop.gui.parts.plain_text import plain_tip
 
 _WIDTH = 76
+_TALL, _SHORT = 60, 28
+"""Height of a button with its text, and the least without."""
+_SPACING, _MARGIN = 4, 8
 
 
 class Rail(QWidget):
-    """One checkable button a workspace, icon above text."""
+    """One checkable button a workspace, icon above text; where that finds no room, icons alone."""
 
     chosen = Signal(str)
     """Id of the workspace."""
@@ -24,8 +28,8 @@ class Rail(QWidget):
         self.setObjectName("rail")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 8, 4, 8)
-        layout.setSpacing(4)
+        layout.setContentsMargins(4, _MARGIN, 4, _MARGIN)
+        layout.setSpacing(_SPACING)
         self._group = QButtonGroup(self)
         self._buttons: dict[str, QToolButton] = {}
         for info in infos:
@@ -53,8 +57,20 @@ class Rail(QWidget):
         metrics = self.fontMetrics()
         width = max(_WIDTH, *(metrics.horizontalAdvance(name) + 20 for name in names))
         self.setFixedWidth(width)
+        tall = max(_TALL, metrics.height() + 40)
+        count, margins = len(self._buttons), 2 * _MARGIN
+        short = self.height() < count * (tall + _SPACING) - _SPACING + margins
+        room = (self.height() - margins + _SPACING) // count - _SPACING
+        style = Qt.ToolButtonStyle
         for button in self._buttons.values():
-            button.setFixedSize(width - 8, max(60, metrics.height() + 40))
+            button.setToolButtonStyle(
+                style.ToolButtonIconOnly if short else style.ToolButtonTextUnderIcon
+            )
+            button.setFixedSize(width - 8, max(_SHORT, min(room, tall)) if short else tall)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
     def mark(self, name: str) -> None:
         """Show which workspace is in front."""
