@@ -28,6 +28,8 @@ from sae_desktop.gui.forms.sizing_dialog import SizingDialog
 from sae_desktop.gui.frame.crash_reports import CrashReportsDialog
 from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.main_window import MainWindow
+from sae_desktop.gui.frame.manual.made_pages import MadePages
+from sae_desktop.gui.frame.manual.manual_window import ManualWindow
 from sae_desktop.gui.frame.plugins_dialog import PluginsDialog
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.settings_dialog import SettingsDialog
@@ -105,6 +107,7 @@ DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
     ),
     SetEditor: (lambda session, _: SetEditor(session), "Save the set"),
     GrowSetForm: (lambda session, _: GrowSetForm(session, "a text"), "Add the text"),
+    ManualWindow: (lambda _, parent: ManualWindow(MadePages(parent)), ""),
     SizingDialog: (lambda session, _: SizingDialog(session, SizeConfig(), None), ""),
     ConditionDialog: (
         lambda session, parent: ConditionDialog(parent, session, None, print), "Use it",
