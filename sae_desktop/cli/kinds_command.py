@@ -28,6 +28,8 @@ from sae_desktop.words.kinds_text import (
     mean_area,
     modal_text,
     of_way,
+    strongest_text,
+    strongest_total,
 )
 
 _NO_NAMES: list[str] = []
@@ -83,7 +85,12 @@ def concept_kinds(
 def _text(result: ConceptKindsResult) -> str:
     kinds = [KIND_TITLES[kind] for kind in result.kinds]
     rows = [
-        (row.concept, str(row.number), *(area_text(area_of(row, k)) for k in result.kinds))
+        (
+            row.concept,
+            str(row.number),
+            strongest_text(row),
+            *(area_text(area_of(row, k)) for k in result.kinds),
+        )
         for row in of_way(result, "feature")
     ]
     ways = []
@@ -91,13 +98,13 @@ def _text(result: ConceptKindsResult) -> str:
         found = of_way(result, way)
         means = [mean_area(found, kind) for kind in result.kinds]
         told = [f"{m:.2f}" if m is not None else "–" for m in means]
-        ways.append((WAY_TITLES[way], "mean", *told))
+        ways.append((WAY_TITLES[way], "mean", strongest_total(found), *told))
         counts = [found_count(found, kind) for kind in result.kinds]
-        ways.append(("", "at least 0.9", *(f"{good}/{known}" for good, known in counts)))
+        ways.append(("", "at least 0.9", "", *(f"{good}/{known}" for good, known in counts)))
     lines = [
         learnt_text(result), "",
-        table(("concept", "feature", *kinds), rows, left={0}), "",
-        table(("way", "", *kinds), ways, left={0, 1}),
+        table(("concept", "feature", "named", *kinds), rows, left={0}), "",
+        table(("way", "", "named", *kinds), ways, left={0, 1}),
     ]  # fmt: skip
     if result.modality is not None:
         best = result.modality.best[:_SHOWN]

@@ -51,13 +51,22 @@ WAY_TIPS: dict[Way, str] = {
 }
 
 
+STRONGEST_TITLE = "Named"
+STRONGEST_TIP = (
+    "Of the texts in which this feature is strongest of all, how many name the concept there, in "
+    "any of the languages. A high AUROC beside “0 of 6” says that the feature tells the concept "
+    "from the others that are tried by something else, such as a piece of its name"
+)
+
+
 def learnt_text(result: ConceptKindsResult) -> str:
     """Return on what features were chosen, and what the figures are."""
     kinds = [KIND_TITLES[kind] for kind in result.learn]
     listed = " and ".join([", ".join(kinds[:-1]), kinds[-1]] if len(kinds) > 1 else kinds)
     return (
         f"Chosen on every other instance in {listed}; the figures are AUROCs on what was held "
-        "out, for a concept against all the others: 1 tells it without a mistake, 0.5 is chance."
+        "out, for a concept against all the others: 1 tells it without a mistake, 0.5 is chance. "
+        "“Named” says whether the texts in which the feature is strongest name the concept at all."
     )
 
 
@@ -72,6 +81,20 @@ def interval_text(area: KindArea) -> str:
     return (
         f"AUROC {area.area:.3f}, 95% interval {area.low:.3f}–{area.high:.3f} for other instances "
         f"of this kind, from {count} of the concept against {area.others:,} of others"
+    )
+
+
+def strongest_text(row: ConceptRow) -> str:
+    """Return in how many of a feature's strongest texts its concept is named."""
+    found = row.strongest
+    return "" if found is None else f"{found.named} of {found.texts}"
+
+
+def strongest_total(rows: Sequence[ConceptRow]) -> str:
+    """Return the same over concepts."""
+    found = [row.strongest for row in rows if row.strongest is not None]
+    return (
+        f"{sum(one.named for one in found)} of {sum(one.texts for one in found)}" if found else ""
     )
 
 

@@ -44,8 +44,18 @@ def plain_word(concept: Named, language: str) -> str:
 
 def names(caption: str, words: Sequence[str]) -> bool:
     """Return whether one of some case-folded words stands in a caption as a whole word."""
-    folded = _folded(caption)
-    return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", folded) for word in words)
+    return named_at(caption, words, 0, len(caption))
+
+
+def named_at(text: str, words: Sequence[str], first: int, last: int) -> bool:
+    """Return whether such a word touches the characters from `first` to before `last`."""
+    parts = (_folded(text[:first]), _folded(text[first:last]), _folded(text[last:]))
+    folded, begin, end = "".join(parts), len(parts[0]), len(parts[0]) + len(parts[1])
+    return any(
+        found.start() < end and found.end() > begin
+        for word in words
+        for found in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", folded)
+    )
 
 
 def _folded(text: str) -> str:

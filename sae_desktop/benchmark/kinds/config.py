@@ -14,6 +14,8 @@ WAYS: tuple[Way, ...] = (
     "feature", "neuron", "difference of means", "random direction", "shuffled labels",
 )  # fmt: skip
 """The dictionary's, its cheap rivals, and two controls that have nothing to go by."""
+OF_FEATURES: tuple[Way, ...] = ("feature", "shuffled labels")
+"""The ways that choose a feature."""
 GOOD = 0.9
 """An area from which on a concept is counted as found."""
 
@@ -50,6 +52,14 @@ class KindArea(msgspec.Struct, frozen=True, kw_only=True):
     others: int
 
 
+class Strongest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a feature fires on most of all in the text of its index."""
+
+    named: int
+    """Of these texts those that name the concept there, in any language."""
+    texts: int
+
+
 class ConceptRow(msgspec.Struct, frozen=True, kw_only=True):
     """One way of finding one concept."""
 
@@ -61,6 +71,8 @@ class ConceptRow(msgspec.Struct, frozen=True, kw_only=True):
     learnt: float
     """Its area on what it was chosen on, which chance raises."""
     areas: list[KindArea]
+    strongest: Strongest | None = None
+    """None of what is not a feature."""
 
 
 class ModalRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from sae_desktop.benchmark.kinds.areas import concept_areas
 from sae_desktop.benchmark.kinds.config import (
+    OF_FEATURES,
     WAYS,
     ConceptKindsConfig,
     ConceptKindsResult,
@@ -37,6 +38,7 @@ from sae_desktop.benchmark.kinds.instances import (
 from sae_desktop.benchmark.kinds.material import Material, material_of, told_by
 from sae_desktop.benchmark.kinds.modality import ModalScores, modal_score, modal_scores
 from sae_desktop.benchmark.kinds.reading import read_instances
+from sae_desktop.benchmark.kinds.strongest import strongest
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.features.asking.picture_documents import (
@@ -122,7 +124,7 @@ def measured_kinds(config: ConceptKindsConfig, context: JobContext) -> Measured:
     _check_learn(config.learn, found, files)
     known, read = read_instances(opened, found, files, config.seed, context)
     material = material_of(concepts, known, config.learn, read)
-    rows = _rows(material, concepts, config.seed, context)
+    rows = _rows(opened.index, material, concepts, config.seed, context)
     return Measured(opened, material, rows, bool(files), notes)
 
 
@@ -161,7 +163,11 @@ def _keep(index: FeatureIndex, scores: ModalScores, material: Material) -> None:
 
 # ---------------------------------------------------------------- ways
 def _rows(
-    material: Material, concepts: Sequence[Named], seed: int, context: JobContext
+    index: FeatureIndex,
+    material: Material,
+    concepts: Sequence[Named],
+    seed: int,
+    context: JobContext,
 ) -> list[ConceptRow]:
     features = material.read.features()
     true_N, count = material.concept_N, len(concepts)
@@ -196,6 +202,9 @@ def _rows(
             number=chosen.numbers[place],
             learnt=float(chosen.learnt[place]),
             areas=_areas(material, place, chosen.scores_CN[place]),
+            strongest=(
+                strongest(index, chosen.numbers[place], concept) if way in OF_FEATURES else None
+            ),
         )
         for place, concept in enumerate(concepts)
         for way, chosen in ways

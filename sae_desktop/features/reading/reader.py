@@ -82,9 +82,12 @@ class FeatureIndex(IndexFile):
 
     def strongest_rows(self, feature: int) -> Array:
         """Return the rows of the feature's strongest contexts, the strongest first."""
+        return np.asarray(self.arrays["contexts/row"][feature][self.strongest_slots(feature)])
+
+    def strongest_slots(self, feature: int) -> Array:
+        """Return the places among its contexts of the feature's strongest, the strongest first."""
         rows = self.arrays["contexts/row"][feature]
-        strongest = (self.arrays["contexts/bucket"] == TOP_BUCKET) & (rows >= 0)
-        return np.asarray(rows[strongest])
+        return np.flatnonzero((self.arrays["contexts/bucket"] == TOP_BUCKET) & (rows >= 0))
 
     def context(
         self, feature: int, slot: int, before: int | None = -1, after: int | None = -1

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QFont
 
 from sae_desktop.benchmark.kinds.config import (
     GOOD,
+    OF_FEATURES,
     WAYS,
     ConceptKindsResult,
     ConceptRow,
@@ -23,6 +24,8 @@ from sae_desktop.words.feature_words import FeatureWords
 from sae_desktop.words.kinds_text import (
     KIND_TIPS,
     KIND_TITLES,
+    STRONGEST_TIP,
+    STRONGEST_TITLE,
     WAY_TIPS,
     WAY_TITLES,
     area_of,
@@ -31,9 +34,11 @@ from sae_desktop.words.kinds_text import (
     interval_text,
     mean_area,
     of_way,
+    strongest_text,
+    strongest_total,
 )
 
-CONCEPT, NUMBER, FIRST_KIND = range(3)
+CONCEPT, NUMBER, STRONGEST, FIRST_KIND = range(4)
 
 
 class KindsTableModel(QAbstractTableModel):
@@ -58,7 +63,7 @@ class KindsTableModel(QAbstractTableModel):
 
     def feature(self, index: Index) -> int | None:
         """Return the feature of a row; None of a row that has none."""
-        of_feature = self._way in ("feature", "shuffled labels")
+        of_feature = self._way in OF_FEATURES
         here = index.isValid() and index.row() < len(self._rows)
         return self._rows[index.row()].number if of_feature and here else None
 
@@ -83,7 +88,9 @@ class KindsTableModel(QAbstractTableModel):
             return LEFT if section == CONCEPT else RIGHT
         if section < FIRST_KIND:
             number = {"feature": "Feature", "shuffled labels": "Feature", "neuron": "Neuron"}
-            titles = ("Concept", number.get(self._way, ""))
+            titles = ("Concept", number.get(self._way, ""), STRONGEST_TITLE)
+            if role == Qt.ItemDataRole.ToolTipRole and section == STRONGEST:
+                return plain_tip(STRONGEST_TIP)
             return titles[section] if role == Qt.ItemDataRole.DisplayRole else None
         kind = self._kinds[section - FIRST_KIND]
         if role == Qt.ItemDataRole.DisplayRole:
@@ -123,8 +130,12 @@ class KindsTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             if column == CONCEPT:
                 return row.concept
+            if column == STRONGEST:
+                return strongest_text(row)
             return "" if row.number < 0 else str(row.number)
         if role == Qt.ItemDataRole.ToolTipRole:
+            if column == STRONGEST:
+                return plain_tip(STRONGEST_TIP)
             lines = [f"AUROC {row.learnt:.3f} on what it was chosen on, which choosing raises"]
             words = self._words(row.number) if self._way == "feature" else None
             return plain_tip("\n".join(([] if words is None else [words.tip]) + lines))
@@ -142,7 +153,10 @@ class KindsTableModel(QAbstractTableModel):
         if column < FIRST_KIND:
             if role == Qt.ItemDataRole.ToolTipRole:
                 return plain_tip(WAY_TIPS[way])
-            told = f"Mean, {WAY_TITLES[way]}" if column == CONCEPT else ""
+            told = {
+                CONCEPT: f"Mean, {WAY_TITLES[way]}",
+                STRONGEST: strongest_total(of_way(self._result, way)),
+            }.get(column, "")
             return told if role == Qt.ItemDataRole.DisplayRole else None
         kind, rows = self._kinds[column - FIRST_KIND], of_way(self._result, way)
         mean, (good, known) = mean_area(rows, kind), found_count(rows, kind)

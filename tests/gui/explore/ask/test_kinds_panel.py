@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.benchmark.kinds.config import (
+    OF_FEATURES,
     WAYS,
     ConceptKindsConfig,
     ConceptKindsResult,
@@ -17,6 +18,7 @@ from sae_desktop.benchmark.kinds.config import (
     KindArea,
     ModalRow,
     ModalScore,
+    Strongest,
 )
 from sae_desktop.gui.explore.ask.kinds import ConceptKindsPanel
 from sae_desktop.gui.explore.ask.kinds_table import FIRST_KIND
@@ -28,6 +30,7 @@ def _row(concept: str, way, number: int, *areas: float) -> ConceptRow:
         concept=concept, group="animals", way=way, number=number, learnt=0.97,
         areas=[KindArea(kind=kind, area=area, low=area - 0.1, high=1.0, instances=3, others=6)
                for kind, area in zip(("en", "picture"), areas, strict=True)],
+        strongest=Strongest(named=2, texts=6) if number == 7 else None,
     )  # fmt: skip
 
 
@@ -36,7 +39,7 @@ RESULT = ConceptKindsResult(
     kinds=["en", "picture"],
     learn=["en"],
     rows=[
-        _row(concept, way, 7 if way != "difference of means" else -1, english, pictures)
+        _row(concept, way, 7 if way in OF_FEATURES else -1, english, pictures)
         for concept, english, pictures in (("horse", 0.95, 0.5), ("cat", 0.85, 0.9))
         for way in WAYS
     ],
@@ -75,9 +78,9 @@ def test_what_is_measured__is_a_table_with_the_means_of_all_ways_below(
         [model.index(row, column).data() for column in range(model.columnCount())]
         for row in range(model.rowCount())
     ]
-    assert told[0] == ["horse", "7", "0.95", "0.50"]
-    assert told[1] == ["cat", "7", "0.85", "0.90"]
-    assert told[2] == ["Mean, feature", "", "0.90", "0.70"]
+    assert told[0] == ["horse", "7", "2 of 6", "0.95", "0.50"]
+    assert told[1] == ["cat", "7", "2 of 6", "0.85", "0.90"]
+    assert told[2] == ["Mean, feature", "", "4 of 12", "0.90", "0.70"]
     assert len(told) == 2 + len(WAYS)
     tip = model.index(0, FIRST_KIND).data(Qt.ItemDataRole.ToolTipRole)
     assert "0.850–1.000" in tip
