@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pytest import MonkeyPatch
 from toy_index import make_toy_index
 from toy_pictures import save_picture_model
 
@@ -41,7 +40,7 @@ def _context(tokens: list[str], peak: int) -> Context:
     ],
 )
 def test_strongest__counts_texts_that_name_the_concept_where_they_are_strongest(
-    tokens: list[str], peak: int, named: bool, monkeypatch: MonkeyPatch, tmp_path: Path
+    tokens: list[str], peak: int, named: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     project = make_toy_index(tmp_path, save_picture_model(tmp_path / "model", "llava"))
     index = FeatureIndex(project.index_path("i"))
