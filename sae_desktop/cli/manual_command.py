@@ -70,6 +70,10 @@ def _make(page: str, app: typer.Typer) -> str:
         from sae_desktop.cli.settings_command import every_setting
 
         return every_setting()
+    if page == "licences":
+        from sae_desktop.words.manual.licences_page import licences_page
+
+        return licences_page()
     from sae_desktop.dictionary.formats.describe import markdown
 
     return markdown()

@@ -32,7 +32,7 @@ class Frame(Protocol):
     def open_plugins(self) -> None: ...
     def restart_engine(self) -> None: ...
     def open_glossary(self) -> None: ...
-    def open_manual(self) -> None: ...
+    def open_manual(self, page: str = "") -> None: ...
     def open_help(self) -> None: ...
     def open_crash_reports(self) -> None: ...
     def show_first_steps(self) -> None: ...
@@ -200,7 +200,7 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
         ActionInfo(
             "help.manual",
             "Manual",
-            window.open_manual,
+            partial(window.open_manual, ""),
             icon="book-bookmark",
             tip="Guides, how-tos, the science, every command and setting",
         ),
@@ -246,6 +246,20 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
             "Open packages by double-clicking",
             window.dialogs.associate_packages,
             icon="package",
+        ),
+        ActionInfo(
+            "help.changes",
+            "What is new",
+            partial(window.open_manual, "changes"),
+            icon="sparkle",
+            tip="What each version brought",
+        ),
+        ActionInfo(
+            "help.licences",
+            "Licences",
+            partial(window.open_manual, "licences"),
+            icon="scales",
+            tip="Of the program, the packages it uses, and all that ships with it",
         ),
         ActionInfo("help.about", "About SAE Desktop", window.dialogs.show_about, icon="info"),
     ]

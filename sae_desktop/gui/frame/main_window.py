@@ -273,8 +273,8 @@ class MainWindow(QMainWindow):
     def open_glossary(self) -> None:
         self.glossary.open()
 
-    def open_manual(self) -> None:
-        self.manual.open()
+    def open_manual(self, page: str = "") -> None:
+        self.manual.open(page)
 
     def open_help(self) -> None:
         """Tell what is under the pointer or at the cursor; else, of what is in front."""

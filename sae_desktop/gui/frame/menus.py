@@ -57,6 +57,9 @@ MENUS: dict[str, tuple[str, ...]] = {
         "",
         "help.crashes",
         "help.associate",
+        "",
+        "help.changes",
+        "help.licences",
         "help.about",
     ),
 }

@@ -20,6 +20,7 @@ MADE = {
     "commands": "The command line",
     "settings": "Settings of jobs",
     "formats": "How other libraries’ files are read",
+    "licences": "Licences",
 }
 """Pages that are made from the program when they are asked for, so that none can be stale."""
 _GLOSSARY = "glossary"
