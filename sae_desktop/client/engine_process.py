@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment
 
 from sae_desktop import launch
@@ -19,8 +17,6 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 def engine_command() -> list[str]:
     """Return the program and arguments that run the engine."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "engine"]
     return launch.command("sae_desktop.engine")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from sae_desktop import launch
 from sae_desktop.storage.faults import free_bytes
 
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -53,7 +54,7 @@ def _gpu() -> int:
     try:
         told = subprocess.run(
             _ASK_GPU, capture_output=True, text=True, check=True, timeout=_SECONDS,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, env=launch.environment_of_others(),
         ).stdout  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return 0

@@ -89,7 +89,12 @@ def _quoted(argument: str) -> str:
 def _run(program: str, *arguments: str) -> None:
     found = shutil.which(program)
     if found is not None:
-        subprocess.run([found, *arguments], check=False, capture_output=True)
+        subprocess.run(
+            [found, *arguments],
+            check=False,
+            capture_output=True,
+            env=launch.environment_of_others(),
+        )
 
 
 def _in_registry() -> list[str]:

