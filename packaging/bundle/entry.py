@@ -1,7 +1,12 @@
 """What a bundle starts with: the program, or a module of it in a process of its own."""
 
 import multiprocessing
+import os
 import sys
+
+if sys.platform == "darwin":  # where an application's signature allows folders of any name
+    _CONTENTS = os.path.dirname(os.path.dirname(os.path.abspath(sys.executable)))
+    sys.path.append(os.path.join(_CONTENTS, "Resources", "packages"))
 
 from sae_desktop.launch import run_asked_module
 

@@ -65,6 +65,7 @@ COMMANDS = (
     "manual",
     "gallery",
     "associate",
+    "self-check",
     "change",
     "watch",
 )

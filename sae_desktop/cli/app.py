@@ -49,6 +49,7 @@ from sae_desktop.cli import (
     scan_commands,
     score_command,
     search_command,
+    self_check_command,
     set_commands,
     settings_command,
     size_command,
@@ -183,6 +184,7 @@ app.command()(settings_command.settings)
 app.command()(glossary_command.glossary)
 app.command()(manual_command.manual_of(app))
 app.command()(associate_command.associate)
+app.command()(self_check_command.self_check)
 app.add_typer(change_commands.change_app, name="change")
 app.command(epilog=watch_command.STATUS)(watch_command.watch)
 
