@@ -152,6 +152,7 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
                 ("system", "Theme: same as the system", "monitor"),
                 ("light", "Theme: light", "sun"),
                 ("dark", "Theme: dark", "moon"),
+                ("contrast", "Theme: high contrast", "circle-half"),
             )
         ),
         ActionInfo(

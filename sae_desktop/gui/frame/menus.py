@@ -37,6 +37,7 @@ MENUS: dict[str, tuple[str, ...]] = {
         "theme.system",
         "theme.light",
         "theme.dark",
+        "theme.contrast",
     ),
     "&Go": ("go.back", "go.forward"),
     "&Engine": (

@@ -28,9 +28,13 @@ _ENGINE, _FOLDERS = "Engine and network", "Folders"
 
 SETTINGS = (
     SettingInfo(
-        "theme", _LOOK, "Theme", "Light or dark, or whichever of them the system uses.",
-        "colours appearance night",
-        (("system", "Same as the system"), ("light", "Light"), ("dark", "Dark")),
+        "theme", _LOOK, "Theme",
+        "Light, dark, or whichever of them the system uses; or white and bright colours on black.",
+        "colours appearance night accessibility legible",
+        (
+            ("system", "Same as the system"), ("light", "Light"), ("dark", "Dark"),
+            ("contrast", "High contrast"),
+        ),
     ),
     SettingInfo(
         "text_size", _LOOK, "Text size",

@@ -1,4 +1,4 @@
-"""The one palette, light and dark, and the one style sheet made from it."""
+"""The one palette, light, dark and of high contrast, and the one style sheet made from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sae_desktop.gui.parts import colour_scale
 from sae_desktop.gui.parts.colour_scale import RGB
 from sae_desktop.resources import resource_path
 
-MODES = ("system", "light", "dark")
+MODES = ("system", "light", "dark", "contrast")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,9 @@ class Palette:
     """Cards, headers, buttons."""
     hover: QColor
     border: QColor
+    """Lines between parts, which need not be seen to use them."""
+    outline: QColor
+    """What shows where a button or a field is: at least 3 on every ground."""
     text: QColor
     muted_text: QColor
     disabled_text: QColor
@@ -58,6 +61,7 @@ LIGHT = _palette(
         "raised": "#F7F8FA",
         "hover": "#E8EBF0",
         "border": "#CFD4DC",
+        "outline": "#7F8794",
         "text": "#1B1F26",
         "muted_text": "#565E6B",
         "disabled_text": "#9AA1AD",
@@ -79,6 +83,7 @@ DARK = _palette(
         "raised": "#23272E",
         "hover": "#2C313A",
         "border": "#3A404B",
+        "outline": "#737C89",
         "text": "#E7E9ED",
         "muted_text": "#A6AEBA",
         "disabled_text": "#666E7A",
@@ -91,6 +96,28 @@ DARK = _palette(
         "selection": "#2B3F5C",
         "error": "#FF938A",
         "warning": "#F2C063",
+    }
+)
+HIGH_CONTRAST = _palette(
+    {
+        "window": "#000000",
+        "surface": "#000000",
+        "raised": "#0C0C0C",
+        "hover": "#26282C",
+        "border": "#C8CDD6",
+        "outline": "#FFFFFF",
+        "text": "#FFFFFF",
+        "muted_text": "#E2E5EA",
+        "disabled_text": "#9CA3AF",
+        "accent": "#FFA94D",
+        "accent_text": "#000000",
+        "positive": "#FFB870",
+        "negative": "#9CCBFF",
+        "focus": "#FFE75C",
+        "link": "#A8D2FF",
+        "selection": "#1F3F75",
+        "error": "#FFB0A8",
+        "warning": "#FFD76B",
     }
 )
 
@@ -140,6 +167,10 @@ TEXT_PAIRS = (
     ("muted_text", "selection"),
 )
 """(text, ground) pairs that occur in the window."""
+OUTLINE_PAIRS = tuple(
+    (line, ground) for line in ("outline", "focus") for ground in ("window", "surface", "raised")
+)
+"""(line, ground) pairs by which a control, or which of them has the focus, is seen."""
 
 
 def rgb(colour: QColor) -> RGB:
@@ -165,16 +196,18 @@ class ThemeManager(QObject):
 
     @property
     def dark(self) -> bool:
-        return self.palette is DARK
+        """Whether what is drawn is light on dark."""
+        return self.palette is not LIGHT
 
     def apply(self, mode: str) -> None:
-        """Dress the application: "system", "light" or "dark"."""
+        """Dress the application: "system", "light", "dark" or "contrast"."""
         self.mode = mode if mode in MODES else "system"
         hints = QGuiApplication.styleHints()
         if not self._watching:
             hints.colorSchemeChanged.connect(self._on_scheme_changed)
             self._watching = True
-        schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
+        dark = Qt.ColorScheme.Dark
+        schemes = {"light": Qt.ColorScheme.Light, "dark": dark, "contrast": dark}
         hints.setColorScheme(schemes.get(self.mode, Qt.ColorScheme.Unknown))
         self.dress()
 
@@ -187,7 +220,7 @@ class ThemeManager(QObject):
             self.mode == "system"
             and QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
         )
-        self.palette = DARK if dark else LIGHT
+        self.palette = HIGH_CONTRAST if self.mode == "contrast" else DARK if dark else LIGHT
         application = QApplication.instance()
         if not isinstance(application, QApplication):
             return
@@ -246,7 +279,7 @@ def style_sheet(colours: Palette, font: QFont) -> str:
     values["small_size"] = f"{body * 0.9:.1f}pt"
     values["title_size"] = f"{body * 1.4:.1f}pt"
     values["line"] = str(round(18 * max(body / _USUAL_BODY, 1.0)))
-    values["mode"] = "dark" if colours is DARK else "light"
+    values["mode"] = "light" if colours is LIGHT else "dark"
     values["icons"] = resource_path("icons").as_posix()
     text = resource_path("style.qss").read_text(encoding="utf-8")
     return Template(text).substitute(values)

@@ -274,7 +274,7 @@ def test_palette__shows_where_an_action_of_another_workspace_runs(
     ("query", "expected"),
     [
         ("sweep", {"train.sweep", "steer.sweep"}),
-        ("settings", {"theme.dark", "theme.light", "theme.system"}),
+        ("settings", {"theme.contrast", "theme.dark", "theme.light", "theme.system"}),
         ("help", {"help.shortcuts", "help.about", "help.associate"}),
     ],
 )
