@@ -68,7 +68,9 @@ def main() -> int:
 def display() -> Iterator[str]:
     """Start Xvfb; yield its display."""
     read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x800x24", "-nolisten", "tcp"]
+    # Without -noreset it begins again when a window has closed, and the next may meet none.
+    size = ("-screen", "0", "1280x800x24")
+    command = ["Xvfb", "-displayfd", str(write), *size, "-noreset", "-nolisten", "tcp"]
     server = subprocess.Popen(command, pass_fds=(write,), stderr=subprocess.DEVNULL)
     os.close(write)
     try:
