@@ -222,11 +222,11 @@ class Painter:
     def any(self) -> Scene:
         """Draw a scene of any kind, a single emoji most often."""
         drawn = self._random.random()
-        if drawn < 0.7:
+        if drawn < 0.5:
             return self.one()
-        if drawn < 0.83:
+        if drawn < 0.75:
             return self.pair()
-        return self.count() if drawn < 0.93 else self.shape()
+        return self.count() if drawn < 0.9 else self.shape()
 
     def _learnt(self, drawn: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
         """Return a composition by chance of those that may be learnt from."""

@@ -25,6 +25,8 @@ CONTEXT = 128
 ROOM = 48
 """Tokens of the lines of a picture."""
 
+BEFORE = 16
+"""Most tokens of another text before a name."""
 KEYWORDS = 3
 """Of a line of words: the first, since what comes by chance cannot be learnt."""
 _MISSES = 3
@@ -70,6 +72,21 @@ class Teller:
             *(token for line in lines for token in (*line.asked, *line.told)),
             self.eos,
         ]
+
+    def among(self, emoji: Emoji, others: list[int]) -> tuple[list[int], int]:
+        """Return a name in a main language after words of another text or after its language, and
+        where it ends.
+
+        `others`: tokens of another text.
+        """
+        tag = self._random.choice([tag for tag in MAIN if tag in emoji.names])
+        if self._random.random() < 0.5:
+            before = self._ids(f"{self._titles[tag]}:")
+        else:
+            first = self._random.randrange(len(others) - BEFORE)
+            before = others[first : first + self._random.randint(1, BEFORE)]
+        ids = [self.bos, *before, *self._ids(f" {emoji.names[tag]}")]
+        return ids, len(ids) - 1
 
     def of_names(self, emoji: Emoji) -> list[int]:
         """Return lines of an emoji's names in the main languages alone, in their order."""

@@ -7,13 +7,14 @@ The encoder is that of `CACHE/eyes.pt`, or else the one that lies here, and stay
 comes back to it through the language model is noise at first, and ruins it. The projector begins
 as the linear map by which what the encoder makes of pictures is told by their names. Each step
 learns from pictures with lines of text (`rows`), from such lines alone, and from windows of the
-built-in corpus, so that the model still writes as it did. In the middle of the model a picture is
-also to be told by what its names in five languages are there, read without it (`anchors`): else
-nothing asks a picture's tokens to mean there what words do. On the corpus the model that it was
-made from teaches it: what that expects next says more than what came. Written to
-`CACHE/pictures.pt` every `--keep` steps, and resumed from there; `--language` begins with the
-language model of another run, and `--again` goes on with another run's whole model, behind the
-encoder of this one.
+built-in corpus, so that the model still writes as it did. In the middle of the model a thing has
+one direction (`things`), by which its pictures are to be told there as its names are where they
+end, in five languages and within the words of other texts: else nothing asks a picture's tokens to
+mean there what words do, and what is alike of both is the pieces that names are written in. On the
+corpus the model that it was made from teaches it: what that expects next says more than what came.
+Written to `CACHE/pictures.pt` every `--keep` steps, and resumed from there; `--language` begins
+with the language model of another run, and `--again` goes on with another run's whole model, behind
+the encoder of this one.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from model import joined, pixels_of, trained_eyes
 from rows import NOTHING, Rows
 from scenes import Painter
 from texts import CONTEXT, Teller
+from things import Things
 from tokenizers import Tokenizer
 from torch import nn
 from torch.nn import functional
@@ -45,10 +47,11 @@ from transformers import LlamaForCausalLM
 from windows import Windows
 
 SEED = 17
-WORDS, WINDOWS = 3, 6
-"""Rows of a step that are of words alone, and of the corpus."""
+WORDS, WINDOWS, NAMED = 3, 6, 32
+"""Rows of a step that are of words alone, of the corpus, and of a name among other words."""
 GRIDS = ((0.35, (1, 2)), (0.65, (2, 4)), (1.0, (4, 8, 8)))
-"""Until which share of the steps a picture is how many cells a side, by chance."""
+"""Until which share of the steps a picture is how many cells a side, by chance; a model that has
+learnt goes on with the last."""
 PICTURES = {1: 96, 2: 96, 4: 72, 8: 44}
 """Pictures of a step by cells a side."""
 SHOWN = {"pair": 2, "count": 4}
@@ -60,10 +63,10 @@ RATE, FIRST_RATE = 1e-3, 1e-4
 DECAY_SHARE, WARM_UP = 0.4, 50
 MIDDLE = 3
 """The layer after which pictures and names are compared."""
-COMPARED, TEMPERATURE = 1.0, 0.1
-"""Weight of that loss, and what its cosines are divided by."""
-ANCHORED, ANCHORS_AT_ONCE = 200, 64
-"""Steps after which the names are read anew, by the model as it is then."""
+COMPARED = 1.0
+"""Weight of the losses by which pictures, and names, are told in the middle."""
+AT_ONCE = 64
+"""Names or drawings that are read at once before the first step."""
 REGRESSED, RIDGE, TOLD_STEPS = 8000, 0.01, 3000
 """Pictures that the projector begins from, the weight against large coefficients, and the steps in
 which it learns to tell them."""
@@ -80,6 +83,12 @@ class Batch(NamedTuple):
     """A row for a picture."""
     texts: Rows
     """Those of words alone, then those of the corpus."""
+    named: Rows
+    """Names among other words."""
+    ends: list[int]
+    """Where the names end."""
+    which_named: list[int]
+    """Which emoji those are."""
     of_one: list[int]
     """Pictures of one emoji."""
     which: list[int]
@@ -87,9 +96,9 @@ class Batch(NamedTuple):
 
 
 def batches(
-    builtin: Path, corpus: Path, steps: int, begun: int, cache: Path, seed: int
+    builtin: Path, corpus: Path, steps: int, begun: int, again: bool, cache: Path, seed: int
 ) -> Iterator[Batch]:
-    """Yield the batches of the steps that are left."""
+    """Yield the batches of the steps that are left; `again`: of a model that has learnt."""
     tokenizer = Tokenizer.from_file(str(builtin / "tokenizer.json"))
     emoji = taught(cache, tokenizer)
     painter = Painter(cache, emoji, None, seed)
@@ -98,8 +107,9 @@ def batches(
     chance = np.random.default_rng(seed)
     numbers = {one.file: number for number, one in enumerate(emoji)}
     bank = [painter.any() for _ in range(BANK)]
+    grids = GRIDS[-1:] if again else GRIDS
     for step in range(begun, steps):
-        grid = int(chance.choice(next(sides for until, sides in GRIDS if step < until * steps)))
+        grid = int(chance.choice(next(sides for until, sides in grids if step < until * steps)))
         count = PICTURES[grid]
         for place in chance.integers(0, BANK, count // AGAIN):
             bank[place] = painter.any()
@@ -109,12 +119,21 @@ def batches(
         words = [teller.of_words(emoji[n]) for n in chance.integers(0, len(emoji), WORDS)]
         inputs, targets = next(windows)
         of_corpus = Rows(inputs, targets, *rows.one_after_another(inputs.shape))
+        which_named = chance.integers(0, len(emoji), NAMED).tolist()
+        around = inputs[chance.integers(0, len(inputs), NAMED)]
+        named = [
+            teller.among(emoji[n], others.tolist())
+            for n, others in zip(which_named, around, strict=True)
+        ]
         of_one = [row for row, scene in enumerate(scenes) if scene.kind == "one"]
         yield Batch(
             [scene.pixels for scene in scenes],
             grid,
             rows.of_pictures(lines, grid, teller, chance),
             rows.together(rows.of_texts(words, CONTEXT, teller), of_corpus),
+            rows.of_texts([ids for ids, _ in named], max(len(ids) for ids, _ in named), teller),
+            [end for _, end in named],
+            which_named,
             of_one,
             [numbers[scenes[row].of[0].file] for row in of_one],
         )
@@ -150,8 +169,8 @@ def seen(model: nn.Module, emoji: list[Emoji], cache: Path) -> tuple[torch.Tenso
     painter = Painter(cache, emoji, None, SEED)
     order = np.random.default_rng(SEED).permutation(np.arange(REGRESSED) % len(emoji))
     found = []
-    for first in range(0, REGRESSED, ANCHORS_AT_ONCE):
-        scenes = [painter.one(emoji[n]) for n in order[first : first + ANCHORS_AT_ONCE]]
+    for first in range(0, REGRESSED, AT_ONCE):
+        scenes = [painter.one(emoji[n]) for n in order[first : first + AT_ONCE]]
         told = model.model.vision_tower(
             pixels_of([scene.pixels for scene in scenes]), output_hidden_states=True
         )
@@ -165,6 +184,9 @@ def take_over(model: nn.Module, eyes: nn.Module, emoji: list[Emoji], cache: Path
     A linear map, to what the encoder before made on average of a thing, goes before its first
     layer, which takes it in.
     """
+    before = model.model.vision_tower.state_dict()
+    if all(torch.equal(weight, before[name]) for name, weight in eyes.state_dict().items()):
+        return
     old_NE, which_N = seen(model, emoji, cache)
     model.model.vision_tower.load_state_dict(eyes.state_dict())
     new_NE, _ = seen(model, emoji, cache)
@@ -214,11 +236,11 @@ def halves(
         yield tuple(np.concatenate([half[:, :CONTEXT] for half in part]) for part in parts)
 
 
-def optimiser(model: nn.Module) -> torch.optim.Optimizer:
+def optimiser(model: nn.Module, things: Things) -> torch.optim.Optimizer:
     inner = model.model
     first = inner.multi_modal_projector.linear_1.weight
     others = [p for p in inner.multi_modal_projector.parameters() if p is not first]
-    others += inner.language_model.parameters()
+    others += [*inner.language_model.parameters(), *things.parameters()]
     groups = [{"params": others}, {"params": [first], "lr": FIRST_RATE}]
     return torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.95), weight_decay=0.0)
 
@@ -246,54 +268,56 @@ def main() -> None:
     teacher = LlamaForCausalLM.from_pretrained(args.builtin, dtype=torch.float32)
     # The fused attention's gradient is slow in bf16, and with masks.
     model.set_attn_implementation("eager")
-    learning = optimiser(model)
-    path, step = args.cache / "pictures.pt", 0
-    if path.is_file():
-        kept = torch.load(path, weights_only=True)
-        model.load_state_dict(kept["model"])
-        learning.load_state_dict(kept["optimiser"])
-        step = kept["step"]
-    rates = [group["lr"] for group in learning.param_groups]
-    began, means = time.process_time(), np.zeros(4)
-    make = partial(batches, args.builtin, args.corpus, args.steps, step)
     tokenizer = Tokenizer.from_file(str(args.builtin / "tokenizer.json"))
     emoji = taught(args.cache, tokenizer)
     teller = Teller(tokenizer, languages(args.cache), SEED)
-    named: torch.Tensor | None = None
+    path, step = args.cache / "pictures.pt", 0
+    kept = torch.load(path, weights_only=True) if path.is_file() else None
+    if kept is None and args.again:
+        model.load_state_dict(torch.load(args.again, weights_only=True)["model"])
+        take_over(model, trained_eyes(args.cache), emoji, args.cache)
+    named_EI = names_of(model, teller, emoji)
+    things = Things(named_EI)
+    learning = optimiser(model, things)
+    if kept is not None:
+        model.load_state_dict(kept["model"])
+        things.load_state_dict(kept["things"])
+        learning.load_state_dict(kept["optimiser"])
+        step = kept["step"]
+    elif not args.again:
+        begin_projector(model, named_EI, emoji, args.cache)
+    rates = [group["lr"] for group in learning.param_groups]
+    began, means = time.process_time(), np.zeros(5)
+    make = partial(batches, args.builtin, args.corpus, args.steps, step, bool(args.again))
     for batch in fed(make, args.cache, SEED + step):
-        if named is None or step % ANCHORED == 0:
-            named = anchors(model, teller, emoji)
-        if step == 0 and args.again:
-            model.load_state_dict(torch.load(args.again, weights_only=True)["model"])
-            take_over(model, trained_eyes(args.cache), emoji, args.cache)
-            named = anchors(model, teller, emoji)
-        elif step == 0:
-            begin_projector(model, named, emoji, args.cache)
         left = (1 - step / args.steps) / DECAY_SHARE
         factor = min(1.0, (step + 1) / WARM_UP, left)
         for group, rate in zip(learning.param_groups, rates, strict=True):
             group["lr"] = rate * factor
-        losses = stepped(model, teacher, named, batch, args.bf16)
+        losses = stepped(model, teacher, things, batch, args.bf16)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         learning.step()
         learning.zero_grad()
         step += 1
         means += (losses - means) / min(step, 50)
         if step % args.keep == 0 or step == args.steps:
-            state = learning.state_dict()
-            torch.save({"model": model.state_dict(), "optimiser": state, "step": step}, path)
+            state = {"model": model.state_dict(), "things": things.state_dict()}
+            torch.save(state | {"optimiser": learning.state_dict(), "step": step}, path)
             shown, spent = " ".join(f"{m:.3f}" for m in means), time.process_time() - began
             print(
-                f"{step} loss of pictures, words, corpus, anchors {shown} {spent:.0f} s", flush=True
+                f"{step} loss of pictures, words, corpus, pictures and names told in the middle "
+                f"{shown} {spent:.0f} s",
+                flush=True,
             )
         if step == args.steps:
             break
 
 
 def stepped(
-    model: nn.Module, teacher: nn.Module, named_EI: torch.Tensor, batch: Batch, bf16: bool
+    model: nn.Module, teacher: nn.Module, things: Things, batch: Batch, bf16: bool
 ) -> np.ndarray:
-    """Add the gradients of a step; return the mean loss of pictures, words, corpus and anchors.
+    """Add the gradients of a step; return the mean loss of pictures, words, corpus, and of
+    pictures and of names told in the middle.
 
     That of the corpus is how much less the model says of what the teacher expects (Hinton et
     al. 2015).
@@ -303,19 +327,18 @@ def stepped(
         hidden, middle = read_through(model, batch.shown, cells_of(model, batch))
         each = losses_of(model, hidden, batch.shown)
     is_picture = torch.from_numpy(batch.shown.ids[batch.of_one]) == model.config.image_token_index
-    shown = centred(pooled(middle[batch.of_one], is_picture))
-    # One direction, in which a few dimensions are huge, would be all that cosines see.
-    massive_I = torch.linalg.svd(shown.detach(), full_matrices=False).Vh[0]
-    cosines = without(shown, massive_I) @ without(centred(named_EI), massive_I).T
-    told = functional.cross_entropy(cosines / TEMPERATURE, torch.tensor(batch.which))
-    (each.sum() / sum(counts) + COMPARED * told).backward()
+    shown = things.untold(pooled(middle[batch.of_one], is_picture), torch.tensor(batch.which))
+    (each.sum() / sum(counts) + COMPARED * shown).backward()
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         hidden = read_through(model, batch.texts)[0]
         of_words = losses_of(model, hidden[:WORDS], batch.texts.part(0, WORDS))
         of_corpus = unlike(teacher, model.lm_head(hidden[WORDS:]), batch.texts.ids[WORDS:])
-    ((of_words.sum() + of_corpus.sum()) / sum(counts)).backward()
-    parts = (each, of_words, of_corpus)
-    return np.array([*(float(part.detach().mean()) for part in parts), float(told.detach())])
+        middle = read_through(model, batch.named)[1]
+    named_NI = middle[torch.arange(NAMED), torch.tensor(batch.ends)].float()
+    named = things.untold(named_NI, torch.tensor(batch.which_named))
+    ((of_words.sum() + of_corpus.sum()) / sum(counts) + COMPARED * named).backward()
+    parts = [float(part.detach().mean()) for part in (each, of_words, of_corpus)]
+    return np.array([*parts, shown.item(), named.item()])
 
 
 def unlike(teacher: nn.Module, logits: torch.Tensor, ids: rows.Ids) -> torch.Tensor:
@@ -366,11 +389,11 @@ def read_through(
 
 
 @torch.no_grad()
-def anchors(model: nn.Module, teller: Teller, emoji: list[Emoji]) -> torch.Tensor:
+def names_of(model: nn.Module, teller: Teller, emoji: list[Emoji]) -> torch.Tensor:
     """Return (E, I): what each emoji's names in the main languages are in the middle."""
     found = []
-    for first in range(0, len(emoji), ANCHORS_AT_ONCE):
-        texts = [teller.of_names(one) for one in emoji[first : first + ANCHORS_AT_ONCE]]
+    for first in range(0, len(emoji), AT_ONCE):
+        texts = [teller.of_names(one) for one in emoji[first : first + AT_ONCE]]
         of = rows.of_texts(texts, max(map(len, texts)), teller)
         names = torch.zeros(of.ids.shape, dtype=torch.bool)
         for row, text in enumerate(texts):
@@ -383,15 +406,6 @@ def pooled(hidden_NTI: torch.Tensor, which_NT: torch.Tensor) -> torch.Tensor:
     """Return (N, I), the mean of the rows' chosen tokens."""
     weights = which_NT.float() / which_NT.sum(dim=1, keepdim=True)
     return torch.einsum("nt,nti->ni", weights, hidden_NTI.float())
-
-
-def without(x_NI: torch.Tensor, direction_I: torch.Tensor) -> torch.Tensor:
-    """Return unit vectors of what is orthogonal to a direction."""
-    return functional.normalize(x_NI - (x_NI @ direction_I)[:, None] * direction_I, dim=1)
-
-
-def centred(x_NI: torch.Tensor) -> torch.Tensor:
-    return x_NI - x_NI.mean(dim=0)
 
 
 if __name__ == "__main__":
