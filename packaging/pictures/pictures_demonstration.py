@@ -60,7 +60,7 @@ PAGES = Path(tempfile.gettempdir()) / "pictures-and-words"
 CONTEXT_SIZE = 256
 MOST_TOKENS = 10**7
 """More than there are."""
-FEATURES, K, ROWS, LEARNING_RATE = 2048, 30, 2_000_000, 3e-3
+FEATURES, K, ROWS, LEARNING_RATE = 2048, 8, 3_000_000, 3e-3
 CONTEXTS = {
     "top_contexts": 12, "buckets": 3, "bucket_contexts": 2, "context_reach": 80,
 }  # fmt: skip

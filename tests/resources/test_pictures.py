@@ -32,7 +32,7 @@ from sae_desktop.training.measuring.metrics import measure_fit
 from sae_desktop.training.run_folder import read_summary
 
 TITLES = {"en": "English", "de": "German", "fr": "French", "es": "Spanish", "ru": "Russian"}
-NAMED = {"en": 20, "de": 9, "fr": 18, "es": 14, "ru": 16}
+NAMED = {"en": 17, "de": 8, "fr": 19, "es": 16, "ru": 15}
 """By language, of how many concepts a drawing by an artist who was never learnt from is named."""
 MAX_MODEL_BYTES = 12_000_000
 OF_A_MACHINE = re.compile(rb"/(?:home|root|Users|work|mnt)/")
