@@ -5,13 +5,14 @@
 Each was chosen on sentences in English, German and French. Shown are, of the sentences held out
 in three languages, the one it fires on most in each, and of all 1,911 drawings by the artist that
 the model never learnt from, the three it fires on most, whatever they show. That a feature is best
-at telling a concept from the others does not make it one of the concept: first come those of whose
-three drawings most show it, and of those the ones that tell it best.
+at telling a concept from the others does not make it one of the concept: those none of whose three
+drawings shows it come last.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,10 +37,13 @@ from sae_desktop.project import Project
 INDEX = "pictures-L3"
 LANGUAGES = ("en", "de", "ru")
 COUNT, DRAWINGS, COLUMNS = 10, 3, 2
+SHORTEST = 2
+"""Of the sentences held out in a language, how many are looked at."""
 RATIO = 2
 """Pixels drawn for each of the picture's."""
-CARD, MARGIN, PICTURE_SIDE, LINE = (600, 150), 16, 84, 26
+CARD, MARGIN, PICTURE_SIDE, LINE = (680, 150), 16, 84, 26
 _QUIET = SilentContext()
+_BYTE = re.compile("⟨0x([0-9A-F]{2})⟩")
 
 
 class Shown(NamedTuple):
@@ -88,7 +92,7 @@ def shown(project: str, rows: list[ConceptRow], drawings: Path) -> list[Shown]:
         for place, row in enumerate(rows)
     ]
     found = []
-    for place in sorted(range(len(rows)), key=lambda place: -right[place])[:COUNT]:
+    for place in sorted(range(len(rows)), key=lambda place: right[place] == 0)[:COUNT]:
         row = rows[place]
         texts = []
         for language in LANGUAGES:
@@ -97,8 +101,9 @@ def shown(project: str, rows: list[ConceptRow], drawings: Path) -> list[Shown]:
                 if one.kind == language and one.frame % 2
             ]  # fmt: skip
             probed = [_probed(project, [row.number], text=text) for text in held_out]
-            told = max(probed, key=lambda one: _of(one, row.number).max())
-            texts.append((told.tokens, _of(told, row.number)))
+            short = sorted(probed, key=lambda one: len("".join(one.tokens)))
+            told = max(short[:SHORTEST], key=lambda one: _of(one, row.number).max())
+            texts.append(_joined(told.tokens, _of(told, row.number)))
         lit = []
         for number in top[place]:
             told = _probed(project, [row.number], pictures=[str(files[number])], views=True)
@@ -122,6 +127,27 @@ def _of(told: ProbeResult, feature: int) -> np.ndarray:
         if number == feature:
             found[position] = activation
     return found
+
+
+def _joined(tokens: list[str], activations: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Put the bytes of a letter together; the letter fires as its strongest byte does."""
+    texts: list[str] = []
+    found: list[float] = []
+    waiting, peak = b"", 0.0
+    for token, activation in zip(tokens, activations, strict=True):
+        byte = _BYTE.fullmatch(token)
+        if byte is None:
+            texts.append(token)
+            found.append(float(activation))
+            continue
+        waiting, peak = waiting + bytes([int(byte.group(1), 16)]), max(peak, float(activation))
+        try:
+            texts.append(waiting.decode())
+        except UnicodeDecodeError:
+            continue
+        found.append(peak)
+        waiting, peak = b"", 0.0
+    return texts, np.array(found, np.float32)
 
 
 # ---------------------------------------------------------------- drawing

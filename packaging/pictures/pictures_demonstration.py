@@ -151,7 +151,8 @@ class Meant(NamedTuple):
 
 
 def meant(project: Project, cache: Path) -> list[Meant]:
-    """Return the features that stand for a thing in pictures and words, the clearest first.
+    """Return the features that stand for a thing in pictures and words, the clearest first, and of
+    those alike the strongest.
 
     That a feature tells a concept from 29 others does not make it one: a feature of the letters
     “an” tells Canada. So what it fires on most of all decides.
@@ -174,7 +175,8 @@ def meant(project: Project, cache: Path) -> list[Meant]:
             read = sum(names(text, things[name]) for text in texts) if show >= MOST_SHOW else 0
             if read >= MOST_NAME:
                 found.append(Meant(feature, name, show, read))
-    return sorted(found, key=lambda one: (-one.texts - one.pictures, one.feature))
+    strongest = index.columns["max_activation"]
+    return sorted(found, key=lambda one: (-one.texts - one.pictures, -strongest[one.feature]))
 
 
 def _shown(things: dict[str, list[str]]) -> dict[str, set[str]]:
