@@ -15,7 +15,7 @@ from sae_desktop.resources import resource_path
 _PROGRAM = "sae-desktop"
 _NOTICE = "NOTICE"
 _NAME = re.compile(r"[\w.-]+")
-_CLASSIFIER = "License :: "
+_CLASSIFIER = "License"
 _LONGEST = 60
 """Characters of a licence's name; more is the licence itself."""
 _UNTOLD = "not told by the package"
@@ -99,7 +99,7 @@ def licence(told: PackageMetadata) -> str:
     classified = [
         str(line).rpartition(" :: ")[2]
         for line in told.get_all("Classifier") or []
-        if str(line).startswith(_CLASSIFIER)
+        if str(line).partition(" :: ")[0] == _CLASSIFIER
     ]
     return ", ".join(classified) or named.partition("\n")[0][:_LONGEST] or _UNTOLD
 
