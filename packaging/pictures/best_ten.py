@@ -130,17 +130,17 @@ def _of(told: ProbeResult, feature: int) -> np.ndarray:
 
 
 def _joined(tokens: list[str], activations: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Put the bytes of a letter together; the letter fires as its strongest byte does."""
+    """Put tokens that share a letter together; they fire as the strongest of them does."""
     texts: list[str] = []
     found: list[float] = []
     waiting, peak = b"", 0.0
     for token, activation in zip(tokens, activations, strict=True):
-        byte = _BYTE.fullmatch(token)
-        if byte is None:
-            texts.append(token)
-            found.append(float(activation))
-            continue
-        waiting, peak = waiting + bytes([int(byte.group(1), 16)]), max(peak, float(activation))
+        parts = _BYTE.split(token)  # every other one is a byte
+        waiting += b"".join(
+            bytes([int(part, 16)]) if number % 2 else part.encode()
+            for number, part in enumerate(parts)
+        )
+        peak = max(peak, float(activation))
         try:
             texts.append(waiting.decode())
         except UnicodeDecodeError:
