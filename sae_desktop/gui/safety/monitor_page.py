@@ -61,6 +61,7 @@ class MonitorPage(QWidget):
         self.run = RunView(session)
         self.mitigation = MitigationView(session)
         self.tabs = QTabWidget()
+        self.tabs.setAccessibleName("Parts of the monitor")
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.promise, "Promise and power")
         self.tabs.addTab(self.run, "Run over text")

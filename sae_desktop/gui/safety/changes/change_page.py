@@ -71,6 +71,7 @@ class ChangePage(QWidget):
         self.outputs = OutputsTab()
         self.crosscoder = CrosscoderTab()
         self.tabs = QTabWidget()
+        self.tabs.setAccessibleName("Parts of the change")
         self.tabs.setDocumentMode(True)
         self._build()
         self.checkpoint.currentIndexChanged.connect(self.show_checkpoint)
