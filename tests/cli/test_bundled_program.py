@@ -14,7 +14,7 @@ import sae_desktop
 from sae_desktop import launch
 
 PACKAGE = Path(sae_desktop.__file__).parent
-ENTRY = PACKAGE.parent / "packaging" / "bundle" / "entry.py"
+ENTRY = Path(__file__).parents[2] / "packaging" / "bundle" / "entry.py"
 PROGRAM = "/opt/sae-desktop/sae-desktop"
 
 
