@@ -91,9 +91,9 @@ def _needs(one: Distribution) -> Iterator[str]:
 
 def licence(told: PackageMetadata) -> str:
     """Return what a package says its licence is."""
-    if expression := told.get("License-Expression"):
-        return str(expression)
-    named = str(told.get("License") or "").strip()
+    if "License-Expression" in told:
+        return told["License-Expression"]
+    named = told["License"].strip() if "License" in told else ""
     if named and len(named) <= _LONGEST and "\n" not in named:
         return named
     classified = [
