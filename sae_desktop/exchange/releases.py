@@ -16,6 +16,7 @@ from sae_desktop.dictionary.formats.through_saelens import INSTALL
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.files.hub_faults import explained_hub
+from sae_desktop.storage.network import network_off, way_online
 
 PREFIX = "saelens:"
 _SHOWN = 6
@@ -26,13 +27,19 @@ def bring_release(source: str, folder: Path, context: JobContext) -> None:
 
     SAELens knows more formats of files than this project; whichever it is, this is read alike.
     Pickles are read as tensors only. Raises UserError where SAELens is not installed, for a name
-    that is not in its directory, and for what the hub ends a download with.
+    that is not in its directory, where the network is off, and for what the hub ends a download
+    with.
     """
     release, _, inside = source.removeprefix(PREFIX).partition("/")
     if find_spec("sae_lens") is None:
         raise UserError(
             f"“{source}” is a name from SAELens's directory, but SAELens is not installed.",
             next_step=f"Install it with {INSTALL}, and try again.",
+        )
+    if network_off():
+        raise UserError(
+            f"“{source}” lies on the hub, and the network is off in the settings.",
+            next_step=f"{way_online()}, or import a folder of its files.",
         )
     from sae_lens import SAE
     from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sae_desktop.exchange import releases
 from sae_desktop.exchange.config import FindDictionariesConfig, ImportDictionaryConfig
 from sae_desktop.exchange.dictionaries import find_dictionaries, import_dictionary
 from sae_desktop.project import Project
+from sae_desktop.storage import network
 
 RELEASE = "gpt2-small-hook-z-kk"
 SOURCE = f"saelens:{RELEASE}/blocks.0.hook_z"
@@ -116,3 +118,16 @@ def test_release__offline_or_without_saelens_says_what_is_missing(
     pytest.importorskip("sae_lens", reason="a library that .ci/run installs")
     with pytest.raises(UserError, match=r"not on this machine|interrupted|no model"):
         find_dictionaries(FindDictionariesConfig(source=SOURCE), RecordingContext())
+
+
+def test_release__is_not_asked_for_where_the_network_is_off(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = tmp_path / "settings.json"
+    settings.write_text('{"network_off": true}')
+    monkeypatch.setattr(network, "settings_path", lambda: settings)
+    monkeypatch.setattr(releases, "find_spec", lambda _: object())
+    monkeypatch.setitem(sys.modules, "sae_lens", None)  # to import it would be an error
+    with pytest.raises(UserError, match="the network is off in the settings") as error:
+        find_dictionaries(FindDictionariesConfig(source=SOURCE), RecordingContext())
+    assert "Engine › Network" in error.value.next_step
