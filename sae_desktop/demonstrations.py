@@ -11,11 +11,12 @@ import platformdirs
 
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import SilentContext
+from sae_desktop.language_model.names import SMOLLM2 as SMOLLM2_MODEL
 from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
 from sae_desktop.storage.archives import unpack
 from sae_desktop.storage.faults import explained
-from sae_desktop.words.first_steps import LOOKING, READING, Guide
+from sae_desktop.words.first_steps import CHATTING, LOOKING, READING, Guide
 
 CIRCUIT_PROMPT = "The capital of France is the city of"
 """What is traced first in Circuits."""
@@ -46,6 +47,8 @@ class Demonstration:
     clamp: float
     """What steering is shown with, in multiples of a feature's maximum."""
     guide: Guide
+    model: str = ""
+    """The short name of its model, where that has to be fetched; empty: it ships."""
     tried_picture: str = ""
     """Put before the text that is tried first: a resource, of which a copy has one of its own."""
     steered_picture: str = ""
@@ -98,7 +101,23 @@ PICTURES = Demonstration(
     tried_picture="drawings/horse.png",
     steered_picture="drawings/house.png",
 )
-DEMONSTRATIONS = (SENTENCES, PICTURES)
+SMOLLM2 = Demonstration(
+    id="smollm2",
+    title="SmolLM2",
+    called="SmolLM2",
+    told=(
+        "A real chat model with 135 million parameters: find one of its many thousand features and "
+        "turn it up. The features are included; the model is fetched once (93 to 270 MB)."
+    ),
+    archive="smollm2.zip",
+    folder="smollm2.saeproj",
+    first_index="smollm2-L14",
+    prompt="The best thing about my life is",
+    clamp=1.0,
+    guide=CHATTING,
+    model=SMOLLM2_MODEL,
+)
+DEMONSTRATIONS = (SENTENCES, PICTURES, SMOLLM2)
 
 
 def offered() -> list[Demonstration]:
@@ -107,6 +126,18 @@ def offered() -> list[Demonstration]:
     The first always is: to open it says what a damaged installation lacks.
     """
     return [one for one in DEMONSTRATIONS if one is SENTENCES or one.ships]
+
+
+def chosen_demonstration(*, pictures: bool, smollm2: bool) -> Demonstration:
+    """Return which demonstration is asked for. Raises UserError where two are."""
+    if pictures and smollm2:
+        raise UserError(
+            "Two demonstrations were asked for at once.",
+            next_step="Ask for “Pictures and words” or for SmolLM2.",
+        )
+    if pictures:
+        return PICTURES
+    return SMOLLM2 if smollm2 else SENTENCES
 
 
 def demonstration_path(of: Demonstration) -> Path:

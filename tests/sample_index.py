@@ -114,6 +114,7 @@ def write_sample_index(
     dictionary: str = "dict",
     dictionary_hash: str = "",
     seed: int = 0,
+    model: str = "builtin",
 ) -> Path:
     """Write an index of `features` features and return its path."""
     rng = np.random.default_rng(seed)
@@ -125,7 +126,7 @@ def write_sample_index(
     info = IndexInfo(
         dictionary=dictionary,
         dictionary_hash=dictionary_hash,
-        model="builtin",
+        model=model,
         site="blocks.3.hook_resid_post",
         activations="acts",
         corpus="builtin",

@@ -14,7 +14,7 @@ from sae_desktop.api.index import Index
 from sae_desktop.api.job import Job, run, start
 from sae_desktop.api.kinds import checked
 from sae_desktop.circuits.reading.graph_file import Graph, read_graph
-from sae_desktop.demonstrations import PICTURES, SENTENCES, demonstration_copy
+from sae_desktop.demonstrations import chosen_demonstration, demonstration_copy
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project as Folder
 from sae_desktop.project import existing
@@ -138,11 +138,14 @@ def create_project(path: str | Path, *, title: str = "") -> Project:
     return Project(Folder.open_or_create(path, title=title))
 
 
-def open_demonstration(folder: str | Path | None = None, *, pictures: bool = False) -> Project:
+def open_demonstration(
+    folder: str | Path | None = None, *, pictures: bool = False, smollm2: bool = False
+) -> Project:
     """Open your own copy of the demonstration that ships; it is unpacked the first time.
 
     It lies in `folder`, or where the window keeps it. `pictures`: the demonstration “Pictures and
-    words”. Raises UserError when the installation lacks it or the copy cannot be written.
+    words”. `smollm2`: the one of the chat model SmolLM2, which is not fetched. Raises UserError
+    when the installation lacks it, the copy cannot be written, or both are asked for.
     """
-    of = PICTURES if pictures else SENTENCES
+    of = chosen_demonstration(pictures=pictures, smollm2=smollm2)
     return Project(Folder.open(demonstration_copy(None if folder is None else Path(folder), of)))

@@ -102,13 +102,17 @@ def demo(
         bool,
         typer.Option(
             "--headless",
-            help="Run the whole demonstration without a window; with --pictures: list what it "
-            "holds.",
+            help="Run the whole demonstration without a window; with --pictures or --smollm2: "
+            "list what it holds.",
         ),
     ] = False,
     pictures: Annotated[
         bool,
         typer.Option("--pictures", help="The demonstration “Pictures and words” instead."),
+    ] = False,
+    smollm2: Annotated[
+        bool,
+        typer.Option("--smollm2", help="The demonstration of the chat model SmolLM2 instead."),
     ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the project, pictures and report.")
@@ -117,8 +121,14 @@ def demo(
 ) -> None:
     """Open a demonstration project, or run the whole path headless."""
     from sae_desktop.cli.demo import run_demo
+    from sae_desktop.demonstrations import chosen_demonstration
+    from sae_desktop.errors import UserError
 
-    raise typer.Exit(run_demo(out=out, headless=headless, json=as_json, pictures=pictures))
+    try:
+        of = chosen_demonstration(pictures=pictures, smollm2=smollm2)
+    except UserError as error:
+        raise typer.BadParameter(str(error)) from None
+    raise typer.Exit(run_demo(out=out, headless=headless, json=as_json, of=of))
 
 
 app.add_typer(model_commands.models_app, name="models")

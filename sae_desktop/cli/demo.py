@@ -20,7 +20,7 @@ from sae_desktop.cli.demo_report import write_report
 from sae_desktop.cli.reporter import Reporter, make_reporter
 from sae_desktop.cli.runner import cancelled_by_signals, tell
 from sae_desktop.cli.window import open_window, window_problem
-from sae_desktop.demonstrations import PICTURES, SENTENCES, demonstration_copy
+from sae_desktop.demonstrations import SENTENCES, Demonstration, demonstration_copy
 from sae_desktop.engine.context import WorkerContext, flushing
 from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.engine.protocol import JobConfig
@@ -87,12 +87,12 @@ def run_demo(
     out: Path | None,
     headless: bool,
     json: bool,
-    pictures: bool = False,
+    of: Demonstration = SENTENCES,
     amounts: Amounts = Amounts(),
 ) -> int:
     """Show a demonstration, headless if asked for or if there is no display.
 
-    The one with pictures is not made again without a window: what it holds is told.
+    Only the first is made again without a window; of another, what it holds is told.
 
     Returns the exit status: 0, 1 when something failed, 130 when it was interrupted.
     """
@@ -102,14 +102,14 @@ def run_demo(
         reporter = make_reporter("Demonstration", as_json=json)
         if problem is not None:
             reporter.note(problem)
-            said = "What it holds is listed" if pictures else "Running"
+            said = "What it holds is listed" if of is not SENTENCES else "Running"
             reporter.note(f"{said} without a window instead.")
-        if pictures:
-            return tell(reporter, lambda: hold(out), held_text, None)
+        if of is not SENTENCES:
+            return tell(reporter, lambda: hold(out, of), held_text, None)
         folder = out or _DEFAULT_OUT
         return tell(reporter, lambda: _run_headless(folder, reporter, amounts), _render, None)
     try:
-        project = demonstration_copy(out, PICTURES if pictures else SENTENCES)
+        project = demonstration_copy(out, of)
     except UserError as error:
         say(error)
         return EXIT_FAILED

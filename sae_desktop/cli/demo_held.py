@@ -1,4 +1,4 @@
-"""What the demonstration with pictures holds, in words: where no window can show it."""
+"""What a demonstration holds, in words: where no window can show it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 import msgspec
 
 from sae_desktop.demonstrations import (
-    PICTURES,
     START_LIST,
+    Demonstration,
     demonstration_copy,
     own_picture,
 )
 from sae_desktop.features.reading.columns import MODALITIES
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.language_model.files.known import lacking_known
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_notes import Notes
@@ -39,20 +40,22 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     features: int
     fires: dict[str, int]
-    """By each of `MODALITIES`, how many features fire so."""
+    """By each of `MODALITIES`, how many features fire so; empty: its model reads text alone."""
     start: list[Started]
     picture: str
-    """A drawing that comes with it."""
+    """A drawing that comes with it; empty: none does."""
+    lacking: str
+    """The model that has yet to be fetched; empty: it is here."""
 
 
-def hold(folder: Path | None) -> Held:
-    """Return what the copy in `folder`, or in the person's data folder, holds.
+def hold(folder: Path | None, of: Demonstration) -> Held:
+    """Return what the copy of a demonstration in `folder`, or in the person's data folder, holds.
 
     Raises UserError when the installation lacks it or the copy cannot be written.
     """
-    project = Project.open(demonstration_copy(folder, PICTURES))
-    index = FeatureIndex(project.index_path(PICTURES.first_index))
-    kinds = index.columns["modality"]
+    project = Project.open(demonstration_copy(folder, of))
+    index = FeatureIndex(project.index_path(of.first_index))
+    kinds = index.columns.get("modality")
     dictionary = index.info.dictionary
     with closing(Notes(project.notes_path)) as notes:
         found = FeatureLists(notes).read(dictionary, START_LIST)
@@ -60,26 +63,32 @@ def hold(folder: Path | None) -> Held:
     listed = [] if found is None else [member.feature for member in found.members]
     return Held(
         project=str(project.path),
-        index=PICTURES.first_index,
+        index=of.first_index,
         model=index.info.model,
         features=index.features,
-        fires={kind: int((kinds == code).sum()) for code, kind in enumerate(MODALITIES)},
+        fires=(
+            {kind: int((kinds == code).sum()) for code, kind in enumerate(MODALITIES)}
+            if kinds is not None
+            else {}
+        ),
         start=[
             Started(
                 feature=one,
                 label=labels.get(one, ""),
-                fires=MODALITIES[kinds[one]] if kinds[one] >= 0 else "",
+                fires=MODALITIES[kinds[one]] if kinds is not None and kinds[one] >= 0 else "",
             )
             for one in listed
         ],
-        picture=own_picture(project, PICTURES.tried_picture),
+        picture=own_picture(project, of.tried_picture),
+        lacking=lacking_known(index.info.model),
     )
 
 
 def held_text(held: Held) -> str:
     """Return it in lines, with the commands that do what the window would."""
-    kinds = ", ".join(f"{held.fires[kind]:,} {MODALITY_WORDS[kind]}" for kind in MODALITIES)
-    lines = [f"{held.features:,} features of the model “{held.model}”: {kinds}.", ""]
+    kinds = ", ".join(f"{count:,} {MODALITY_WORDS[kind]}" for kind, count in held.fires.items())
+    counted = f"{held.features:,} features of the model “{held.model}”"
+    lines = [f"{counted}: {kinds}." if kinds else f"{counted}.", ""]
     for one in held.start:
         fires = f", {MODALITY_WORDS[one.fires]}" if one.fires else ""
         lines.append(f"Feature {one.feature}: {one.label or 'without a label'}{fires}")
@@ -88,6 +97,8 @@ def held_text(held: Held) -> str:
         lines.append(_command("show", held, "--feature", str(held.start[0].feature)))
     if held.picture:
         lines.append(_command("probe", held, "--picture", held.picture))
+    if held.lacking:
+        lines.append(f"sae-desktop models get {held.lacking}  (to try texts, and to steer)")
     lines.append(f"Open it where there is a display: sae-desktop {shlex.quote(held.project)}")
     return "\n".join(lines)
 

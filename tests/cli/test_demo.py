@@ -13,7 +13,7 @@ from picture_demonstration import ship
 from sae_desktop import demonstrations as demonstration
 from sae_desktop.cli import demo
 from sae_desktop.cli.demo_held import hold
-from sae_desktop.demonstrations import PICTURES, SENTENCES
+from sae_desktop.demonstrations import PICTURES, SENTENCES, Demonstration
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project
 
@@ -47,7 +47,7 @@ def test_pictures_headless__tells_what_is_held_and_how_to_ask_it(
     monkeypatch.setattr(
         demo, "tell", lambda _reporter, work, render, _config: told.append((work(), render)) or 0
     )
-    assert demo.run_demo(out=tmp_path, headless=True, json=False, pictures=True) == 0
+    assert demo.run_demo(out=tmp_path, headless=True, json=False, of=PICTURES) == 0
     ((held, render),) = told
     assert [(one.feature, one.label, one.fires) for one in held.start] == [
         (2, "dogs", "both"), (1, "the word", "text"),
@@ -70,19 +70,19 @@ def test_pictures_that_are_not_installed__are_named(
 
     monkeypatch.setattr(demonstration, "resource_path", missing)
     with pytest.raises(UserError, match=r"pictures\.zip"):
-        hold(tmp_path)
+        hold(tmp_path, PICTURES)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
-    ("pictures", "index"), [(True, PICTURES.first_index), (False, SENTENCES.first_index)]
+    ("of", "index"), [(PICTURES, PICTURES.first_index), (SENTENCES, SENTENCES.first_index)]
 )
 def test_window__opens_the_demonstration_that_was_asked_for(
-    pictures: bool, index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    of: Demonstration, index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ship(tmp_path, monkeypatch)
     opened: list[Path] = []
     monkeypatch.setattr(demo, "window_problem", lambda: None)
     monkeypatch.setattr(demo, "open_window", lambda project: opened.append(project) or 0)
-    assert demo.run_demo(out=tmp_path, headless=False, json=False, pictures=pictures) == 0
+    assert demo.run_demo(out=tmp_path, headless=False, json=False, of=of) == 0
     assert index in Project.open(opened[0]).indexes()

@@ -40,12 +40,16 @@ class FirstSteps(QObject):
         card: FirstStepsCard,
         workspace: Callable[[str], Workspace],
         begin_own: Callable[[], object],
+        lacks_model: Callable[[], bool],
     ) -> None:
-        """`workspace` returns one of the window's; `begin_own` asks for a project of one's own."""
+        """`workspace` returns one of the window's; `begin_own` asks for a project of one's own;
+        `lacks_model` tells whether the model has yet to come.
+        """
         super().__init__(card)
         self.setObjectName("frame.first_steps")
         self._session, self._card = session, card
         self._workspace, self._begin_own = workspace, begin_own
+        self._lacks_model = lacks_model
         self.done: set[StepId] = set()
         self.hidden = False
         self.current: StepId | None = "read"
@@ -171,11 +175,21 @@ class FirstSteps(QObject):
             self._session.go_to_feature(*found)
 
     def _offer_text(self) -> None:
-        """Put what is tried first where nothing is: words, and a picture where one is shown."""
+        """Put what is tried first where nothing is: words, and a picture where one is shown.
+
+        Not before the model is there, which reads it at once.
+        """
+        if self._lacks_model():
+            return
         probe = self._workspace("explore").main.probe
         if not probe.text.toPlainText().strip() and not probe.strip.files:
             probe.text.setPlainText(self._guide.tried)
             probe.strip.set_files(self._tried_pictures())
+
+    def model_came(self) -> None:
+        """Have it read what is tried first."""
+        if self.offered:
+            self._offer_text()
 
     def _tried_pictures(self) -> list[str]:
         shown = self._shown

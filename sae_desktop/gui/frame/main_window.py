@@ -26,6 +26,7 @@ from sae_desktop.gui.frame.first_steps import FirstSteps
 from sae_desktop.gui.frame.first_steps_card import FirstStepsCard
 from sae_desktop.gui.frame.frame_actions import frame_infos, workspace_infos
 from sae_desktop.gui.frame.kept_geometry import TITLE_BAR, KeptGeometry
+from sae_desktop.gui.frame.lacking_model import LackingModel
 from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.manual.manual import ManualOpener
 from sae_desktop.gui.frame.menu_bar import Menus
@@ -96,8 +97,10 @@ class MainWindow(QMainWindow):
         self.toasts.bottom_margin = 56
         self._search: CommandPalette | None = None
         self.first_steps = FirstSteps(
-            session, self._steps_card, self.workspace, self.dialogs.new_project
-        )
+            session, self._steps_card, self.workspace, self.dialogs.new_project,
+            lambda: bool(self.lacking_model.model),
+        )  # fmt: skip
+        self.lacking_model.came.connect(self.first_steps.model_came)
         self._connect()
         self.plugin_panels = PluginPanels(self, self)
         self._geometry = KeptGeometry(self, settings)
@@ -120,7 +123,14 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         self._steps_card = FirstStepsCard()
-        above = (self._top_bar(), self._crash_banner, self._read_only_banner, self._steps_card)
+        self.lacking_model = LackingModel(self.session)
+        above = (
+            self._top_bar(),
+            self._crash_banner,
+            self._read_only_banner,
+            self.lacking_model,
+            self._steps_card,
+        )
         for widget in above:
             column.addWidget(widget)
         row = QHBoxLayout()

@@ -20,6 +20,7 @@ MENUS: dict[str, tuple[str, ...]] = {
         "project.open",
         "project.open_demonstration",
         "project.open_pictures",
+        "project.open_smollm2",
         "project.reveal",
         "",
         "app.quit",

@@ -100,6 +100,12 @@ SETTINGS = (
         "Your own copy of the demonstration with pictures, made when you first open it.",
         "directory path example",
     ),
+    SettingInfo(
+        "smollm2", _FOLDERS, "SmolLM2",
+        "Your own copy of the demonstration with SmolLM2, made when you first open it. The model "
+        "itself is among the models above.",
+        "directory path example chat",
+    ),
 )  # fmt: skip
 
 
