@@ -7,8 +7,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.names import SMOLLM2 as SMOLLM2_MODEL
@@ -16,6 +14,7 @@ from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
 from sae_desktop.storage.archives import unpack
 from sae_desktop.storage.faults import explained
+from sae_desktop.storage.own_folders import data_folder
 from sae_desktop.words.first_steps import CHATTING, LOOKING, READING, Guide
 
 CIRCUIT_PROMPT = "The capital of France is the city of"
@@ -142,7 +141,7 @@ def chosen_demonstration(*, pictures: bool, smollm2: bool) -> Demonstration:
 
 def demonstration_path(of: Demonstration) -> Path:
     """Return where a person's own copy of a demonstration is."""
-    return Path(platformdirs.user_data_dir("sae-desktop", appauthor=False)) / of.folder
+    return data_folder() / of.folder
 
 
 def demonstration_copy(folder: Path | None = None, of: Demonstration = SENTENCES) -> Path:

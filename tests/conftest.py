@@ -20,7 +20,7 @@ from sae_desktop.project import Project
 from sae_desktop.storage.open_files import allow_many_open_files
 
 _NIGHTLY_SECONDS = 3600
-_HOME = tempfile.mkdtemp(prefix="sae-desktop-tests-")
+_HOME = tempfile.mkdtemp(prefix="tests-of-sae-desktop-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 _ISOLATED = {
     "XDG_CACHE_HOME": f"{_HOME}/cache",
@@ -37,6 +37,10 @@ _BEFORE: dict[str, str | None] = json.loads(
     )
 )
 os.environ.update(_ISOLATED)
+# What numba compiles is the same in every run of the tests, and takes seconds of each else.
+os.environ.setdefault(
+    "NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "compiled")
+)
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"

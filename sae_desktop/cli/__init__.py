@@ -61,6 +61,7 @@ COMMANDS = (
     "formats",
     "plugins",
     "settings",
+    "caches",
     "glossary",
     "manual",
     "gallery",

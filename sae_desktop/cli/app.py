@@ -16,6 +16,7 @@ from sae_desktop.cli import (
     associate_command,
     attention_commands,
     benchmark_commands,
+    caches_commands,
     captions_command,
     change_commands,
     cluster_command,
@@ -191,6 +192,7 @@ app.command()(gallery_commands.gallery)
 app.command()(formats_command.formats)
 app.command()(plugins_command.plugins)
 app.command()(settings_command.settings)
+app.add_typer(caches_commands.caches_app, name="caches")
 app.command()(glossary_command.glossary)
 app.command()(manual_command.manual_of(app))
 app.command()(associate_command.associate)

@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
-import platformdirs
 
 from sae_desktop.cli.console import encoded, visible, visible_json
 from sae_desktop.engine.pipe import take_standard_output
@@ -25,6 +23,7 @@ from sae_desktop.engine.protocol import (
     JobOutput,
     JobProgress,
 )
+from sae_desktop.storage.own_folders import log_folder
 
 Render = Callable[[Any], str]
 
@@ -177,7 +176,7 @@ def _without_id(event: JobProgress) -> dict[str, Any]:
 
 def _open_log() -> int:
     # A few files in turn, so that commands running side by side do not mix their lines.
-    folder = Path(platformdirs.user_log_dir("sae-desktop", appauthor=False))
+    folder = log_folder()
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     try:
         folder.mkdir(parents=True, exist_ok=True)

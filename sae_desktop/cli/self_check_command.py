@@ -18,6 +18,7 @@ from sae_desktop.cli.window import window_problem
 from sae_desktop.engine.registry import JOB_KINDS
 from sae_desktop.errors import UserError
 from sae_desktop.resources import NEEDED, resource_path
+from sae_desktop.storage.own_folders import TEMPORARY_PREFIX
 
 _WINDOW_SECONDS = 600
 _REINSTALL = "Reinstall SAE Desktop; the log of the program may say more."
@@ -66,7 +67,7 @@ def _load_jobs() -> int:
 
 def _tried_window() -> list[dict[str, Any]]:
     """Try the window in a process of its own; return its steps."""
-    with tempfile.TemporaryDirectory(prefix="sae-desktop-check-") as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{TEMPORARY_PREFIX}check-") as folder:
         # What a person has set and opened is neither read nor changed.
         own = dict.fromkeys(("XDG_CONFIG_HOME", "XDG_STATE_HOME"), folder)
         try:

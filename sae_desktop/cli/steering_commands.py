@@ -50,6 +50,7 @@ from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.steering.kept_pictures import KeptPicture, fate, keep, restored
 from sae_desktop.steering.presets import check_preset, preset_of, read_preset, save_preset
+from sae_desktop.storage.own_folders import TEMPORARY_PREFIX
 from sae_desktop.upkeep import writing
 from sae_desktop.words.kept_picture_words import fates_text
 
@@ -268,7 +269,7 @@ def _files(pictures: Sequence[KeptPicture]) -> list[str]:
     """Return files of a preset's pictures, and tell what became of them."""
     if not pictures:
         return []
-    folder = tempfile.mkdtemp(prefix="sae-desktop-")
+    folder = tempfile.mkdtemp(prefix=TEMPORARY_PREFIX)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     files = [restored(one, Path(folder)) for one in pictures]
     fates = [(one, fate(msgspec.structs.replace(one, place=file)))

@@ -100,6 +100,11 @@ class EngineClient(QObject):
         self._decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
         self._encoder = msgspec.json.Encoder()
 
+    @property
+    def process_id(self) -> int | None:
+        """The engine's process; None while there is none."""
+        return int(self._process.processId()) if self._process is not None else None
+
     # ------------------------------------------------------------------ process
     def start(self) -> None:
         """Start the engine; `stateChanged` says when it is ready."""

@@ -8,7 +8,7 @@ import logging.handlers
 from collections import deque
 from pathlib import Path
 
-import platformdirs
+from sae_desktop.storage.own_folders import log_folder
 
 TAIL_LINES = 200
 _FILE_BYTES = 1_000_000
@@ -19,7 +19,7 @@ _logger = logging.getLogger("sae_desktop.engine_output")
 
 def log_path() -> Path:
     """Return the file in the user's log folder that takes what the engine says."""
-    return Path(platformdirs.user_log_dir("sae-desktop", appauthor=False)) / "engine.log"
+    return log_folder() / "engine.log"
 
 
 class EngineLog:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+from sae_desktop.storage.in_use import say_running
+from sae_desktop.storage.own_folders import COMPILED, compiled_folder
+
 LIBRARY_ENVIRONMENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -15,6 +18,11 @@ LIBRARY_ENVIRONMENT = {
 
 
 def prepare_environment() -> None:
-    """Set what the person has not set. Call before torch is imported."""
+    """Set what the person has not set, and say that this process uses what the program keeps.
+
+    Call before torch is imported.
+    """
     for name, value in LIBRARY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    os.environ.setdefault(COMPILED, str(compiled_folder()))
+    say_running()

@@ -34,6 +34,7 @@ from sae_desktop.project_labels import (
 )
 from sae_desktop.project_note import LABEL, NOTE, STAR, TAGS, FeatureNote, clean_tags
 from sae_desktop.project_notes import Notes
+from sae_desktop.storage.own_folders import TEMPORARY_PREFIX
 
 Keep = Literal["both", "mine", "theirs"]
 """Of two labels that contradict: both, mine shown; only mine; both, theirs shown."""
@@ -102,7 +103,7 @@ def _is_sqlite(path: Path) -> bool:
 
 def _of_file(path: Path, dictionary: str, author: str) -> Theirs:
     """Read a copy: opening the notes of an earlier release would change them."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX) as folder:
         copy = Path(folder) / "notes.sqlite"
         try:
             with (
@@ -134,7 +135,10 @@ def _named(notes: Notes, dictionary: str, path: Path) -> str:
 
 def _of_table(path: Path, index: FeatureIndex, author: str) -> Theirs:
     rows = [told_row(row, n, index, author) for n, row in enumerate(read_rows(path), 1)]
-    with tempfile.TemporaryDirectory() as folder, closing(Notes(Path(folder) / "n.sqlite")) as made:
+    with (
+        tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX) as folder,
+        closing(Notes(Path(folder) / "n.sqlite")) as made,
+    ):
         with made.database:
             take_rows(made, "theirs", rows)
         return _theirs(made.all_labels("theirs"), made.all("theirs").values(), author)

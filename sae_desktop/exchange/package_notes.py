@@ -14,6 +14,7 @@ from sae_desktop.project_labels import Label
 from sae_desktop.project_lists import FeatureList
 from sae_desktop.project_note import FeatureNote
 from sae_desktop.storage.archives import DAMAGED
+from sae_desktop.storage.own_folders import TEMPORARY_PREFIX
 
 SCHEMA_VERSION, SET_SCHEMA_VERSION = 1, 2
 """Of a package of one dictionary, and of one of a set, which earlier releases do not know."""
@@ -57,7 +58,10 @@ def read_notes(path: Path) -> tuple[list[FeatureNote], list[Label]]:
     """Return the notes of a package, and its labels that are not shown. Raises UserError."""
     card = read_card(path)
     wanted = (LABELS, LISTS, OTHER_LABELS)
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+    with (
+        tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX) as folder,
+        zipfile.ZipFile(path) as archive,
+    ):
         place = Path(folder)
         for name in set(wanted) & set(archive.namelist()):
             if archive.getinfo(name).file_size > _MOST_NOTES:

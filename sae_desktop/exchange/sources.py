@@ -16,6 +16,7 @@ from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.files.find import find_model, is_hub_name
 from sae_desktop.language_model.files.hub import fetch_files, fetch_together
 from sae_desktop.storage.archives import unpack
+from sae_desktop.storage.own_folders import TEMPORARY_PREFIX
 
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(?:/[\w./-]+)?")
 _CONFIGS = ("*.json", "*.yaml", "*.yml")
@@ -30,11 +31,11 @@ def local_source(source: str, context: JobContext) -> Iterator[Path]:
     """
     path = Path(source).expanduser()
     if path.suffix.lower() == ".zip" and path.is_file():
-        with tempfile.TemporaryDirectory(prefix="sae-desktop-") as folder:
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX) as folder:
             unpack(path, Path(folder), context)
             yield Path(folder)
     elif source.startswith(PREFIX):
-        with tempfile.TemporaryDirectory(prefix="sae-desktop-") as folder:
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX) as folder:
             bring_release(source, Path(folder), context)
             yield Path(folder)
     elif path.exists():

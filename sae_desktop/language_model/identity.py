@@ -28,7 +28,7 @@ from sae_desktop.language_model.files.find import (
     weight_files,
     weights_there,
 )
-from sae_desktop.language_model.files.model_cache import models_cache
+from sae_desktop.language_model.files.model_cache import digests_path
 from sae_desktop.language_model.files.stored_tensors import check_stored
 from sae_desktop.language_model.names import PREFIX
 from sae_desktop.storage.atomic import write_bytes
@@ -108,11 +108,6 @@ def places_of(identity: str) -> list[str]:
         for entry in reversed(_record().models)
         if entry.identity == identity and Path(entry.path).exists()
     ]
-
-
-def record_path() -> Path:
-    """Return the file in which digests are kept."""
-    return models_cache().parent / "model-digests.json"
 
 
 # ---------------------------------------------------------------- settings
@@ -252,14 +247,14 @@ def _entry_of(files: ModelFiles) -> _Entry | None:
 def _record() -> _Record:
     """Return what is kept; a file that cannot be read keeps nothing."""
     try:
-        return msgspec.json.decode(record_path().read_bytes(), type=_Record)
+        return msgspec.json.decode(digests_path().read_bytes(), type=_Record)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return _Record()
 
 
 def _keep(entry: _Entry) -> None:
     """Write an entry down; where that cannot be, weights are read again next time."""
-    path = record_path()
+    path = digests_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock"), timeout=_LOCK_SECONDS):

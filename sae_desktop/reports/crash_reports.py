@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-import platformdirs
-
 from sae_desktop.errors import UserError
 from sae_desktop.reports.anonymous import anonymous
 from sae_desktop.reports.machine import facts, listed
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
+from sae_desktop.storage.own_folders import log_folder
 
 _LOG = logging.getLogger(__name__)
 MOST = 30
@@ -28,7 +27,7 @@ _ENDING = ".txt"
 
 def crash_folder() -> Path:
     """Return the folder in which reports are kept."""
-    return Path(platformdirs.user_log_dir("sae-desktop", appauthor=False)) / "crashes"
+    return log_folder() / "crashes"
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-import platformdirs
 
 from sae_desktop.sizing.config import Rates
 from sae_desktop.storage.atomic import write_bytes
+from sae_desktop.storage.own_folders import cache_folder
 
 VERSION = 1
 """Of what is measured, and how: figures of another one are not used."""
@@ -20,7 +20,7 @@ VERSION = 1
 def rates_path() -> Path:
     """Return the file of this machine: a home folder may be shared by several."""
     host = re.sub(r"[^\w.-]", "-", platform.node()) or "this-machine"
-    return Path(platformdirs.user_cache_dir("sae-desktop", appauthor=False)) / f"rates-{host}.json"
+    return cache_folder() / f"rates-{host}.json"
 
 
 def kept_rates() -> Rates | None:

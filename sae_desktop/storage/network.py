@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-import platformdirs
+from sae_desktop.storage.own_folders import config_folder
 
 SETTING = "network_off"
 """The field of the window's settings that holds for every process of this user."""
@@ -14,7 +14,7 @@ SETTING = "network_off"
 
 def settings_path() -> Path:
     """Return where the window keeps this user's settings."""
-    return Path(platformdirs.user_config_dir("sae-desktop", appauthor=False)) / "settings.json"
+    return config_folder() / "settings.json"
 
 
 def hub_switched_off() -> bool:

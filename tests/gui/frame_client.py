@@ -49,6 +49,7 @@ class FakeClient(QObject):
         super().__init__()
         self.state = "ready"
         self.threads = 0
+        self.process_id: int | None = None
         self.status: EngineStatus | None = None
         self.jobs: list[Job] = []
         self.sent: list[Command] = []

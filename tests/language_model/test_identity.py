@@ -20,7 +20,8 @@ from sae_desktop.features.asking import same_model as same_model_job
 from sae_desktop.language_model import identity as identity_module
 from sae_desktop.language_model.config import SameModelConfig
 from sae_desktop.language_model.files.find import find_model
-from sae_desktop.language_model.identity import identity_of, places_of, record_path, settings_text
+from sae_desktop.language_model.files.model_cache import digests_path
+from sae_desktop.language_model.identity import identity_of, places_of, settings_text
 from sae_desktop.language_model.load import load_model
 from sae_desktop.language_model.names import (
     KNOWN,
@@ -140,7 +141,7 @@ def test_weights__are_read_once_and_by_two_processes_at_once_kept_whole(
     assert len({text(copy) for copy in copies}) == 1
     assert len(reads) == 6
     assert set(map(str, copies)) <= set(places_of(text(copies[0])))
-    record_path().write_bytes(b"{ broken")
+    digests_path().write_bytes(b"{ broken")
     assert text(copies[0]) == text(copies[1])
     assert len(reads) == 8
 

@@ -20,11 +20,11 @@ from sae_desktop.gui.parts.focus_keeper import FocusKeeper
 from sae_desktop.gui.parts.wheel_guard import WheelGuard
 from sae_desktop.gui.state import settings as settings_file
 from sae_desktop.gui.state.error_hook import ErrorHook
-from sae_desktop.gui.state.kept_place import places_folder
 from sae_desktop.gui.state.packages import open_package
 from sae_desktop.gui.state.session import Session
 from sae_desktop.reports.crash_reports import crash_folder
 from sae_desktop.reports.fatal import FatalTrace
+from sae_desktop.storage.own_folders import places_folder
 
 _LEAST_POINT_SIZE = 9.0
 _SETTLED_MS = 3000

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer
 from PySide6.QtWidgets import (
@@ -21,38 +18,24 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sae_desktop.demonstrations import DEMONSTRATIONS, demonstration_path
+from sae_desktop.caches.sizes import Size
+from sae_desktop.caches.table import kept_things
+from sae_desktop.errors import UserError
+from sae_desktop.gui.frame.kept_control import Clearing, KeptControl, SizeCounter
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.settings_table import SettingInfo, found_settings, settings
 from sae_desktop.gui.parts.default_button import set_default_button
 from sae_desktop.gui.parts.dialogs import reveal
 from sae_desktop.gui.parts.elided_label import ElidedLabel
-from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.labels import label, push_button, set_property
 from sae_desktop.gui.parts.number_fields import WholeField
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
-from sae_desktop.language_model.files.model_cache import models_cache
 from sae_desktop.project_labels import system_user
 
 _SIZE = (640, 620)
 _LONGEST_NAME = 80
 _CONTROL_WIDTH = 260
-_SHOW = "Show it in the file manager"
-
-
-def hub_folder() -> Path:
-    """Return where the hub’s library keeps what it downloads."""
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HUB_CACHE)
-
-
-FOLDERS: dict[str, Callable[[], Path]] = {
-    "models": models_cache,
-    "hub": hub_folder,
-    **{one.id: partial(demonstration_path, one) for one in DEMONSTRATIONS},
-}
-"""Folders that are shown and not chosen here."""
 
 
 class _Row(QWidget):
@@ -73,6 +56,8 @@ class _Row(QWidget):
         grid.addWidget(self.title, 0, 0)
         grid.addWidget(control, 0, 1)
         grid.addWidget(label(info.sentence, "small", wrap=True), 1, 0, 1, 2)
+        if isinstance(control, KeptControl):
+            grid.addWidget(control.path, 2, 0, 1, 2)
         grid.setColumnStretch(0, 2)
         grid.setColumnStretch(1, 3)
 
@@ -97,7 +82,16 @@ class SettingsDialog(QDialog):
         self.restart_button = push_button("Restart the engine", self._on_restart)
         self.restart_button.hide()
         self._threads_in_use = session.client.threads
+        self.told = label("", wrap=True)
+        self.told.hide()
+        self._kept = {one.id: one for one in kept_things()}
+        self._sizes = SizeCounter(self)
+        self._clearing = Clearing(self, session)
         self._build()
+        self._sizes.counted.connect(self._on_counted)
+        self._clearing.done.connect(self._on_cleared)
+        self._clearing.refused.connect(self._on_refused)
+        self.finished.connect(self._sizes.stop)
         self.field.textChanged.connect(self._on_searched)
         preferences.changed.connect(self._show_values)
         self._show_values()
@@ -131,6 +125,7 @@ class SettingsDialog(QDialog):
         column.setSpacing(12)
         column.addWidget(self.field)
         column.addWidget(self._scroll, 1)
+        column.addWidget(self.told)
         column.addLayout(foot)
         set_default_button(self, close)
         self.resize(*_SIZE)
@@ -155,14 +150,18 @@ class SettingsDialog(QDialog):
             line.setMaxLength(_LONGEST_NAME)
             line.editingFinished.connect(lambda: choose("person", line.text().strip()))
             return line
-        if info.id in (*FOLDERS, "projects_folder"):
-            return self._folder(info)
+        if info.id == "projects_folder":
+            return self._projects_folder()
+        if info.id in self._kept:
+            kept = KeptControl(self._kept[info.id])
+            kept.clearAsked.connect(self._clearing.ask)
+            return kept
         check = QCheckBox("On")
         check.toggled.connect(lambda on: choose(info.id, on))
         return check
 
-    def _folder(self, info: SettingInfo) -> QWidget:
-        """Return a folder’s path, and buttons to choose or to show it."""
+    def _projects_folder(self) -> QWidget:
+        """Return the folder’s path, and buttons to choose and to show it."""
         whole = QWidget()
         row = QHBoxLayout(whole)
         row.setContentsMargins(0, 0, 0, 0)
@@ -170,17 +169,15 @@ class SettingsDialog(QDialog):
         path = ElidedLabel()
         path.setObjectName("path")
         row.addWidget(path, 1)
-        if info.id == "projects_folder":
-            row.addWidget(push_button("Choose…", self._choose_folder))
-        show = push_button(
-            "Show", lambda: reveal(self._path(info.id)), tip="Show it in the file manager"
+        row.addWidget(push_button("Choose…", self._choose_folder))
+        row.addWidget(
+            push_button(
+                "Show in folder",
+                lambda: reveal(self._preferences.projects_folder()),
+                tip="Show it in the file manager",
+            )
         )
-        show.setObjectName("show")
-        row.addWidget(show)
         return whole
-
-    def _path(self, name: str) -> Path:
-        return self._preferences.projects_folder() if name not in FOLDERS else FOLDERS[name]()
 
     def _choose_folder(self) -> None:
         name = QFileDialog.getExistingDirectory(
@@ -193,7 +190,9 @@ class SettingsDialog(QDialog):
     def show_setting(self, name: str) -> None:
         """Open the dialog; with the id of a setting, at its control."""
         self.field.clear()
+        self.told.hide()
         self._show_values()
+        self._count()
         self.open()
         if name in self.rows:
             QTimer.singleShot(0, self, lambda: self._bring(self.rows[name]))
@@ -220,21 +219,44 @@ class SettingsDialog(QDialog):
                     control.setText(self._preferences.value(name))
                 elif isinstance(control, QCheckBox):
                     control.setChecked(self._preferences.value(name))
-                else:
-                    self._show_folder(name, control)
+                elif name == "projects_folder":
+                    self._show_projects_folder(control)
         self.reset_button.setEnabled(not self._preferences.is_reset())
         waits = self._session.client.threads != self._threads_in_use
         self.restart_button.setVisible(waits and not self._session.running_jobs())
 
-    def _show_folder(self, name: str, control: QWidget) -> None:
-        path = self._path(name)
+    def _show_projects_folder(self, control: QWidget) -> None:
         shown = control.findChild(ElidedLabel, "path")
         assert shown is not None
-        shown.setText(str(path))
-        button = control.findChild(QWidget, "show")
-        assert button is not None
-        button.setEnabled(path.is_dir())
-        button.setToolTip(plain_tip(_SHOW if path.is_dir() else "It does not exist yet"))
+        shown.setText(str(self._preferences.projects_folder()))
+
+    # ------------------------------------------------------------------ what is kept
+    def _count(self) -> None:
+        """Have the sizes counted again; each is shown once it is known."""
+        for name in self._kept:
+            control = self.rows[name].control
+            assert isinstance(control, KeptControl)
+            control.wait()
+        self._sizes.start(list(self._kept.values()))
+
+    def _on_counted(self, counted: tuple[str, Size]) -> None:
+        name, size = counted
+        control = self.rows[name].control
+        assert isinstance(control, KeptControl)
+        control.show_size(size)
+
+    def _on_cleared(self, sentence: str) -> None:
+        self._tell(sentence)
+        self._count()
+
+    def _on_refused(self, error: UserError) -> None:
+        self._tell(" ".join(filter(None, (error.what, error.kept, error.next_step))), "warning")
+        self._count()
+
+    def _tell(self, text: str, role: str = "muted") -> None:
+        self.told.setText(text)
+        set_property(self.told, "role", role)
+        self.told.show()
 
     def _on_searched(self, text: str) -> None:
         found = {info.id for info in (found_settings(text) if text.strip() else settings())}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sae_desktop.demonstrations import DEMONSTRATIONS, offered
+from sae_desktop.caches.table import kept_things
 from sae_desktop.gui.parts.search import score
 
 
@@ -24,7 +24,7 @@ class SettingInfo:
 
 
 _LOOK, _START, _LABELS = "Appearance", "Start", "Labels"
-_ENGINE, _FOLDERS = "Engine and network", "Folders"
+_ENGINE, _FOLDERS = "Engine and network", "Folders and what is kept in them"
 
 SETTINGS = (
     SettingInfo(
@@ -80,39 +80,16 @@ SETTINGS = (
         "Folder that is offered for a new project, unless one is open: then its own.",
         "directory path location save",
     ),
-    SettingInfo(
-        "models", _FOLDERS, "Models",
-        "Models that the program has fetched itself.", "cache directory path disk smollm2",
-    ),
-    SettingInfo(
-        "hub", _FOLDERS, "Downloads from the hub",
-        "What was downloaded from Hugging Face, for every program on this machine. The "
-        "variable HF_HOME moves it.",
-        "cache directory path disk hugging face HF_HOME",
-    ),
-    SettingInfo(
-        "demonstration", _FOLDERS, "Demonstration",
-        "Your own copy of the demonstration, made when you first open it.",
-        "directory path example",
-    ),
-    SettingInfo(
-        "pictures", _FOLDERS, "Pictures and words",
-        "Your own copy of the demonstration with pictures, made when you first open it.",
-        "directory path example",
-    ),
-    SettingInfo(
-        "smollm2", _FOLDERS, "SmolLM2",
-        "Your own copy of the demonstration with SmolLM2, made when you first open it. The model "
-        "itself is among the models above.",
-        "directory path example chat",
-    ),
 )  # fmt: skip
 
 
 def settings() -> list[SettingInfo]:
-    """Return the settings, without the folder of a demonstration that is not installed."""
-    left_out = {one.id for one in DEMONSTRATIONS if one not in offered()}
-    return [info for info in SETTINGS if info.id not in left_out]
+    """Return the settings, and what is kept outside of projects."""
+    kept = (
+        SettingInfo(one.id, _FOLDERS, one.title, one.sentence, f"clear size disk {one.words}")
+        for one in kept_things()
+    )
+    return [*SETTINGS, *kept]
 
 
 def found_settings(query: str) -> list[SettingInfo]:

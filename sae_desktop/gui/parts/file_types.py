@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -13,9 +12,9 @@ from sae_desktop.errors import UserError
 from sae_desktop.file_kinds import PACKAGE_ENDING
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
+from sae_desktop.storage.own_folders import desktop_files
 
 MIME_TYPE = "application/x-saepack"
-ENTRY = "sae-desktop.desktop"
 _NAME = "SAE Desktop package"
 _MIME_XML = f"""<?xml version="1.0" encoding="UTF-8"?>
 <mime-info xmlns="http://www.freedesktop.org/standards/shared-mime-info">
@@ -54,9 +53,7 @@ def command() -> list[str]:
 
 
 def _as_desktop_entry() -> list[str]:
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    entry = data / "applications" / ENTRY
-    kind = data / "mime" / "packages" / "sae-desktop.xml"
+    kind, entry = desktop_files()
     told = "\n".join(
         (
             "[Desktop Entry]", "Type=Application", "Name=SAE Desktop",
@@ -70,9 +67,9 @@ def _as_desktop_entry() -> list[str]:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(path, text.encode())
     # Where these programs are missing, the desktop reads the folders at its next start.
-    _run("update-mime-database", str(data / "mime"))
+    _run("update-mime-database", str(kind.parents[1]))
     _run("update-desktop-database", str(entry.parent))
-    _run("xdg-mime", "default", ENTRY, MIME_TYPE)
+    _run("xdg-mime", "default", entry.name, MIME_TYPE)
     return [str(kind), str(entry)]
 
 

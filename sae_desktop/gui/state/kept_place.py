@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import platformdirs
 
 from sae_desktop.gui.state.history import Place
 from sae_desktop.storage.atomic import write_bytes
@@ -60,11 +59,6 @@ class KeptPlace(msgspec.Struct, frozen=True, kw_only=True):
 def about_index(index: FeatureIndex | None) -> str:
     """Return what tells an index and its dictionary from others; nothing without an index."""
     return "" if index is None else f"{index.path.stem} {index.info.dictionary_hash}"
-
-
-def places_folder() -> Path:
-    """Return where the places of this user's projects are kept."""
-    return Path(platformdirs.user_state_dir("sae-desktop", appauthor=False)) / "places"
 
 
 def place_file(folder: Path, project: Path) -> Path:

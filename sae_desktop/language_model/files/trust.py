@@ -10,7 +10,6 @@ import shlex
 from pathlib import Path
 
 import msgspec
-import platformdirs
 from filelock import FileLock
 
 from sae_desktop.errors import UserError
@@ -20,6 +19,7 @@ from sae_desktop.language_model.files.code import ModelCode, code_of
 from sae_desktop.language_model.files.find import find_model
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
+from sae_desktop.storage.own_folders import config_folder
 
 WARNING = (
     "Such code runs with all your permissions: it can read, change and delete your files, and "
@@ -100,7 +100,7 @@ def trust_model(config: TrustModelConfig, context: JobContext) -> TrustModelResu
 
 def record_path() -> Path:
     """Return the file that holds what was trusted."""
-    return Path(platformdirs.user_config_dir("sae-desktop")) / "trusted-code.json"
+    return config_folder() / "trusted-code.json"
 
 
 def _add(path: Path, name: str, code: ModelCode) -> None:

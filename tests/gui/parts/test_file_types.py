@@ -14,6 +14,7 @@ import pytest
 from sae_desktop import launch
 from sae_desktop.errors import UserError
 from sae_desktop.gui.parts import file_types
+from sae_desktop.storage.own_folders import desktop_files
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="desktop entries are Linux's")
 
@@ -28,7 +29,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def entry_of(data: Path) -> configparser.SectionProxy:
     parser = configparser.ConfigParser(interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read(data / "applications" / file_types.ENTRY)
+    parser.read(data / "applications" / desktop_files()[1].name)
     return parser["Desktop Entry"]
 
 
@@ -57,7 +58,10 @@ def test_package__is_known_to_the_desktop(data: Path, tmp_path: Path) -> None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     assert file_types.MIME_TYPE in told("gio", "info", "-a", "standard::content-type", str(package))
-    assert told("xdg-mime", "query", "default", file_types.MIME_TYPE).strip() == file_types.ENTRY
+    assert (
+        told("xdg-mime", "query", "default", file_types.MIME_TYPE).strip()
+        == desktop_files()[1].name
+    )
 
 
 @pytest.mark.parametrize(

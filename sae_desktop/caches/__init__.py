@@ -1,0 +1,1 @@
+"""What the program keeps outside of projects: where, how much, and what may be cleared."""
