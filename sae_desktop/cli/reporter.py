@@ -23,7 +23,7 @@ from sae_desktop.engine.protocol import (
     JobOutput,
     JobProgress,
 )
-from sae_desktop.storage.own_folders import log_folder
+from sae_desktop.reports.logs import begin_command_log, command_log, output_file
 
 Render = Callable[[Any], str]
 
@@ -62,10 +62,11 @@ class JsonReporter:
     def __init__(self) -> None:
         self._out = take_standard_output()
         self._err = os.dup(2)
-        log = _open_log()
+        log = output_file(command_log())
         os.dup2(log, 2)
         os.dup2(log, 1)
         os.close(log)
+        begin_command_log()
 
     def events(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -172,17 +173,6 @@ def _without_id(event: JobProgress) -> dict[str, Any]:
     fields = msgspec.structs.asdict(event)
     del fields["job_id"]
     return fields
-
-
-def _open_log() -> int:
-    # A few files in turn, so that commands running side by side do not mix their lines.
-    folder = log_folder()
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return os.open(folder / f"command-{os.getpid() % 10}.log", flags, 0o644)
-    except OSError:
-        return os.open(os.devnull, os.O_WRONLY)
 
 
 def _write(descriptor: int, data: bytes) -> None:

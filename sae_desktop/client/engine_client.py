@@ -25,6 +25,7 @@ from sae_desktop.engine.protocol import (
     Event,
     JobCancelled,
     JobConfig,
+    JobFailed,
     KeepKey,
     KeyKept,
     OpenProject,
@@ -312,6 +313,9 @@ class EngineClient(QObject):
         if job is None:
             return
         job.receive(event)
+        if isinstance(event, JobFailed):
+            told = event.error
+            _logger.error("%s failed: %s %s", job.title, told.what, told.details)
         # Probes and the like come by the hundred; whoever asked for one still holds it.
         if job.ended and not job.writes:
             self.jobs.remove(job)

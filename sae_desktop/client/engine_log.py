@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import codecs
 import logging
-import logging.handlers
+import re
 from collections import deque
-from pathlib import Path
 
-from sae_desktop.storage.own_folders import log_folder
+from sae_desktop.reports.logs import LogFile, engine_log
 
 TAIL_LINES = 200
-_FILE_BYTES = 1_000_000
-_FILES = 3
-
+_LEVEL = re.compile("(DEBUG|INFO|WARNING|ERROR|CRITICAL) ")
+_TRACEBACKS = ("Traceback (most recent call last)", "Fatal Python error")
 _logger = logging.getLogger("sae_desktop.engine_output")
-
-
-def log_path() -> Path:
-    """Return the file in the user's log folder that takes what the engine says."""
-    return log_folder() / "engine.log"
+"""Its lines are those of the engine: their level comes first, where they have one."""
 
 
 class EngineLog:
@@ -29,7 +23,8 @@ class EngineLog:
         self._lines: deque[str] = deque(maxlen=TAIL_LINES)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._open = ""
-        self._handler = _file_handler()
+        self._levels = _Levels()
+        self._handler: logging.Handler | None = _file_handler()
 
     def feed(self, data: bytes) -> None:
         """Take a piece of the output."""
@@ -58,20 +53,33 @@ class EngineLog:
         # A progress bar rewrites its line; only its last state is worth keeping.
         text = line.rstrip("\r").rpartition("\r")[2]
         self._lines.append(text)
-        _logger.info("%s", text)
+        level = self._levels.level(text)
+        _logger.log(level, "%s", _LEVEL.sub("", text, count=1))
 
 
-def _file_handler() -> logging.Handler | None:
-    path = log_path()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(
-            path, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8", delay=True
-        )
-    except OSError:  # a home that cannot be written must not keep the engine from starting
-        return None
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    _logger.setLevel(logging.INFO)
+def _file_handler() -> logging.Handler:
+    handler = LogFile(engine_log())
+    _logger.setLevel(logging.DEBUG)
     _logger.propagate = False
     _logger.addHandler(handler)
     return handler
+
+
+class _Levels:
+    """Tells at what level a line was said; those of a traceback belong to its first."""
+
+    def __init__(self) -> None:
+        self._in_traceback = False
+
+    def level(self, line: str) -> int:
+        """Return the level of the next line, which the engine may have written before it."""
+        told = _LEVEL.match(line)
+        if told:
+            self._in_traceback = False
+            return int(logging.getLevelNamesMapping()[told[1]])
+        if line.startswith(_TRACEBACKS):
+            self._in_traceback = True
+        elif self._in_traceback and not line.startswith(" "):  # what it was, its last line
+            self._in_traceback = False
+            return logging.ERROR
+        return logging.ERROR if self._in_traceback else logging.INFO

@@ -125,7 +125,7 @@ def read_state(project: Path) -> DetachedState | None:
 
 def forget_state(project: Path) -> None:
     """Remove what an engine that has ended left, once somebody has seen it."""
-    for name in (STATE_FILE, LOG_FILE):
+    for name in (STATE_FILE, LOG_FILE, f"{LOG_FILE}.1"):
         with contextlib.suppress(OSError):
             (project / name).unlink(missing_ok=True)
     for path in _requests(project):

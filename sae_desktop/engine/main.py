@@ -21,6 +21,7 @@ from sae_desktop.engine.engine import UNKNOWN_DEVICE, Engine, start_thread
 from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.engine.pipe import EventWriter, take_standard_output
 from sae_desktop.engine.protocol import PROTOCOL_VERSION, Detached, Ready
+from sae_desktop.reports.logs import begin_engine_log, output_file
 
 STATUS_SECONDS = 1.0
 ENDING_SECONDS = 6.0
@@ -39,6 +40,7 @@ def main() -> int:
     faulthandler.enable()
     writer = EventWriter(take_standard_output())
     sys.stdout = sys.stderr
+    begin_engine_log()
     engine = Engine(writer)
     ending = Ending(engine)
     _listen_to_signals(ending)
@@ -99,10 +101,7 @@ def _leave_parent(log: Path) -> None:
         with contextlib.suppress(OSError):
             os.setsid()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    except OSError:
-        target = os.open(os.devnull, os.O_WRONLY)
+    target = output_file(log)
     nothing = os.open(os.devnull, os.O_RDONLY)
     # Who reads the pipes is about to go; what libraries print must not fail for that.
     os.dup2(target, 2)

@@ -16,11 +16,12 @@ from toy_jobs import TOY_ENGINE
 from sae_desktop.activations.config import HarvestConfig, HarvestResult
 from sae_desktop.client.engine_client import EngineClient
 from sae_desktop.client.engine_exit import EngineExit, EngineState
-from sae_desktop.client.engine_log import EngineLog, log_path
+from sae_desktop.client.engine_log import EngineLog
 from sae_desktop.client.job import Job, JobState
 from sae_desktop.engine.protocol import ErrorInfo, JobCancelled, ProjectOpened
 from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.project import Project
+from sae_desktop.reports.logs import engine_log
 
 pytestmark = pytest.mark.gui
 
@@ -160,7 +161,7 @@ def test_client__keeps_the_last_words_of_a_crash(client: EngineClient, qtbot: Qt
     assert exit_.signal_name == "SIGSEGV"
     assert "last words" in exit_.stderr_tail
     assert "toy_jobs.py" in exit_.stderr_tail, "faulthandler's traceback"
-    assert "last words" in log_path().read_text()
+    assert "last words" in engine_log().read_text()
 
 
 def test_client__says_that_the_engine_cannot_be_started(qapp: object, qtbot: QtBot) -> None:

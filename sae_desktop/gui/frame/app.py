@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 import threading
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
+from sae_desktop import __version__
 from sae_desktop.client.engine_client import EngineClient
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.recognise import require_kind, what_is
@@ -24,8 +27,10 @@ from sae_desktop.gui.state.packages import open_package
 from sae_desktop.gui.state.session import Session
 from sae_desktop.reports.crash_reports import crash_folder
 from sae_desktop.reports.fatal import FatalTrace
+from sae_desktop.reports.logs import begin_window_log, end_log
 from sae_desktop.storage.own_folders import places_folder
 
+_LOG = logging.getLogger(__name__)
 _LEAST_POINT_SIZE = 9.0
 _SETTLED_MS = 3000
 """After a project was opened: what it holds has been drawn by then."""
@@ -73,6 +78,8 @@ def run_app(project: Path | None) -> int:
     it the last one is opened.
     """
     application = make_application()
+    log = begin_window_log()
+    _LOG.info("SAE Desktop %s begins, process %d", __version__, os.getpid())
     path = settings_file.settings_path()
     settings = settings_file.load(path)
     theme.manager().apply(settings.theme)
@@ -112,6 +119,8 @@ def run_app(project: Path | None) -> int:
         session.close_project()
         client.shutdown()
         fatal.end()
+        _LOG.info("SAE Desktop ends, process %d", os.getpid())
+        end_log(log)
 
 
 def _open_first(window: MainWindow, session: Session, project: Path | None) -> None:

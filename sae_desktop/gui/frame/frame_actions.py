@@ -35,6 +35,7 @@ class Frame(Protocol):
     def open_manual(self, page: str = "") -> None: ...
     def open_help(self) -> None: ...
     def open_crash_reports(self) -> None: ...
+    def open_log(self, source: str = "") -> None: ...
     def show_first_steps(self) -> None: ...
     def close(self) -> bool: ...
 
@@ -182,7 +183,10 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
             "engine.restart", "Restart the engine", window.restart_engine, icon="arrows-clockwise"
         ),
         ActionInfo(
-            "engine.log", "Show the engine’s log", window.dialogs.reveal_log, icon="file-text"
+            "engine.log",
+            "Show the engine’s log",
+            partial(window.open_log, "engine"),
+            icon="file-text",
         ),
         ActionInfo(
             "network.asked",
@@ -241,6 +245,13 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
             window.open_crash_reports,
             icon="first-aid-kit",
             tip="What is known of each time the window or the engine failed",
+        ),
+        ActionInfo(
+            "help.log",
+            "Log…",
+            partial(window.open_log, ""),
+            icon="file-text",
+            tip="What the window, the engine and commands have said",
         ),
         ActionInfo(
             "help.associate",

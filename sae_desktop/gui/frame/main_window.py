@@ -58,6 +58,7 @@ from sae_desktop.words.job_text import crash_text
 if TYPE_CHECKING:
     from sae_desktop.gui.frame.command_palette import CommandPalette
     from sae_desktop.gui.frame.crash_reports import CrashReportsDialog
+    from sae_desktop.gui.frame.log_dialog import LogDialog
     from sae_desktop.gui.frame.plugins_dialog import PluginsDialog
     from sae_desktop.gui.frame.settings_dialog import SettingsDialog
 
@@ -82,6 +83,7 @@ class MainWindow(QMainWindow):
         self._console: QDockWidget | None = None
         self._settings_dialog: SettingsDialog | None = None
         self._crash_reports: CrashReportsDialog | None = None
+        self._log_dialog: LogDialog | None = None
         self._plugins_dialog: PluginsDialog | None = None
         self.registry = ActionRegistry(self)
         self.dialogs = FrameDialogs(self, session, self.registry, self.preferences.projects_folder)
@@ -337,6 +339,14 @@ class MainWindow(QMainWindow):
         if self._settings_dialog is None:
             self._settings_dialog = SettingsDialog(self, self.session, self.preferences)
         self._settings_dialog.show_setting(setting)
+
+    def open_log(self, source: str = "") -> None:
+        """Show what was logged, of one source where it is named."""
+        from sae_desktop.gui.frame.log_dialog import LogDialog
+
+        if self._log_dialog is None:
+            self._log_dialog = LogDialog(self)
+        self._log_dialog.open_at_newest(source)
 
     def open_crash_reports(self) -> None:
         from sae_desktop.gui.frame.crash_reports import CrashReportsDialog

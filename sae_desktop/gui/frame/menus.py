@@ -57,6 +57,7 @@ MENUS: dict[str, tuple[str, ...]] = {
         "help.glossary",
         "help.shortcuts",
         "",
+        "help.log",
         "help.crashes",
         "help.associate",
         "",

@@ -19,7 +19,6 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop import __version__
-from sae_desktop.client.engine_log import log_path
 from sae_desktop.demonstrations import SENTENCES, Demonstration, demonstration_copy
 from sae_desktop.errors import UserError
 from sae_desktop.file_kinds import PACKAGE_ENDING
@@ -83,14 +82,6 @@ class FrameDialogs:
     def reveal_project(self) -> None:
         if self._session.project is not None:
             reveal(self._session.project.path)
-
-    def reveal_log(self) -> None:
-        """Open the file that takes what the engine says."""
-        path = log_path()
-        if path.is_file():
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
-        else:
-            self._session.notify("The engine has not logged anything yet.")
 
     def show_shortcuts(self) -> None:
         """List every action that has keys."""

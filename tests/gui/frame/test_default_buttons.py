@@ -27,6 +27,7 @@ from sae_desktop.gui.forms.set_editor import SetEditor
 from sae_desktop.gui.forms.sizing_dialog import SizingDialog
 from sae_desktop.gui.frame.crash_reports import CrashReportsDialog
 from sae_desktop.gui.frame.leaving import LeavingDialog
+from sae_desktop.gui.frame.log_dialog import LogDialog
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.manual.made_pages import MadePages
 from sae_desktop.gui.frame.manual.manual_window import ManualWindow
@@ -87,6 +88,7 @@ DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
         ),
         "Close",
     ),
+    LogDialog: (lambda _, parent: LogDialog(parent), "Close"),
     SettingsDialog: (
         lambda session, parent: SettingsDialog(
             parent, session, Preferences(session, Settings(), lambda _settings: None)
