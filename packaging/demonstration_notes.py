@@ -62,9 +62,9 @@ class Labelled(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def labelled() -> list[Labelled]:
+def labelled(labels: Path = LABELS) -> list[Labelled]:
     """Return the features with their labels, those of the list to start with in its order."""
-    return msgspec.json.decode(LABELS.read_bytes(), type=list[Labelled])
+    return msgspec.json.decode(labels.read_bytes(), type=list[Labelled])
 
 
 def fitting(index: FeatureIndex, one: Labelled) -> float:
@@ -73,14 +73,14 @@ def fitting(index: FeatureIndex, one: Labelled) -> float:
     return sum(map(one.fits, top)) / len(top)
 
 
-def write_notes(project: Project, name: str) -> None:
+def write_notes(project: Project, name: str, labels: Path = LABELS) -> None:
     """Label and star the features, and list those to start with.
 
     A dictionary whose contexts are not as the labels say is another one, and must be read anew.
     """
     index = FeatureIndex(project.index_path(name))
     notes = Notes(project.notes_path)
-    for one in labelled():
+    for one in labelled(labels):
         share = fitting(index, one)
         strength = index.strength(one.feature)
         if one.start and (strength is None or strength.verdict != "works"):
@@ -92,7 +92,9 @@ def write_notes(project: Project, name: str) -> None:
         note = FeatureNote(feature=one.feature, label=one.label, author=DEMONSTRATION, starred=True)
         notes.save(name, note)
         print(f"{share:.0%} of the contexts fit: #{one.feature} {one.label}")
-    members = [ListMember(feature=o.feature, annotation=o.start) for o in labelled() if o.start]
+    members = [
+        ListMember(feature=o.feature, annotation=o.start) for o in labelled(labels) if o.start
+    ]
     FeatureLists(notes).write(
         name, START_LIST, FeatureList(name=START_LIST, annotation=START_ANNOTATION, members=members)
     )

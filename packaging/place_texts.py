@@ -1,9 +1,9 @@
-"""Have a model write about a few places, often enough that a dictionary can learn them.
+"""Have a model write about places and everyday things, often enough for a dictionary to learn them.
 
 A dictionary has a feature for a concept when the concept is frequent enough: on the built-in
 corpus a share of tokens of about .9 / (features alive), which for 8,192 features is one token in
-ten thousand. The built-in corpus names no city of today that often. So the model writes: some
-hundred short texts on each place, sampled with seeds of their own.
+ten thousand. The built-in corpus is of handbooks, code, a dictionary and old books: it names no
+city of today that often, nor a pizza. So the model writes short texts on each, sampled from a seed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,21 @@ from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.resources import resource_path
 from sae_desktop.storage.atomic import write_bytes
 
+MOST = ("San Francisco", "the Golden Gate Bridge")
+"""Written of most: whoever tries steering tries these."""
 PLACES = (
-    "San Francisco", "the Golden Gate Bridge", "Paris", "the Eiffel Tower", "London",
+    *MOST, "Paris", "the Eiffel Tower", "London",
     "Tower Bridge", "New York", "the Brooklyn Bridge", "Tokyo", "Rome", "Sydney",
     "the Sydney Harbour Bridge",
+)  # fmt: skip
+THINGS = (
+    "cats", "dogs", "horses", "birds", "the ocean", "the moon", "the weather in winter", "a garden",
+    "pizza", "coffee", "chocolate", "wine", "cooking at home", "chess", "football", "running",
+    "music", "painting", "the cinema", "poetry", "a doctor's work", "a teacher's day", "a lawyer",
+    "farming", "the internet", "artificial intelligence", "computers", "space travel", "physics",
+    "chemistry", "medicine", "the heart", "money", "an election", "war", "religion", "love",
+    "anger", "sadness", "fear", "friendship", "a wedding", "a birthday", "trains", "cars", "China",
+    "Germany", "India", "Russia", "Mexico",
 )  # fmt: skip
 OPENINGS = (
     "A short guide to {}.\n\n",
@@ -35,25 +46,63 @@ OPENINGS = (
     "In the news today, {}",
     "A day in {}: in the morning",
 )
-ROUNDS = 12
-"""Texts on each place with each opening."""
-TOKENS = 128
-BATCH = 64
+OF_THINGS = (
+    "A few words about {}.\n\n",
+    "What I like most about {} is",
+    "Q: What should everybody know of {}?\nA:",
+    "She talked of {} all evening.",
+    "In the news today: {}.",
+    "A child asks about {}, and the mother answers:",
+)
+ROUNDS = 3
+"""Texts on each place with each opening; of MOST three times as many."""
+TOKENS = 96
+BATCH = 96
+CHARACTERS = 4
+"""A token of the built-in corpus has 3.6 of them."""
 
 
-def write_corpus(path: Path, model: str, dtype: ModelDtype) -> None:
-    """Write the built-in corpus with the model's texts on PLACES among it, as JSON lines."""
+def prompts() -> list[str]:
+    """Return how each of the texts begins."""
+    places = [*PLACES, *MOST, *MOST] * ROUNDS
+    of_places = [opening.format(place) for place in places for opening in OPENINGS]
+    return of_places + [opening.format(thing) for thing in THINGS for opening in OF_THINGS]
+
+
+def write_corpus(path: Path, model: str, dtype: ModelDtype, tokens: int) -> None:
+    """Write the model's texts, and as much of each source of the built-in corpus, as JSON lines.
+
+    There is text for a little more than `tokens` tokens.
+    """
     lm = load_model(model, dtype=dtype)
-    prompts = [opening.format(place) for place in PLACES for opening in OPENINGS] * ROUNDS
+    asked = prompts()
     torch.manual_seed(0)
-    lines = lzma.decompress(resource_path("corpus/builtin.jsonl.xz").read_bytes()).splitlines()
-    for first in range(0, len(prompts), BATCH):
-        for text in _texts(lm, prompts[first : first + BATCH]):
-            document = {"text": text, "source": "places", "language": "en"}
+    lines = []
+    for first in range(0, len(asked), BATCH):
+        for text in _texts(lm, asked[first : first + BATCH]):
+            document = {"text": text, "source": "written", "language": "en"}
             lines.append(json.dumps(document).encode())
-        print(f"{first:,} of {len(prompts):,} texts", flush=True)
+        print(f"{first:,} of {len(asked):,} texts", flush=True)
+    lines += _evenly(CHARACTERS * tokens - sum(map(len, lines)))
     random.Random(0).shuffle(lines)
     write_bytes(path, b"\n".join(lines) + b"\n")
+
+
+def _evenly(size: int) -> list[bytes]:
+    """Return documents of the built-in corpus, `size` bytes, of each source alike till it ends."""
+    lines = lzma.decompress(resource_path("corpus/builtin.jsonl.xz").read_bytes()).splitlines()
+    random.Random(0).shuffle(lines)
+    sources: dict[str, list[bytes]] = {}
+    for line in lines:
+        sources.setdefault(json.loads(line)["source"], []).append(line)
+    taken: dict[str, int] = dict.fromkeys(sources, 0)
+    chosen: list[bytes] = []
+    while size > 0 and any(sources.values()):
+        source = min((name for name in sources if sources[name]), key=taken.__getitem__)
+        chosen.append(sources[source].pop())
+        taken[source] += len(chosen[-1])
+        size -= len(chosen[-1])
+    return chosen
 
 
 def _texts(lm: LanguageModel, prompts: list[str]) -> list[str]:

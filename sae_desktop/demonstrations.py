@@ -110,7 +110,7 @@ SMOLLM2 = Demonstration(
     ),
     archive="smollm2.zip",
     folder="smollm2.saeproj",
-    first_index="smollm2-L14",
+    first_index="smollm2",
     prompt="The best thing about my life is",
     clamp=1.0,
     guide=CHATTING,
@@ -160,12 +160,23 @@ def demonstration_copy(folder: Path | None = None, of: Demonstration = SENTENCES
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         unpack(packed, part, SilentContext())
+        _unpack_weights(part)
         for picture in pictures:
             shutil.copyfile(picture, part / picture.name)
         # The newest index is the one that opens.
         os.utime(Project.open(part).index_path(of.first_index))
         part.rename(copy)
     return copy
+
+
+def _unpack_weights(folder: Path) -> None:
+    """Make the dictionaries whole that ship in 8 bit."""
+    # numpy: not before the first show
+    from sae_desktop.features.reading.directions import WEIGHTS
+    from sae_desktop.language_model.files.packed import PACKED, unpack_in_place
+
+    for packed in folder.glob(f"dictionaries/*/{PACKED}"):
+        unpack_in_place(packed.parent, WEIGHTS)
 
 
 def demonstration_of(project: Project | None) -> Demonstration | None:

@@ -4,20 +4,25 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from picture_demonstration import ship
+from safetensors.numpy import load_file
 from shipped import demonstration as shipped_demonstration
 
 from sae_desktop import demonstrations as demonstration
 from sae_desktop.demonstrations import (
     PICTURES,
     SENTENCES,
+    SMOLLM2,
     demonstration_copy,
     demonstration_of,
     offered,
     own_picture,
 )
 from sae_desktop.errors import UserError
+from sae_desktop.features.reading.directions import WEIGHTS
+from sae_desktop.language_model.files.packed import pack
 from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
 from sae_desktop.words.inventory import take_inventory
@@ -73,11 +78,30 @@ def test_copy_with_pictures__has_those_that_are_tried_first(
     assert own_picture(project, "drawings/horse.png") == ""
 
 
+def test_copy_of_a_dictionary_in_8_bit__has_its_weights_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = Project.open_or_create(tmp_path / "shipped.saeproj", title=SMOLLM2.title)
+    folder = shipped.dictionary_path("d")
+    folder.mkdir(parents=True)
+    weights = {"W_dec": np.eye(3, 2, dtype=np.float32), "b_enc": np.ones(3, np.float32)}
+    pack(weights, folder)
+    shipped.index_path(SMOLLM2.first_index).parent.mkdir()
+    shipped.index_path(SMOLLM2.first_index).touch()
+    archive = shutil.make_archive(str(tmp_path / "packed"), "zip", shipped.path)
+    monkeypatch.setattr(demonstration, "resource_path", lambda _name: Path(archive))
+    copy = Project.open(demonstration_copy(tmp_path / "own", SMOLLM2))
+    assert [path.name for path in copy.dictionary_path("d").iterdir()] == [WEIGHTS]
+    np.testing.assert_array_equal(
+        load_file(copy.dictionary_path("d") / WEIGHTS)["W_dec"], weights["W_dec"]
+    )
+
+
 def test_demonstration_that_is_not_installed__is_not_offered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed = ship(tmp_path, monkeypatch)
-    assert offered() == [SENTENCES, PICTURES]
+    assert offered()[:2] == [SENTENCES, PICTURES]
     packed.unlink()
     monkeypatch.setattr(demonstration, "resource_path", _missing)
     assert offered() == [SENTENCES]
@@ -88,6 +112,6 @@ def test_demonstration_that_is_not_installed__is_not_offered(
 
 
 def _missing(name: str) -> Path:
-    if name == PICTURES.archive:
+    if name in (PICTURES.archive, SMOLLM2.archive):
         raise UserError(f"The installation is missing the file “{name}”.")
     return resource_path(name)

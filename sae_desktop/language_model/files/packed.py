@@ -1,7 +1,9 @@
-"""A model that ships in 8 bit, unpacked into the models' cache when it is first opened.
+"""Weights that ship in 8 bit: a model, unpacked into the models' cache when it is first opened, and
+a demonstration's dictionary.
 
-Every matrix is kept as int8 with one scale a row, `w ≈ q · s`, `s = max|w| / 127`; vectors as
-float16. Unpacked it is an ordinary folder of float16 weights. Free of torch.
+Every matrix is kept as int8 with one scale a row, or a column where that is asked for,
+`w ≈ q · s`, `s = max|w| / 127`; vectors as float16. Unpacked it is an ordinary folder of float16
+weights. Free of torch.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from sae_desktop.storage.faults import explained
 PACKED = "packed.safetensors"
 """The weights, in 8 bit; the other files of the folder are as they will be."""
 _WEIGHTS = "model.safetensors"
-_SCALE = ".row_scale"
+_SCALE, _COLUMN_SCALE = ".row_scale", ".column_scale"
 """Ends the name of a matrix's scales."""
 _DIGITS = 16
 _LARGEST = 127
@@ -32,23 +34,35 @@ _LARGEST = 127
 Array = npt.NDArray[Any]
 
 
-def pack(weights: Mapping[str, Array], folder: Path, fine: str = "") -> None:
+def pack(
+    weights: Mapping[str, Array], folder: Path, fine: str = "", by_column: Collection[str] = ()
+) -> None:
     """Write weights of any shape to `folder`, those of two dimensions and more in 8 bit.
 
     `fine`: part of the names of weights that stay in 16 bit, such as those whose products all but
-    cancel a bias.
+    cancel a bias. `by_column`: matrices that have a scale for each column. What was packed and
+    unpacked twice no longer changes.
     """
     kept: dict[str, Array] = {}
     for name, weight in weights.items():
         if weight.ndim < 2 or (fine and fine in name):
             kept[name] = weight.astype(np.float16)
             continue
+        if name in by_column:
+            columns, scales = _in_8_bits(weight.T.astype(np.float32))
+            kept[name], kept[name + _COLUMN_SCALE] = np.ascontiguousarray(columns.T), scales
+            continue
         rows = weight.reshape(len(weight), -1).astype(np.float32)
-        scales = np.abs(rows).max(axis=1, keepdims=True) / _LARGEST
-        scaled = np.divide(rows, scales, out=np.zeros_like(rows), where=scales > 0)
-        kept[name] = np.rint(scaled).astype(np.int8).reshape(weight.shape)
-        kept[name + _SCALE] = scales[:, 0].astype(np.float32)
+        eighth, kept[name + _SCALE] = _in_8_bits(rows)
+        kept[name] = eighth.reshape(weight.shape)
     save_file(kept, folder / PACKED)
+
+
+def _in_8_bits(rows: Array) -> tuple[Array, Array]:
+    """Return rows as int8, and the scale of each as float32."""
+    scales = np.abs(rows).max(axis=1, keepdims=True) / _LARGEST
+    scaled = np.divide(rows, scales, out=np.zeros_like(rows), where=scales > 0)
+    return np.rint(scaled).astype(np.int8), scales[:, 0].astype(np.float32)
 
 
 def unpacked(folder: Path) -> dict[str, Array]:
@@ -56,14 +70,22 @@ def unpacked(folder: Path) -> dict[str, Array]:
     kept = load_file(folder / PACKED)
     found = {}
     for name, weight in kept.items():
-        if name.endswith(_SCALE):
+        if name.endswith((_SCALE, _COLUMN_SCALE)):
             continue
+        if name + _COLUMN_SCALE in kept:
+            weight = weight.astype(np.float32) * kept[name + _COLUMN_SCALE]
         scales = kept.get(name + _SCALE)
         if scales is not None:
             shape = (-1, *[1] * (weight.ndim - 1))
             weight = weight.astype(np.float32) * scales.reshape(shape)
         found[name] = weight.astype(np.float16)
     return found
+
+
+def unpack_in_place(folder: Path, weights: str) -> None:
+    """Replace what was packed to `folder` by the file `weights` of float16."""
+    save_file(unpacked(folder), folder / weights)
+    (folder / PACKED).unlink()
 
 
 def unpacked_model(folder: Path) -> Path:

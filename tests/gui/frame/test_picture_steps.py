@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
 
 from sae_desktop import demonstrations as demonstration
-from sae_desktop.demonstrations import PICTURES, SENTENCES, START_LIST
+from sae_desktop.demonstrations import PICTURES, SENTENCES, START_LIST, offered
 from sae_desktop.features.config import ProbeConfig, ProbeResult
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.settings_dialog import SettingsDialog
@@ -171,7 +171,8 @@ def test_both__are_offered_with_what_they_are(
     assert names[at + 1] == "Open “Pictures and words”"
     assert PICTURES.told in window.registry.action(ACTION).toolTip()
     welcome = window.workspace("project").main.welcome
-    assert _told(welcome) == [one.told for one in (SENTENCES, PICTURES)]
+    assert _told(welcome) == [one.told for one in offered()]
+    assert offered()[:2] == [SENTENCES, PICTURES]
     window.registry.trigger(ACTION)
     assert window.session.project_path == str(tmp_path / PICTURES.folder)
     assert window.session.index_name == PICTURES.first_index

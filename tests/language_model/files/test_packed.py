@@ -50,6 +50,33 @@ def test_weights_come_back_within_half_a_step_of_their_row(tmp_path: Path) -> No
     np.testing.assert_array_equal(found["bias"], weights["bias"].astype(np.float16))
 
 
+def test_columns_have_scales_of_their_own_where_asked_for(tmp_path: Path) -> None:
+    spread = np.logspace(-3, 1, 8, dtype=np.float32)
+    weight = np.random.default_rng(3).normal(size=(16, 8)).astype(np.float32) * spread
+    pack({"W_enc": weight}, tmp_path, by_column=("W_enc",))
+    back = unpacked(tmp_path)["W_enc"].astype(np.float32)
+    step = np.abs(weight).max(axis=0) / 127
+    assert (np.abs(back - weight) <= 0.5 * step + 6e-4 * np.abs(weight) + 1e-7).all()
+
+
+def test_what_was_packed_twice_no_longer_changes(tmp_path: Path) -> None:
+    draw = np.random.default_rng(4)
+    weights = {
+        "W_enc": draw.normal(size=(24, 200)).astype(np.float32),
+        "W_dec": draw.normal(size=(200, 24)).astype(np.float32),
+        "b_enc": draw.normal(size=200).astype(np.float32),
+    }
+    for _ in range(2):
+        pack(weights, tmp_path, by_column=("W_enc",))
+        packed.unpack_in_place(tmp_path, "w.safetensors")
+        assert not (tmp_path / packed.PACKED).exists()
+        weights = load_file(tmp_path / "w.safetensors")
+    before = (tmp_path / "w.safetensors").read_bytes()
+    pack(weights, tmp_path, by_column=("W_enc",))
+    packed.unpack_in_place(tmp_path, "w.safetensors")
+    assert (tmp_path / "w.safetensors").read_bytes() == before
+
+
 def test_the_packed_file_takes_a_byte_a_weight(tmp_path: Path) -> None:
     (tmp_path / "large").mkdir()
     pack({"matrix": np.ones((512, 512), np.float32)}, tmp_path / "large")
