@@ -52,8 +52,9 @@ NAME = MODEL = "smollm2"
 K, ROWS = 32, 1_000_000
 CONTEXTS = {
     "top_contexts": 10, "buckets": 3, "bucket_contexts": 2, "context_reach": 24,
+    "neuron_rows": 4096,
 }  # fmt: skip
-"""Of the index: what ships should be small."""
+"""Of the index: what ships should be small, and made in minutes."""
 TEXTS = Path(tempfile.gettempdir()) / "smollm2-texts" / "corpus.jsonl"
 """The index keeps where its text was: a place that tells nothing of who made it."""
 LABELS = Path(__file__).with_name("smollm2_labels.json")
@@ -79,7 +80,7 @@ def build(options: argparse.Namespace) -> Project:
             TEXTS.parent.mkdir(exist_ok=True)
             write_corpus(TEXTS, MODEL, options.dtype, options.tokens)
         harvested = HarvestConfig(
-            project=path, name=NAME, model=MODEL, model_dtype=options.dtype, dtype="float16",
+            project=path, name=NAME, model=MODEL, model_dtype=options.dtype, dtype="bfloat16",
             corpus=str(TEXTS), site=site, tokens=options.tokens, context_size=256,
         )  # fmt: skip
         print(harvest(harvested, context), flush=True)

@@ -12,7 +12,8 @@ from sae_desktop.demonstrations import Demonstration, offered
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.words.first_steps import WHAT_IT_DOES
 
-_CARD_WIDTH = 340
+_CARD_WIDTHS = (210, 340)
+"""Least and most."""
 
 
 class Welcome(QWidget):
@@ -26,10 +27,11 @@ class Welcome(QWidget):
         """By the id of the demonstration."""
         cards = QHBoxLayout()
         cards.setSpacing(16)
+        cards.setContentsMargins(16, 0, 16, 0)
         cards.addStretch(1)
         for number, one in enumerate(offered()):
             self.cards[one.id] = self._card(one, primary=not number)
-            cards.addWidget(self.cards[one.id])
+            cards.addWidget(self.cards[one.id], 1000)  # all there is, before the margins
         cards.addStretch(1)
         own = QHBoxLayout()
         own.setSpacing(8)
@@ -48,13 +50,14 @@ class Welcome(QWidget):
         column.addSpacing(4)
         column.addWidget(label("Or begin with a project of your own.", "muted"), 0, middle)
         column.addLayout(own)
-        column.addWidget(label("Everything works offline.", "small"), 0, middle)
+        column.addWidget(label("Whatever is on this machine works offline.", "small"), 0, middle)
         column.addStretch(3)
 
     def _card(self, one: Demonstration, *, primary: bool) -> QFrame:
         card = QFrame()
         card.setProperty("card", "true")
-        card.setFixedWidth(_CARD_WIDTH)
+        card.setMinimumWidth(_CARD_WIDTHS[0])
+        card.setMaximumWidth(_CARD_WIDTHS[1])
         column = QVBoxLayout(card)
         column.setContentsMargins(16, 12, 16, 16)
         column.setSpacing(8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
 
 from sae_desktop import demonstrations as demonstration
-from sae_desktop.demonstrations import PICTURES, SENTENCES, START_LIST, offered
+from sae_desktop.caches.table import kept_things
+from sae_desktop.demonstrations import DEMONSTRATIONS, PICTURES, SENTENCES, START_LIST, offered
 from sae_desktop.features.config import ProbeConfig, ProbeResult
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.settings_dialog import SettingsDialog
@@ -179,6 +181,28 @@ def test_both__are_offered_with_what_they_are(
     window.leave()
 
 
+@pytest.mark.parametrize("width", [900, 1280])
+def test_cards__stand_beside_one_another_and_not_over(
+    width: int,
+    client: FakeClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: QtBot,
+) -> None:
+    monkeypatch.setattr(type(PICTURES), "ships", property(lambda _one: True))
+    window = _window(client, tmp_path, qtbot)
+    window.resize(width, 640)
+    welcome = window.workspace("project").main.welcome
+    qtbot.waitUntil(lambda: welcome.width() < width)
+    places = [card.geometry() for card in welcome.cards.values()]
+    assert len(places) == 3
+    for before, after in pairwise(places):
+        assert before.right() < after.left()
+    assert places[0].left() >= 0
+    assert places[-1].right() < welcome.width()
+    window.leave()
+
+
 def test_one_that_is_not_installed__is_not_shown(
     window: MainWindow, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
@@ -191,9 +215,10 @@ def test_one_that_is_not_installed__is_not_shown(
     assert "pictures" not in dialog.rows
 
 
-def test_settings__list_both_copies(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings__list_the_copies(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(PICTURES), "ships", property(lambda _one: True))
+    places = {kept.id: kept.place().name for kept in kept_things()}
     dialog = SettingsDialog(window, window.session, window.preferences)
-    paths = [dialog._path(one.id).name for one in (SENTENCES, PICTURES)]
-    assert paths == ["demonstration.saeproj", "pictures.saeproj"]
-    assert dialog.rows["pictures"].title.text() == "Pictures and words"
+    for one in DEMONSTRATIONS:
+        assert places[one.id] == one.folder
+        assert dialog.rows[one.id].title.text() == one.title
