@@ -23,6 +23,7 @@ class FirstStepsCard(QFrame):
     stepChosen = Signal(str)
     nextChosen = Signal()
     dismissed = Signal()
+    tourChosen = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,6 +31,7 @@ class FirstStepsCard(QFrame):
         self.setProperty("banner", "true")
         self.setAccessibleName("First steps")
         self.chips: dict[StepId, QToolButton] = {}
+        self._offers_tour = False
         self.hide()
 
     def _build(self) -> None:
@@ -45,6 +47,14 @@ class FirstStepsCard(QFrame):
             flat=True,
             tip="Hide the first steps; Help › Show the first steps brings them back",
         )
+        self.tour_button = push_button(
+            "Take the tour",
+            self.tourChosen.emit,
+            icon="compass",
+            flat=True,
+            tip="See where things are in the window; Help › Tour has it, too",
+        )
+        self.tour_button.setVisible(self._offers_tour)
         top = QHBoxLayout()
         top.setSpacing(4)
         top.addWidget(label("First steps", "heading"))
@@ -52,6 +62,7 @@ class FirstStepsCard(QFrame):
         for id_ in get_args(StepId):
             top.addWidget(self._chip(id_))
         top.addStretch(1)
+        top.addWidget(self.tour_button)
         top.addWidget(self.hide_button)
         below = QHBoxLayout()
         below.setSpacing(16)
@@ -73,6 +84,12 @@ class FirstStepsCard(QFrame):
         chip.clicked.connect(lambda _checked=False: self.stepChosen.emit(id_))
         self.chips[id_] = chip
         return chip
+
+    def offer_tour(self, offered: bool) -> None:
+        """Have a button for the tour of the window, until it was taken."""
+        self._offers_tour = offered
+        if self.chips:
+            self.tour_button.setVisible(offered)
 
     def show_steps(
         self, steps: Sequence[FirstStep], current: StepId | None, done: set[StepId]

@@ -37,6 +37,7 @@ class Frame(Protocol):
     def open_crash_reports(self) -> None: ...
     def open_log(self, source: str = "") -> None: ...
     def show_first_steps(self) -> None: ...
+    def start_tour(self) -> None: ...
     def close(self) -> bool: ...
 
 
@@ -231,6 +232,13 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
             window.show_first_steps,
             icon="graduation-cap",
             tip="Read a feature, try it and turn it up, on a demonstration",
+        ),
+        ActionInfo(
+            "help.tour",
+            "Tour",
+            window.start_tour,
+            icon="compass",
+            tip="See where things are in the window, one after another",
         ),
         ActionInfo(
             "help.shortcuts",

@@ -35,6 +35,7 @@ from sae_desktop.gui.frame.plugin_panels import PluginPanels
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.rail import Rail
 from sae_desktop.gui.frame.status_bar import StatusBar
+from sae_desktop.gui.frame.tour import Tour
 from sae_desktop.gui.frame.workspaces import PANELS
 from sae_desktop.gui.parts.actions import ActionRegistry
 from sae_desktop.gui.parts.banner import Banner
@@ -103,6 +104,10 @@ class MainWindow(QMainWindow):
             lambda: bool(self.lacking_model.model),
         )  # fmt: skip
         self.lacking_model.came.connect(self.first_steps.model_came)
+        self._steps_card.offer_tour(not settings.toured)
+        self._steps_card.tourChosen.connect(self.start_tour)
+        self.tour = Tour(self)
+        self.tour.left.connect(self._on_toured)
         self._connect()
         self.plugin_panels = PluginPanels(self, self)
         self._geometry = KeptGeometry(self, settings)
@@ -112,7 +117,7 @@ class MainWindow(QMainWindow):
 
     # ------------------------------------------------------------------ building
     def _build_frame(self) -> None:
-        self._rail = Rail([self.registry.info(f"view.{name}") for name, _, _ in WORKSPACES])
+        self.rail = Rail([self.registry.info(f"view.{name}") for name, _, _ in WORKSPACES])
         self._stack = QStackedWidget()
         restart = push_button("Restart the engine", self.restart_engine, primary=True)
         self._resume_button = push_button("", self.resume_jobs)
@@ -137,12 +142,12 @@ class MainWindow(QMainWindow):
             column.addWidget(widget)
         row = QHBoxLayout()
         row.setSpacing(0)
-        row.addWidget(self._rail)
+        row.addWidget(self.rail)
         row.addWidget(self._stack, 1)
         column.addLayout(row, 1)
         self.setCentralWidget(page)
-        self._status = StatusBar(self.session)
-        self.setStatusBar(self._status)
+        self.status = StatusBar(self.session)
+        self.setStatusBar(self.status)
 
     def _top_bar(self) -> QWidget:
         bar = QWidget()
@@ -156,7 +161,7 @@ class MainWindow(QMainWindow):
             button.setProperty("flat", "true")
             layout.addWidget(button)
         layout.addWidget(Breadcrumb(self.session, self.menus.file_menu), 1)
-        search = push_button(
+        search = self.search_button = push_button(
             "Search or run a command", self.open_search, icon="magnifying-glass", tip="Ctrl+K"
         )
         search.setText("Search or run a command    Ctrl+K")
@@ -173,8 +178,8 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         session = self.session
-        self._rail.chosen.connect(self.show_workspace)
-        self._status.jobsClicked.connect(self.toggle_jobs)
+        self.rail.chosen.connect(self.show_workspace)
+        self.status.jobsClicked.connect(self.toggle_jobs)
         session.workspaceRequested.connect(self.show_workspace)
         session.errorRaised.connect(self._show_error)
         session.noticeRaised.connect(self.toasts.show_notice)
@@ -245,7 +250,7 @@ class MainWindow(QMainWindow):
         if self._stack.currentWidget() is not workspace:
             self._stack.setCurrentWidget(workspace)
             workspace.focus_first()
-        self._rail.mark(workspace.id)
+        self.rail.mark(workspace.id)
         self.session.enter_workspace(workspace.show_place(name.partition(".")[2]))
 
     def prepare(self) -> None:
@@ -302,6 +307,19 @@ class MainWindow(QMainWindow):
             self.dialogs.open_demonstration()
         if self.first_steps.offered:
             self.first_steps.start()
+
+    def start_tour(self) -> None:
+        """Show where things are, in the demonstration where no project is open."""
+        if self.session.project is None:
+            self.dialogs.open_demonstration()
+        # Later: a menu that it was chosen from has given the keyboard back by then.
+        QTimer.singleShot(0, self.tour, self.tour.start)
+
+    def _on_toured(self) -> None:
+        """Offer it no more: who wants it again finds it under Help."""
+        self._steps_card.offer_tour(False)
+        self.settings.toured = True
+        self._save(self.settings)
 
     def toggle_jobs(self) -> None:
         self._jobs.setVisible(not self._jobs.isVisible())
@@ -437,7 +455,9 @@ class MainWindow(QMainWindow):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # Esc comes here where nothing else means anything by it.
-        if event.key() != Qt.Key.Key_Escape or not self.toasts.dismiss_newest():
+        if event.key() != Qt.Key.Key_Escape or not (
+            self.tour.leave() or self.toasts.dismiss_newest()
+        ):
             super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:

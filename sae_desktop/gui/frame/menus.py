@@ -52,6 +52,7 @@ MENUS: dict[str, tuple[str, ...]] = {
     ),
     "&Help": (
         "help.first_steps",
+        "help.tour",
         "help.manual",
         "help.here",
         "help.glossary",

@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, kw_only=True):
     """Whether nothing may leave this machine; every process reads it: `storage.network`."""
     keep_crashes: bool = False
     """Whether a report of each crash is kept without being asked for."""
+    toured: bool = False
+    """Whether the tour was taken, or left: it is not offered beside the first steps again."""
     last_project: str = ""
     opening: str = ""
     """The project that a start began to open, until it is open."""

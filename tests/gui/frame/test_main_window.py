@@ -210,7 +210,7 @@ def test_status__names_device_memory_and_model(window: MainWindow, client: FakeC
         device="cpu", memory_used=1_200_000_000, memory_total=16_000_000_000, model="builtin"
     )
     client.statusReceived.emit(client.status)
-    assert window._status._engine.text() == "CPU · memory 1.2 GB of 16 GB · Built-in model"
+    assert window.status._engine.text() == "CPU · memory 1.2 GB of 16 GB · Built-in model"
 
 
 def test_jobs__can_be_paused_resumed_and_cancelled_from_the_list(

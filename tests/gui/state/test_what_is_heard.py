@@ -188,13 +188,13 @@ def test_toasts__go_with_escape_and_with_time_and_stay_in_the_list(
     session.show_error(UserError("Another failure."))
     window.toasts.toasts()[-1].leaveEvent(QEvent(QEvent.Type.Leave))  # nobody is reading it
     qtbot.waitUntil(lambda: window.toasts.toasts() == [], timeout=5_000)
-    assert window._status.said.text() == "2"
-    window._status.said.click()
+    assert window.status.said.text() == "2"
+    window.status.said.click()
     dialog = window.findChild(MessagesDialog)
     assert dialog is not None
     texts = [dialog.list.item(row).text()[8:] for row in range(dialog.list.count())]
     assert texts == ["Another failure.", "Written.", "The disk is full. Free some."]
-    assert window._status.said.text() == ""
+    assert window.status.said.text() == ""
     dialog.close()
 
 
