@@ -23,7 +23,7 @@ from sae_desktop.engine.protocol import (
     JobOutput,
     JobProgress,
 )
-from sae_desktop.reports.logs import begin_command_log, command_log, output_file
+from sae_desktop.reports.logs import begin_command_log, command_log, end_log, output_file
 
 Render = Callable[[Any], str]
 
@@ -66,7 +66,7 @@ class JsonReporter:
         os.dup2(log, 2)
         os.dup2(log, 1)
         os.close(log)
-        begin_command_log()
+        self._log = begin_command_log()
 
     def events(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -98,7 +98,7 @@ class JsonReporter:
         self._line({"error": error})
 
     def close(self) -> None:
-        return
+        end_log(self._log)
 
     def _line(self, content: dict[str, Any]) -> None:
         _write(self._err, visible_json(msgspec.json.encode(content)) + b"\n")

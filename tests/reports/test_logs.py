@@ -120,7 +120,11 @@ def logs_source() -> str:
 
 
 # ---------------------------------------------------------------- who writes
-def test_the_window__writes_what_its_loggers_say(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_window__writes_what_its_loggers_say(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A library that another test has loaded may have given the root a handler of its own.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     handler = begin_window_log()
     try:
         logging.getLogger("sae_desktop.gui.state.settings").warning("a setting was dropped")

