@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import JobMetrics
 from sae_desktop.engine.registry import job_kind
-from sae_desktop.gui.parts import icons
+from sae_desktop.gui.parts import icons, motion
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField
@@ -203,9 +203,7 @@ class QueueView(QWidget):
         running = not job.ended
         known = told.total > 0 or told.ended != ""
         total = told.done if told.ended else told.total
-        # A bar of the range 0…0 moves: something happens, and nobody knows how long.
-        self.bar.setRange(0, max(total, 1) if known else 0)
-        self.bar.setValue(told.done)
+        motion.show_share(self.bar, told.done / max(total, 1) if known else None)
         self.bar.setVisible(running)
         for name, text in zip(_FIGURES, self._figures(job.state == "running"), strict=True):
             self.figures[name].setText(text)

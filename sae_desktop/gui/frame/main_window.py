@@ -78,6 +78,7 @@ class MainWindow(QMainWindow):
         self._save = save
         self._left = False
         self.setWindowTitle(_TITLE)
+        self.setAnimated(False)  # as the docks of its workspaces
         room = self.screen().availableSize()
         self.setMinimumSize(min(1200, room.width()), min(600, room.height() - TITLE_BAR))
         self.preferences = Preferences(session, settings, save)

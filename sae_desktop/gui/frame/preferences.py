@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from sae_desktop.gui.parts import text_size, theme
+from sae_desktop.gui.parts import motion, text_size, theme
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
 from sae_desktop.project_labels import label_text, system_user
@@ -28,13 +28,14 @@ class Preferences(QObject):
         self._effects: dict[str, Callable[[Any], object]] = {
             "theme": theme.manager().apply,
             "text_size": text_size.apply,
+            "reduce_motion": motion.apply,
             "person": self._sign_with,
             "threads": self._use_threads,
             "device": self._compute_on,
             "network_off": self._tell_network,
             "keep_crashes": self._keep_crashes,
         }
-        for name in ("text_size", "threads", "device", "person", "keep_crashes"):
+        for name in ("text_size", "reduce_motion", "threads", "device", "person", "keep_crashes"):
             self._effects[name](getattr(settings, name))
 
     def value(self, name: str) -> Any:

@@ -43,6 +43,12 @@ SETTINGS = (
         tuple((size, f"{size}%") for size in (80, 90, 100, 110, 125, 150, 175, 200)),
     ),
     SettingInfo(
+        "reduce_motion", _LOOK, "Reduce motion",
+        "Nothing in the window moves by itself: no flight over the map, no blinking cursor, no "
+        "bar that runs while nobody knows how long something takes.",
+        "animation accessibility still vestibular blink",
+    ),
+    SettingInfo(
         "reopen", _START, "Open the last project",
         "Opens the project you left last when the program starts.", "resume restore startup",
     ),

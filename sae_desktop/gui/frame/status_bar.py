@@ -7,7 +7,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QStatusBar, QWidget
 
 from sae_desktop.client.job import Job
-from sae_desktop.gui.parts import icons
+from sae_desktop.gui.parts import icons, motion
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.job_list import REFRESH_MS
 from sae_desktop.gui.parts.labels import push_button
@@ -49,8 +49,7 @@ class _JobStrip(QWidget):
         elif left is not None:
             text += f" · {time_left_text(left)}"
         self._title.setText(text)
-        self._bar.setRange(0, 1000 if share is not None or job.state != "running" else 0)
-        self._bar.setValue(round((share or 0.0) * 1000))
+        motion.show_share(self._bar, share if job.state == "running" else share or 0.0)
         self.setAccessibleName(text)
         self.show()
 

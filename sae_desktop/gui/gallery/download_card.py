@@ -6,13 +6,12 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout
 
 from sae_desktop.client.job import Job
+from sae_desktop.gui.parts import motion
 from sae_desktop.gui.parts.job_list import REFRESH_MS
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.state.run_again import run_again
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.job_text import progress_text, share_done
-
-_STEPS = 1000
 
 
 class DownloadCard(QFrame):
@@ -68,9 +67,7 @@ class DownloadCard(QFrame):
         if job is None:
             return
         share = share_done(job.progress)
-        # A bar of the range 0…0 moves: something happens, and nobody knows how long.
-        self.bar.setRange(0, 0 if share is None and job.state == "running" else _STEPS)
-        self.bar.setValue(round((share or 0.0) * _STEPS))
+        motion.show_share(self.bar, share if job.state == "running" else share or 0.0)
         self.bar.setVisible(not job.ended)
         told = progress_text(job.state, job.progress, job.asked)
         self.state.setText(told if job.error is None else f"{told} · {job.error.what}")

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.client.job import Job
 from sae_desktop.engine.registry import job_kind
+from sae_desktop.gui.parts import motion
 from sae_desktop.gui.parts.copy_code import copy_code_button
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
@@ -112,9 +113,7 @@ class JobRow(QFrame):
         share = share_done(job.progress)
         if job.state == "finished":
             share = 1.0
-        # A bar of the range 0…0 moves: something happens, and nobody knows how long.
-        self._bar.setRange(0, 0 if running and share is None and job.state == "running" else 1000)
-        self._bar.setValue(round((share or 0.0) * 1000))
+        motion.show_share(self._bar, share if job.state == "running" else share or 0.0)
         self._bar.setVisible(running)
         text = progress_text(job.state, job.progress, job.asked)
         if job.error is not None:

@@ -21,6 +21,8 @@ class Settings(msgspec.Struct, kw_only=True):
     theme: str = "system"
     text_size: int = 100
     """Of all text in the window, in percent of the system's."""
+    reduce_motion: bool = False
+    """Whether nothing in the window moves by itself."""
     person: str = ""
     """Who writes labels; empty: what the system calls the person."""
     reopen: bool = True

@@ -29,7 +29,7 @@ from sae_desktop.gui.explore.map.map_places import (
     mean_image,
     spread,
 )
-from sae_desktop.gui.parts import theme
+from sae_desktop.gui.parts import motion, theme
 from sae_desktop.gui.parts.theme import rgb
 
 Array = npt.NDArray[Any]
@@ -128,7 +128,7 @@ class MapCanvas(QWidget):
         height = width / self._aspect()
         self._from, self._to = self.view, View(x - width / 2, y - height / 2, width, height)
         if self.isVisible() and self.window().isActiveWindow():
-            self._flight.start()
+            motion.start(self._flight)
         else:
             self.set_view(self._to)
 

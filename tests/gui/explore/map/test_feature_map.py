@@ -20,7 +20,7 @@ from sae_desktop.gui.explore.map.map_places import (
     density_image,
     mean_image,
 )
-from sae_desktop.gui.parts import theme
+from sae_desktop.gui.parts import motion, theme
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 
@@ -119,6 +119,26 @@ def test_selection_elsewhere__is_flown_to(panel: FeatureMapPanel, session: Sessi
     map_.set_view(View(1000.0, 1000.0, 1.0, 1.0))
     session.select_feature(7)
     assert map_.rect().contains(_pixel(panel, 7)) or map_._flight.state().value
+
+
+def test_selection_elsewhere__is_there_at_once_with_motion_reduced(
+    qtbot: QtBot, panel: FeatureMapPanel
+) -> None:
+    map_, place = panel.map, panel.map.places.place_of(7)
+    assert place is not None
+    panel.activateWindow()
+    qtbot.waitUntil(panel.isActiveWindow)
+    away = View(1000.0, 1000.0, 1.0, 1.0)
+    map_.set_view(away)
+    map_.fly_to(*place)
+    assert map_.view == away  # from where it sets out
+    motion.apply(True)
+    try:
+        map_.set_view(away)
+        map_.fly_to(*place)
+        assert map_.rect().contains(_pixel(panel, 7))
+    finally:
+        motion.apply(False)
 
 
 def test_search__flies_to_a_number_and_a_label(panel: FeatureMapPanel, session: Session) -> None:
