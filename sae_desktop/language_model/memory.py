@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 from torch import nn
 
@@ -14,38 +12,12 @@ from sae_desktop.devices import abilities
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.config import LOADING_ROOM
 from sae_desktop.storage.faults import format_bytes
+from sae_desktop.storage.memory import free_memory, limit_text
 
-_CGROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat"),
-    (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-        "/sys/fs/cgroup/memory/memory.stat",
-    ),
-)
-"""Of a container: its limit, what it uses, and of that what."""
 _BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 # bitsandbytes keeps a float32 scale for every row in 8 bit, for every 64 weights in 4 bit.
 _QUANTISED = {"8bit": 1.0, "4bit": 0.5 + 4 / 64}
 _SCALE = 4
-
-
-def free_memory() -> int:
-    """Return the bytes of memory this process may still take, a container's limit included."""
-    free = int(psutil.virtual_memory().available)
-    for limit, used, stat in _CGROUPS:
-        try:
-            left = int(Path(limit).read_text()) - int(Path(used).read_text())
-            free = min(free, left + _given_back(Path(stat).read_text()))
-        except (OSError, ValueError):  # no such limit: "max", or another system
-            continue
-    return max(0, free)
-
-
-def _given_back(stat: str) -> int:
-    """Return the bytes of cached files a container gives back where memory is short."""
-    found = dict(line.split(maxsplit=1) for line in stat.splitlines())
-    return int(found.get("inactive_file", 0)) + int(found.get("active_file", 0))
 
 
 def free_device_memory(device: torch.device, *, split: bool = False) -> int:
@@ -104,7 +76,8 @@ def check_fits(name: str, needed: int, free: int, dtype: str, place: str) -> Non
     ways.append("choose another device, “split” across all of them, or a smaller model")
     raise UserError(
         f"“{name}” does not fit: its weights take {format_bytes(needed)} as {dtype}, and reading "
-        f"them {format_bytes(LOADING_ROOM)} more; {place} has {format_bytes(free)} free.",
+        f"them {format_bytes(LOADING_ROOM)} more; {place} has {format_bytes(free)} free."
+        f"{limit_text()}",
         kept="Nothing was loaded.",
         next_step=f"{', '.join(ways[:-1]).capitalize()}, or {ways[-1]}.",
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from sae_desktop.storage.atomic import write_bytes
-from sae_desktop.storage.network import settings_path
+from sae_desktop.storage.own_settings import settings_path
 
 _LOG = logging.getLogger(__name__)
 _OFF, _FAULTS, _LOADING = "off", "faults", "loading"

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
 
-from sae_desktop.storage.own_folders import config_folder
+from sae_desktop.storage.own_settings import kept_setting
 
 SETTING = "network_off"
 """The field of the window's settings that holds for every process of this user."""
-
-
-def settings_path() -> Path:
-    """Return where the window keeps this user's settings."""
-    return config_folder() / "settings.json"
 
 
 def hub_switched_off() -> bool:
@@ -24,11 +17,7 @@ def hub_switched_off() -> bool:
 
 def network_off() -> bool:
     """Whether the person switched the network off in the settings."""
-    try:
-        found = json.loads(settings_path().read_bytes())
-    except (OSError, ValueError):
-        return False
-    return isinstance(found, dict) and found.get(SETTING) is True
+    return kept_setting(SETTING) is True
 
 
 def why_offline() -> str:

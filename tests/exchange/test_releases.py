@@ -19,7 +19,7 @@ from sae_desktop.exchange import releases
 from sae_desktop.exchange.config import FindDictionariesConfig, ImportDictionaryConfig
 from sae_desktop.exchange.dictionaries import find_dictionaries, import_dictionary
 from sae_desktop.project import Project
-from sae_desktop.storage import network
+from sae_desktop.storage import own_settings
 
 RELEASE = "gpt2-small-hook-z-kk"
 SOURCE = f"saelens:{RELEASE}/blocks.0.hook_z"
@@ -125,7 +125,7 @@ def test_release__is_not_asked_for_where_the_network_is_off(
 ) -> None:
     settings = tmp_path / "settings.json"
     settings.write_text('{"network_off": true}')
-    monkeypatch.setattr(network, "settings_path", lambda: settings)
+    monkeypatch.setattr(own_settings, "settings_path", lambda: settings)
     monkeypatch.setattr(releases, "find_spec", lambda _: object())
     monkeypatch.setitem(sys.modules, "sae_lens", None)  # to import it would be an error
     with pytest.raises(UserError, match="the network is off in the settings") as error:

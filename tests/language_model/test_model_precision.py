@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import torch
 from job_contexts import RecordingContext
@@ -244,19 +243,6 @@ def test_free_memory__counts_what_the_held_model_gives_back(
     assert describe(wide).free_memory_bytes == 1_000_000_000
     lm = load_model(wide)
     assert describe(wide).free_memory_bytes == 1_000_000_000 + taken(lm)
-
-
-def test_container_limit__is_what_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("max", "current", "stat")
-    for name, text in zip(
-        names, ("5000000", "3000000", "anon 1\ninactive_file 500\n"), strict=True
-    ):
-        (tmp_path / name).write_text(text)
-    paths = tuple(str(tmp_path / name) for name in names)
-    monkeypatch.setattr(memory, "_CGROUPS", (paths,))
-    assert memory.free_memory() == 2_000_500
-    (tmp_path / "max").write_text("max\n")
-    assert 2_000_500 < memory.free_memory() <= psutil.virtual_memory().total
 
 
 def test_needs__are_known_without_memory_for_the_weights() -> None:

@@ -11,6 +11,7 @@ from sae_desktop.circuits.config import TraceSettings
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.sites.resolve import text_config
 from sae_desktop.storage.faults import format_bytes
+from sae_desktop.storage.memory import limit_text
 
 _PASS_VECTORS = 13
 """Vectors of width D kept for each token and layer: what autograd keeps, reads, writes, errors."""
@@ -107,7 +108,7 @@ def problem_of(needs: Needs, free_bytes: int, free_disk: int, shape: Shape) -> s
         return (
             f"Tracing {shape.tokens:,} tokens takes {format_bytes(needs.memory_bytes)} of memory, "
             f"and {format_bytes(free_bytes)} are free. Use a shorter prompt or fewer feature "
-            "nodes, or close other programs."
+            f"nodes, or close other programs.{limit_text()}"
         )
     if needs.disk_bytes > free_disk:
         return (

@@ -36,6 +36,7 @@ from sae_desktop.project_labels import system_user
 _SIZE = (640, 620)
 _LONGEST_NAME = 80
 _CONTROL_WIDTH = 260
+_MOST_GB = 100_000
 
 
 class _Row(QWidget):
@@ -143,6 +144,12 @@ class SettingsDialog(QDialog):
             field = WholeField(0, 0, os.cpu_count() or 1)
             field.setSpecialValueText("automatic")
             field.valueChanged.connect(lambda _value: choose("threads", field.value()))
+            return field
+        if info.id == "memory_gb":
+            field = WholeField(0, 0, _MOST_GB)
+            field.setSpecialValueText("all that is free")
+            field.setSuffix(" GB")
+            field.valueChanged.connect(lambda _value: choose("memory_gb", field.value()))
             return field
         if info.id == "person":
             line = QLineEdit()

@@ -76,6 +76,13 @@ SETTINGS = (
         "cores cpu processor parallel speed",
     ),
     SettingInfo(
+        "memory_gb", _ENGINE, "Memory",
+        "How much memory a job may plan with, the model included. One that needs more works in "
+        "smaller pieces where it can, and else says so before it begins. It applies to the next "
+        "job.",
+        "ram limit gigabytes gb",
+    ),
+    SettingInfo(
         "network_off", _ENGINE, "Network",
         "Whether anything may be looked up or downloaded. Nothing ever is unless you ask for it.",
         "internet offline hub download privacy",

@@ -13,6 +13,7 @@ from sae_desktop.language_model.config import ModelDescription
 from sae_desktop.limits import beyond_limits
 from sae_desktop.project import checked_name
 from sae_desktop.storage.faults import format_bytes
+from sae_desktop.storage.memory import limit_text
 from sae_desktop.words.amounts import duration_words, exact_count, short_count
 from sae_desktop.words.inventory import StoreItem
 from sae_desktop.words.model_card import code_text
@@ -198,5 +199,5 @@ def memory_warning(estimate: HarvestEstimate) -> str:
         return ""
     return (
         f"It may not fit in memory: {format_bytes(need)} needed, {format_bytes(free)} free. "
-        "Choose a smaller batch or fewer bits."
+        f"Choose a smaller batch or fewer bits.{limit_text()}"
     )

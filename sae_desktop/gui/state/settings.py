@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from sae_desktop.storage.atomic import write_bytes
-from sae_desktop.storage.network import settings_path as settings_path
+from sae_desktop.storage.own_settings import settings_path as settings_path
 
 _LOG = logging.getLogger(__name__)
 RECENT_LIMIT = 8
@@ -31,6 +31,9 @@ class Settings(msgspec.Struct, kw_only=True):
     """Where jobs compute whose own settings say “auto”."""
     threads: int = 0
     """Processor threads of the engine; 0: as many as it finds best."""
+    memory_gb: int = 0
+    """Gigabytes a job may plan with; 0: all that are free. Every process reads it:
+    `storage.memory`."""
     projects_folder: str = ""
     """Offered for new projects; empty: the home folder."""
     network_off: bool = False

@@ -14,8 +14,6 @@ from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
-
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.names import BUILTIN
 from sae_desktop.project import Project
@@ -78,11 +76,6 @@ def _shapes(path: Path) -> list[list[int]]:
             raise ValueError("not a safetensors file")
         header = json.loads(file.read(length))
     return [one["shape"] for name, one in header.items() if name != "__metadata__"]
-
-
-def free_bytes() -> int:
-    """Return the memory that is free on this machine."""
-    return int(psutil.virtual_memory().available)
 
 
 def needs(config: CompareCheckpointsConfig, size: ModelSize, features: int, read: int = 0) -> Needs:

@@ -12,9 +12,9 @@ from sae_desktop.devices.abilities import free_of_its_own
 from sae_desktop.dictionary.architectures import Architecture, Setup
 from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.memory import free_memory
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import free_bytes
+from sae_desktop.storage.memory import free_memory
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.observer import CURVE_POINTS, SNAPSHOTS
 from sae_desktop.training.planning import needs

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sae_desktop.storage.faults import format_bytes
+from sae_desktop.storage.memory import limit_text
 from sae_desktop.training.planning.preflight_config import Need, Resource, Room
 from sae_desktop.training.run_log import COLUMNS, DENSITY_EDGES, SAMPLE_BYTES
 
@@ -222,12 +223,13 @@ def largest_features(load: Load, free: Free) -> int:
 
 def problem(found: Iterable[Room]) -> str:
     """Return what is needed and what there is, of the places where it does not suffice."""
-    return " ".join(
+    short = [room for room in found if not room.fits]
+    said = " ".join(
         f"The training needs {format_bytes(room.needed_bytes)} of {room.place}, but "
         f"{format_bytes(room.free_bytes)} are free ({_greatest(room)})."
-        for room in found
-        if not room.fits
+        for room in short
     )
+    return said + (limit_text() if any(room.place == "memory" for room in short) else "")
 
 
 def _greatest(room: Room) -> str:

@@ -15,9 +15,9 @@ import torch
 from sae_desktop.devices.abilities import use
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import JobContext
-from sae_desktop.language_model.memory import free_memory
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import format_bytes
+from sae_desktop.storage.memory import free_memory
 from sae_desktop.training.checkpoint import Progress, StorePosition
 from sae_desktop.training.config import TrainConfig, TrainResult
 from sae_desktop.training.job import restore_sides, train_group

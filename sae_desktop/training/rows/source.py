@@ -14,8 +14,8 @@ from sae_desktop.activations.layout import StoreInfo, read_dtype
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary.architectures import Batch
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.memory import free_memory
 from sae_desktop.project import Project, existing
+from sae_desktop.storage.memory import free_memory
 from sae_desktop.training.checkpoint import StorePosition, StreamPosition
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.measuring.samples import SampleText, sample_text

@@ -11,9 +11,9 @@ from sae_desktop.activations.harvest_plan import DEFAULT_BATCH_TOKENS, group_bat
 from sae_desktop.activations.layout import read_dtype
 from sae_desktop.devices.abilities import free_of_its_own
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.memory import free_memory
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import folder_bytes, free_bytes
+from sae_desktop.storage.memory import free_memory
 from sae_desktop.training.planning import needs
 from sae_desktop.training.planning.capacity import load_of
 from sae_desktop.training.planning.needs import Free, Load

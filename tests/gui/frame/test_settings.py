@@ -23,6 +23,7 @@ from sae_desktop.gui.parts import text_size, theme
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
 from sae_desktop.project import Project
+from sae_desktop.storage import memory
 from sae_desktop.training.config import TrainConfig
 
 
@@ -85,6 +86,18 @@ def test_settings__give_the_next_engine_its_threads(
     dialog.restart_button.click()
     assert client.restarts == 1
     assert dialog.restart_button.isHidden()
+
+
+def test_settings__tell_every_process_how_much_memory_a_job_may_take(
+    dialog: SettingsDialog, saved: list[Settings]
+) -> None:
+    control = dialog.rows["memory_gb"].control
+    assert control.text() == "all that is free"
+    control.setValue(6)
+    assert control.text() == "6 GB"
+    assert saved[-1].memory_gb == 6
+    assert memory.SETTING in Settings.__struct_fields__
+    assert dialog.restart_button.isHidden(), "it needs no other engine"
 
 
 def test_engine__computes_with_the_threads_it_is_given(qtbot: QtBot, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sae_desktop.errors import UserError
 from sae_desktop.labels.chat import ChatError
 from sae_desktop.labels.models.address import refuse_offline, server_address
-from sae_desktop.storage.network import settings_path
+from sae_desktop.storage.own_settings import settings_path
 
 
 @pytest.mark.parametrize(

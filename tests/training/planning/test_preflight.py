@@ -21,8 +21,8 @@ from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.job import train
-from sae_desktop.training.planning import capacity
-from sae_desktop.training.planning.capacity import free_memory, load_of
+from sae_desktop.training.planning import capacity, needs
+from sae_desktop.training.planning.capacity import load_of
 from sae_desktop.training.planning.needs import (
     Free,
     Load,
@@ -179,18 +179,23 @@ def test_training__is_refused_before_it_begins_where_memory_is_short(
     assert filled.dictionaries() == ["d"]
 
 
+def test_refusal__names_the_limit_of_the_settings_where_memory_is_what_lacks(
+    filled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(needs, "limit_text", lambda: " The settings allow 1 GB.")
+    config = _config(filled, features=2**30)
+    result = preflight(PreflightConfig(train=config), SilentContext())
+    assert result.problem.endswith(" The settings allow 1 GB.")
+    disk = [room for room in result.rooms if room.place == "disk"]
+    assert "settings" not in needs.problem(disk)
+
+
 def test_training__is_refused_where_the_disk_is_short(
     filled: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(capacity, "free_bytes", lambda path: 3_000_000)
     with pytest.raises(UserError, match=r"of disk, but 3 MB are free \(checkpoints"):
         train(_config(filled, features=1024), SilentContext())
-
-
-def test_free_memory__is_no_more_than_the_machine_has() -> None:
-    import psutil
-
-    assert 0 < free_memory() <= psutil.virtual_memory().total
 
 
 # ---------------------------------------------------------------- estimates against reality

@@ -24,8 +24,9 @@ from sae_desktop.safety.change.config import (
     CompareCheckpointsConfig,
     WatchConfig,
 )
-from sae_desktop.safety.change.needs import free_bytes, model_size, needs, pace
+from sae_desktop.safety.change.needs import model_size, needs, pace
 from sae_desktop.safety.concept_set import all_sets
+from sae_desktop.storage.memory import free_memory
 from sae_desktop.words.change_needs import compared_text, needs_text
 from sae_desktop.words.change_words import trait_title
 
@@ -88,7 +89,7 @@ class ReadingForm(JobForm):
         size = model_size(config.checkpoints[0])
         features = self._features(config.dictionary)
         found = None if size is None else needs(config, size, features, read)
-        return needs_text(found, self._pace, free_bytes(), each)
+        return needs_text(found, self._pace, free_memory(), each)
 
     def _features(self, dictionary: str) -> int:
         """Return how many features a dictionary of the project has; 0 of none."""
