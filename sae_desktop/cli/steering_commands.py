@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import math
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -50,7 +47,7 @@ from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.steering.kept_pictures import KeptPicture, fate, keep, restored
 from sae_desktop.steering.presets import check_preset, preset_of, read_preset, save_preset
-from sae_desktop.storage.own_folders import TEMPORARY_PREFIX
+from sae_desktop.storage.scratch import ScratchFolder
 from sae_desktop.upkeep import writing
 from sae_desktop.words.kept_picture_words import fates_text
 
@@ -60,6 +57,8 @@ _NO_NUMBERS: list[float] = []
 _NO_PLACES: list[int] = []
 _NO_TEXTS: list[str] = []
 _NO_FILES: list[Path] = []
+_RESTORED = ScratchFolder()
+"""Pictures of presets, as long as the command runs."""
 
 
 def steer(
@@ -269,9 +268,7 @@ def _files(pictures: Sequence[KeptPicture]) -> list[str]:
     """Return files of a preset's pictures, and tell what became of them."""
     if not pictures:
         return []
-    folder = tempfile.mkdtemp(prefix=TEMPORARY_PREFIX)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    files = [restored(one, Path(folder)) for one in pictures]
+    files = [restored(one, _RESTORED.path()) for one in pictures]
     fates = [(one, fate(msgspec.structs.replace(one, place=file)))
              for one, file in zip(pictures, files, strict=True)]  # fmt: skip
     if became := fates_text(fates):

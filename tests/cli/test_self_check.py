@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from cli_process import sae_desktop
 
@@ -18,15 +20,17 @@ def test_check__finds_all_files_and_jobs() -> None:
 
 
 @pytest.mark.gui
-def test_check__of_the_window_reads_a_feature_and_steers() -> None:
+def test_check__of_the_window_reads_a_feature_and_steers(tmp_path: Path) -> None:
     done = sae_desktop(
-        "self-check", "--window", "--json", environment={"QT_QPA_PLATFORM": "offscreen"}
-    )
+        "self-check", "--window", "--json",
+        environment={"QT_QPA_PLATFORM": "offscreen", "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
     assert (done.status, done.stderr) == (0, "")
     assert [step["step"] for step in done.result["window"]] == [
         "Open the window", "Open the demonstration", "Read a feature", "Steer a prompt",
         "Close the window",
     ]  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("sae-desktop")] == []
 
 
 def test_resources__that_must_be_there_are_in_the_checkout() -> None:

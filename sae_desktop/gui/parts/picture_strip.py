@@ -7,17 +7,19 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-from PySide6.QtCore import Qt, QTemporaryDir, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 from superqt import QFlowLayout
 
+from sae_desktop.errors import UserError
 from sae_desktop.gui.parts.brought_pictures import ENDINGS
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.lit_drawing import decoded_thumbnail
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.described_model import DescribedModel
 from sae_desktop.steering.kept_pictures import Fate, KeptPicture, fate, keep, restored
+from sae_desktop.storage.scratch import ScratchFolder
 from sae_desktop.words.kept_picture_words import MARKS, fate_sentence, fates_text
 
 _NAME = 24
@@ -39,7 +41,7 @@ class PictureStrip(QWidget):
         self._shown = 0
         self._read = True
         """Whether the model reads pictures."""
-        self._pasted = QTemporaryDir()
+        self._pasted = ScratchFolder()
         self._known: dict[str, KeptPicture] = {}
         """By file, what is known of those that a model has read or a preset has."""
         self._fates: dict[str, Fate] = {}
@@ -77,7 +79,7 @@ class PictureStrip(QWidget):
     @property
     def kept(self) -> list[str]:
         """Those that will still be there another time: pasted ones will not."""
-        return [file for file in self._files if not file.startswith(self._pasted.path())]
+        return [file for file in self._files if not self._pasted.holds(file)]
 
     @property
     def shown(self) -> int:
@@ -104,7 +106,7 @@ class PictureStrip(QWidget):
         Nothing of those that are as they were. Raises UserError where one that was kept whole
         cannot be written.
         """
-        files = [restored(one, Path(self._pasted.path())) for one in kept]
+        files = [restored(one, self._pasted.path()) for one in kept]
         fates = [fate(msgspec.structs.replace(one, place=file))
                  for one, file in zip(kept, files, strict=True)]  # fmt: skip
         self._known = dict(zip(files, kept, strict=True))
@@ -141,9 +143,20 @@ class PictureStrip(QWidget):
     def add_pasted(self, image: QImage) -> None:
         """Add a picture that was pasted; it is kept in a file as long as this widget lives."""
         self._count += 1
-        path = self._pasted.filePath(f"pasted {self._count}.png")
-        if image.save(path):
-            self.add([path])
+        try:
+            path = str(self._pasted.path() / f"pasted {self._count}.png")
+        except OSError as error:
+            path, why = "", str(error)
+        else:
+            why = "the file could not be written"
+        if not path or not image.save(path):
+            raise UserError(
+                f"The picture that was pasted could not be kept: {why}.",
+                kept="The text and the other pictures are as they were.",
+                next_step="Free some space in the folder of temporary files, or save the picture "
+                "as a file and add that.",
+            )
+        self.add([path])
 
     def look_at(self, number: int) -> None:
         """Say which picture is looked at."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
-from PySide6.QtCore import QObject, QTemporaryDir, Signal
+from PySide6.QtCore import QObject, Signal
 
 from sae_desktop.described import default
 from sae_desktop.engine.protocol import ErrorInfo
@@ -17,6 +17,7 @@ from sae_desktop.gui.explore.ask.probe_summary import Measure, ProbeTable, usual
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
+from sae_desktop.storage.scratch import ScratchFolder
 from sae_desktop.words.amounts import exact_count
 
 PAUSE_MS = 40
@@ -52,7 +53,7 @@ class ProbeQuestion(QObject):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._folder = QTemporaryDir()
+        self._folder = ScratchFolder()
         self._latest = LatestJob(session, PAUSE_MS, self)
         self._reading = Background(self)
         self._latest.answered.connect(self._on_answered)
@@ -75,7 +76,10 @@ class ProbeQuestion(QObject):
             )
             return
         config = self.config(text, asked)
-        spill = self._folder.path() if self._folder.isValid() else ""
+        try:
+            spill = str(self._folder.path())
+        except OSError:  # the answer then comes by the pipe
+            spill = ""
         self._latest.ask(msgspec.structs.replace(config, spill=spill))
 
     def config(self, text: str, asked: Asked) -> ProbeConfig:

@@ -14,10 +14,12 @@ from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from sae_desktop.errors import UserError
 from sae_desktop.features.config import ProbeConfig, ProbedPicture, ProbeResult
 from sae_desktop.gui.explore.ask.probe import ProbePanel
 from sae_desktop.gui.state.session import Session
 from sae_desktop.pictures.places import PictureLayout, Tile
+from sae_desktop.storage import scratch
 
 LAYOUT = PictureLayout(40, 20, [Tile(2, 4, 0.0, 0.0, 10.0, 10.0)])
 CELLS = 8
@@ -149,3 +151,17 @@ def test_a_pasted_picture__is_one_file_that_is_not_kept_and_a_text_beside_it_win
     panel.text.insertFromMimeData(pasted)
     assert panel.text.toPlainText() == "words"
     assert len(panel.strip.files) == 1
+
+
+def test_a_pasted_picture__that_cannot_be_kept_is_said_and_changes_nothing(
+    panel: ProbePanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(scratch, "TemporaryDirectory", full)
+    image = QImage(3, 2, QImage.Format.Format_RGB32)
+    with pytest.raises(UserError, match="No space left on device") as caught:
+        panel.strip.add_pasted(image)
+    assert "save the picture as a file" in caught.value.next_step
+    assert panel.strip.files == []
