@@ -157,7 +157,11 @@ class Monkey:
         widget, text = self.random.choice(fields), self.random.choice(TEXTS)
         self.say(f"type {text[:30]!r} into {named(widget)}")
         widget.setFocus()
-        if not (text.isascii() and text.isprintable()) or len(text) > 100 or self.random.random() < 0.3:
+        if (
+            not (text.isascii() and text.isprintable())
+            or len(text) > 100
+            or self.random.random() < 0.3
+        ):
             QApplication.clipboard().setText(text)
             widget.paste()
         else:
@@ -193,9 +197,7 @@ class Monkey:
             return
         self.say(f"context menu of {named(widget)}")
         at = QPoint(widget.width() // 2, widget.height() // 2)
-        event = QContextMenuEvent(
-            QContextMenuEvent.Reason.Mouse, at, widget.mapToGlobal(at)
-        )
+        event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, widget.mapToGlobal(at))
         QApplication.sendEvent(widget, event)
 
     def wheel(self) -> None:
@@ -385,6 +387,7 @@ def run(folder: Path, minutes: float, seed: int) -> Found:
     sys.excepthook = uncaught
     qInstallMessageHandler(said)
     with open_for_pictures(demonstration_copy(folder)) as window:
+        window.prepare()  # as the program does soon after its start
         monkey = Monkey(window, folder, seed, found)
         heart = Heart(found, lambda: monkey.act)
         pulse = QTimer(interval=_BEAT_MS)

@@ -23,6 +23,7 @@ from sae_desktop.gui.circuits.open_graph import OpenGraph
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.plot_image import PICTURES
 from sae_desktop.gui.state.asked_job import AskedJob
+from sae_desktop.gui.state.save_file import ask_file
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.trash import Trash
 from sae_desktop.words.trace_text import graph_name
@@ -179,14 +180,9 @@ class GraphOutputs(QObject):
             )
 
     def _ask(self, title: str, ending: str, kinds: str) -> Path | None:
-        first = str(Path.home() / f"{self._opened.name}{ending}")
-        chosen, kind = QFileDialog.getSaveFileName(self._place, title, first, kinds)
-        if not chosen:
-            return None
-        path = Path(chosen)
-        if not path.suffix:
-            path = path.with_suffix(".svg" if "svg" in kind else ending)
-        return path
+        first = Path.home() / f"{self._opened.name}{ending}"
+        chosen = ask_file(self._place, title, first, kinds)
+        return None if chosen is None else chosen.path
 
     def _write(self, path: Path | None, write: Callable[[Path], object]) -> None:
         if path is None:

@@ -25,6 +25,7 @@ from sae_desktop.file_kinds import PACKAGE_ENDING
 from sae_desktop.gui.parts.actions import ActionRegistry
 from sae_desktop.gui.parts.file_types import associate
 from sae_desktop.gui.parts.labels import label
+from sae_desktop.gui.state.save_file import ask_file
 from sae_desktop.gui.state.session import Session
 
 SUFFIX = ".saeproj"
@@ -54,15 +55,11 @@ class FrameDialogs:
 
     def new_project(self) -> None:
         """Ask for a folder to be made, and open it."""
-        start = str(self._project_folder() / f"untitled{SUFFIX}")
-        name, _ = QFileDialog.getSaveFileName(
-            self._window, "New project", start, f"SAE Desktop project (*{SUFFIX})"
-        )
-        if name:
-            path = Path(name)
-            self._session.open_project(
-                path if path.suffix else path.with_suffix(SUFFIX), create=True
-            )
+        first = self._project_folder() / f"untitled{SUFFIX}"
+        kinds = f"SAE Desktop project (*{SUFFIX})"
+        chosen = ask_file(self._window, "New project", first, kinds)
+        if chosen is not None:
+            self._session.open_project(chosen.path, create=True)
 
     def open_project(self) -> None:
         """Ask for a project folder, and open it."""

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, QSize
 from PySide6.QtGui import QGuiApplication, QImage, QImageWriter, QPainter
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.lit_drawing import CHIP, LitDrawing
 from sae_desktop.gui.parts.picture_gallery import ShownPicture
+from sae_desktop.gui.state.save_file import ask_file
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
 
@@ -60,9 +61,7 @@ def save_picture_dialog(
 ) -> None:
     """Ask for a file and write a picture as it is shown to it. Raises UserError as above."""
     name = Path(entry.name).stem or "picture"
-    chosen, _ = QFileDialog.getSaveFileName(
-        parent, "Save the picture", str(Path.home() / f"{name}.png"), "PNG (*.png)"
-    )
-    if chosen:
-        path = Path(chosen)
-        save_picture(entry, scale, path if path.suffix else path.with_suffix(".png"), lit=lit)
+    first = Path.home() / f"{name}.png"
+    chosen = ask_file(parent, "Save the picture", first, "PNG (*.png)")
+    if chosen is not None:
+        save_picture(entry, scale, chosen.path, lit=lit)

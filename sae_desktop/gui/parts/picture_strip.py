@@ -152,7 +152,7 @@ class PictureStrip(QWidget):
         if not path or not image.save(path):
             raise UserError(
                 f"The picture that was pasted could not be kept: {why}.",
-                kept="The text and the other pictures are as they were.",
+                kept="The text and the other pictures are unchanged.",
                 next_step="Free some space in the folder of temporary files, or save the picture "
                 "as a file and add that.",
             )

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QIODevice, QPoint, QSize
 from PySide6.QtGui import QGuiApplication, QPainter, QPixmap, QRegion
-from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from sae_desktop.errors import UserError
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.curve_bar import menu_button
+from sae_desktop.gui.state.save_file import ask_file
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
 
@@ -76,15 +77,9 @@ def _draw_svg(widget: QWidget, buffer: QBuffer) -> None:
 
 def ask_image(widget: QWidget, name: str) -> None:
     """Ask for a file and write a picture of the widget to it. Raises UserError as `save_image`."""
-    chosen, kind = QFileDialog.getSaveFileName(
-        widget, "Save as a picture", str(Path.home() / f"{name}.png"), PICTURES
-    )
-    if not chosen:
-        return
-    path = Path(chosen)
-    if not path.suffix:
-        path = path.with_suffix(".svg" if "svg" in kind else ".png")
-    save_image(widget, path)
+    chosen = ask_file(widget, "Save as a picture", Path.home() / f"{name}.png", PICTURES)
+    if chosen is not None:
+        save_image(widget, chosen.path)
 
 
 def add_image_actions(menu: QMenu, widget: QWidget, name: str) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QSplitter,
     QStackedWidget,
@@ -31,6 +30,7 @@ from sae_desktop.gui.safety.changes.things_list import Thing, ThingsList
 from sae_desktop.gui.safety.changes.watch_forms import CalibrateForm, WatchForm
 from sae_desktop.gui.safety.changes.watch_page import WatchPage
 from sae_desktop.gui.state.background import Background
+from sae_desktop.gui.state.save_file import ask_file
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.trash import Trash
 from sae_desktop.project import Project
@@ -324,11 +324,10 @@ class ChangesPlace(QWidget):
         change = self.page.change
         if change is None:
             return
-        start = str(Path.home() / f"{change.info.name}.html")
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save as a page", start, "Page (*.html)")
-        if chosen:
-            path = Path(chosen)
-            self.write_page(path if path.suffix else path.with_suffix(".html"))
+        first = Path.home() / f"{change.info.name}.html"
+        chosen = ask_file(self, "Save as a page", first, "Page (*.html)")
+        if chosen is not None:
+            self.write_page(chosen.path)
 
     def write_page(self, path: Path) -> None:
         """Write the comparison that is shown as a page, beside the window."""

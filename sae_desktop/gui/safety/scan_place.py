@@ -9,7 +9,6 @@ from PySide6.QtCore import QSignalBlocker, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QApplication,
-    QFileDialog,
     QHBoxLayout,
     QProgressBar,
     QStackedWidget,
@@ -27,6 +26,7 @@ from sae_desktop.gui.parts.labels import label, line, push_button
 from sae_desktop.gui.safety.scan_form import ScanForm
 from sae_desktop.gui.safety.scan_result import ScanResult
 from sae_desktop.gui.state.run_again import run_again
+from sae_desktop.gui.state.save_file import ask_file
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.trash import Trash
 from sae_desktop.safety.scan.config import ScanConfig
@@ -296,12 +296,11 @@ class ScanPlace(QWidget):
 
         if self._scan is None:
             return
-        first = str(Path.home() / f"{self._scan.name}.html")
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save as a page", first, "HTML page (*.html)")
-        if not chosen:
+        first = Path.home() / f"{self._scan.name}.html"
+        chosen = ask_file(self, "Save as a page", first, "HTML page (*.html)")
+        if chosen is None:
             return
-        path = Path(chosen)
-        path = path if path.suffix else path.with_suffix(".html")
+        path = chosen.path
         try:
             scans = self._scan.scans
             write_scan_page(path, self._scan, headline(scans), correction_sentence(scans))

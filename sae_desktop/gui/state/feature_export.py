@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import ExportFeaturesConfig, FeaturesFormat
 from sae_desktop.features.reading.export import export_features
 from sae_desktop.gui.state.background import Background
+from sae_desktop.gui.state.save_file import ask_file
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project_notes import Notes
 from sae_desktop.words.amounts import exact_count
@@ -30,7 +31,6 @@ _OTHERS: dict[str, FeaturesFormat] = {
     "SAEDashboard, a folder of batches (*)": "saedashboard",
     "Delphi, a folder of latents (*)": "delphi",
 }
-_ENDINGS: dict[str, str] = {_CSV: ".csv", _PARQUET: ".parquet", "html": ".html", "labels": ".json"}
 
 
 class FeatureExport(QObject):
@@ -61,20 +61,14 @@ class FeatureExport(QObject):
         what = f"feature {features[0]}" if one else f"{exact_count(len(features))} features"
         named = f"{index.path.stem} {features[0]}" if one else f"{index.path.stem} features"
         tables = [_CSV, _PARQUET]
-        name, kind = QFileDialog.getSaveFileName(
-            window,
-            f"Export {what}",
-            str(Path.home() / named),
-            ";;".join([*_OTHERS, *tables] if one else [*tables, *_OTHERS]),
-        )
-        if name:
-            self.write_as(Path(name), np.asarray(features, dtype=np.int64), kind)
+        kinds = ";;".join([*_OTHERS, *tables] if one else [*tables, *_OTHERS])
+        chosen = ask_file(window, f"Export {what}", Path.home() / named, kinds)
+        if chosen is not None:
+            self.write_as(chosen.path, np.asarray(features, dtype=np.int64), chosen.kind)
 
     def write_as(self, path: Path, features: Any, kind: str) -> None:
         """Write the features in the form of one of the dialog's kinds."""
         form = _OTHERS.get(kind)
-        if not path.suffix:
-            path = path.with_name(path.name + _ENDINGS.get(form or kind, ""))
         if form is None:
             self.write(path, features)
             return

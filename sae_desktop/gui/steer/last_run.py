@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime
 from pathlib import Path
 
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.steering_page import write_steering_page
+from sae_desktop.gui.state.save_file import ask_file
 from sae_desktop.gui.state.session import Session
 from sae_desktop.steering.config import SteerConfig, SteerResult
 from sae_desktop.steering.history import SteeredRun, remember_run
@@ -53,12 +54,9 @@ class LastRun:
 
     def ask_page(self) -> None:
         """Ask where to save it as a page."""
-        name, _ = QFileDialog.getSaveFileName(
-            self._panel, "Save the run as an HTML page", "", "Page (*.html)"
-        )
-        if name:
-            path = Path(name)
-            self.save_page(path if path.suffix else path.with_suffix(".html"))
+        chosen = ask_file(self._panel, "Save the run as an HTML page", "", "Page (*.html)")
+        if chosen is not None:
+            self.save_page(chosen.path)
 
     def save_page(self, path: Path) -> None:
         """Write it as a page that needs no program to be read."""

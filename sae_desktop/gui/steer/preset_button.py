@@ -15,6 +15,7 @@ from sae_desktop.exchange.recognise import dialog_filter, require_kind
 from sae_desktop.gui.parts.copy_code import add_copy_actions
 from sae_desktop.gui.parts.lit_drawing import decoded_thumbnail
 from sae_desktop.gui.state.kept_presets import KeptPresets
+from sae_desktop.gui.state.save_file import ask_file
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.preset_name import PresetNameDialog
 from sae_desktop.steering.config import SteerConfig
@@ -224,10 +225,9 @@ class PresetButton(QPushButton):
             self.open_file(Path(name))
 
     def _on_export(self) -> None:
-        name, chosen = QFileDialog.getSaveFileName(self, "Export the steering", "", _FILES)
-        if name:
-            path = Path(name)
-            self.export_to(path if path.suffix else path.with_suffix(chosen.split("*")[1][:-1]))
+        chosen = ask_file(self, "Export the steering", "", _FILES)
+        if chosen is not None:
+            self.export_to(chosen.path)
 
 
 def _read(path: Path) -> Preset:

@@ -9,7 +9,6 @@ from PySide6.QtCore import QSignalBlocker
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QScrollArea,
     QStackedWidget,
@@ -23,6 +22,7 @@ from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.empty_state import EmptyState
 from sae_desktop.gui.parts.job_list import JobRow
 from sae_desktop.gui.parts.labels import label, line, push_button
+from sae_desktop.gui.state.save_file import ask_file
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.trash import Trash
 from sae_desktop.gui.train.benchmark_forms import BenchmarkForm, SyntheticForm
@@ -255,14 +255,12 @@ class Benchmarks(QWidget):
 
         if self.result is None:
             return
-        first = str(Path.home() / f"{self.result.name}.csv")
-        chosen, _ = QFileDialog.getSaveFileName(
-            self, "Export the benchmark", first, "Table (*.csv);;All of it (*.json)"
-        )
-        if not chosen:
+        first = Path.home() / f"{self.result.name}.csv"
+        kinds = "Table (*.csv);;All of it (*.json)"
+        chosen = ask_file(self, "Export the benchmark", first, kinds)
+        if chosen is None:
             return
-        path = Path(chosen)
-        path = path if path.suffix else path.with_suffix(".csv")
+        path = chosen.path
         try:
             export_benchmark(self.result, path)
         except UserError as error:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from sae_desktop.errors import UserError
 from sae_desktop.gui.parts.plot_image import PICTURES
+from sae_desktop.gui.state.save_file import ask_file
 from sae_desktop.gui.state.session import Session
 
 
@@ -19,10 +20,10 @@ def save_as(
     suffix = Path(name).suffix
     kind = PICTURES if suffix == ".png" else f"{suffix[1:].upper()} (*{suffix})"
     title = f"Save the curves as {what}"
-    chosen, _ = QFileDialog.getSaveFileName(parent, title, str(Path.home() / name), kind)
-    if not chosen:
+    chosen = ask_file(parent, title, Path.home() / name, kind)
+    if chosen is None:
         return
-    path = Path(chosen) if Path(chosen).suffix else Path(chosen).with_suffix(suffix)
+    path = chosen.path
     try:
         write(path)
     except UserError as error:

@@ -62,8 +62,7 @@ class Page(NamedTuple):
 
     def pictures(self) -> list[tuple[str, str]]:
         """Return (file, what it shows in words) of each picture."""
-        found = (t for t in _inline(self.text) if t.type == "image")
-        return [(str(t.attrs["src"]), t.content) for t in found]
+        return list(_pictures(self.text))
 
     def controls(self) -> list[str]:
         """Return what stands in bold: the names of controls of the window."""
@@ -100,6 +99,13 @@ def anchor_of(title: str) -> str:
 @functools.cache
 def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+@functools.cache
+def _pictures(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the pictures of a text, which a window asks for whenever it changes its size."""
+    found = (t for t in _inline(text) if t.type == "image")
+    return tuple((str(t.attrs["src"]), t.content) for t in found)
 
 
 def _tokens(text: str) -> list[Token]:

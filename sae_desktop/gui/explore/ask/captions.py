@@ -9,7 +9,6 @@ import msgspec
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QVBoxLayout,
@@ -29,6 +28,7 @@ from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import WholeField, problems_of
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.row_table import RowTable
+from sae_desktop.gui.state.save_file import ask_file
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.caption_files import save_captions
 from sae_desktop.words.captions_text import CAUTION, CaptionTable, how_text, tables_of, verdict_text
@@ -169,13 +169,10 @@ class CaptionChangesPanel(MeasuredPanel):
     def _on_export(self) -> None:
         if self._result is None:
             return
-        first = str(Path.home() / "captions.csv")
-        chosen, kind = QFileDialog.getSaveFileName(
-            self, "Export the captions", first, "Every setting (*.csv);;To read (*.md)"
-        )
-        if chosen:
-            path = Path(chosen)
-            self.save(path if path.suffix else path.with_suffix(".md" if "md" in kind else ".csv"))
+        first, kinds = Path.home() / "captions.csv", "Every setting (*.csv);;To read (*.md)"
+        chosen = ask_file(self, "Export the captions", first, kinds)
+        if chosen is not None:
+            self.save(chosen.path)
 
     def save(self, path: Path) -> None:
         """Write what was measured to a file, as its ending says."""
