@@ -41,8 +41,8 @@ def visit(node, found, depth, inside):
             "role": role, "name": node.get_name() or "", "about": node.get_description() or "",
             "focus": bool(states.contains(Atspi.StateType.FOCUSABLE)), "inside": inside,
             "tabs": role != "page tab list" or any(
-                node.get_child_at_index(tab).get_role_name() == "page tab"
-                for tab in range(node.get_child_count())
+                one is not None and one.get_role_name() == "page tab"
+                for one in map(node.get_child_at_index, range(node.get_child_count()))
             ),
         })
         name = node.get_name() or inside

@@ -48,6 +48,10 @@ class Rail(QWidget):
             self._buttons[name] = button
             layout.addWidget(button)
         layout.addStretch(1)
+        # However its buttons stand now: a least height that follows them would have the window and
+        # the rail resize each other without end.
+        least = len(self._buttons) * (_SHORT + _SPACING) - _SPACING + 2 * _MARGIN
+        self.setMinimumHeight(least)
         self._fit()
         theme.manager().themeChanged.connect(self._fit)
 
