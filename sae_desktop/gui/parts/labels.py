@@ -14,6 +14,18 @@ from sae_desktop.gui.parts.terms import explain_text
 
 # Wider than the icon, which sits in its middle: that is the gap to the text.
 ICON_SIZE = QSize(22, 16)
+_LONGEST_WORD = 80
+"""Average letters of a word, or a path, that has its label's width; one in an error may have
+thousands."""
+
+
+class _Wrapped(QLabel):
+    """Text over several lines, which no single word makes wider than the window."""
+
+    def minimumSizeHint(self) -> QSize:
+        hint = super().minimumSizeHint()
+        return QSize(min(hint.width(), _LONGEST_WORD * self.fontMetrics().averageCharWidth()),
+                     hint.height())  # fmt: skip
 
 
 def label(text: str, role: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
@@ -21,7 +33,7 @@ def label(text: str, role: str = "", *, wrap: bool = False, selectable: bool = F
 
     One whose text is a term of the glossary tells what it means when it is hovered over.
     """
-    widget = QLabel(text)
+    widget = _Wrapped(text) if wrap else QLabel(text)
     widget.setTextFormat(Qt.TextFormat.PlainText)
     if role:
         widget.setProperty("role", role)

@@ -23,6 +23,7 @@ from sae_desktop.gui.harvest.window_preview import WindowPreviews
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.labelled_bars import Bar, LabelledBars
+from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.number_fields import CountField
 from sae_desktop.gui.parts.plot_image import PRINT_WIDTH, image_button, save_image
 from sae_desktop.gui.train.density_plot import DensityPlot
@@ -324,3 +325,12 @@ def test_image_button__offers_both_ways(qtbot: QtBot) -> None:
     assert [a.text() for a in button.menu().actions()] == ["Copy as image", "Save as PNG or SVG…"]
     button.menu().actions()[0].trigger()
     assert not QGuiApplication.clipboard().pixmap().isNull()
+
+
+def test_wrapped_label__is_not_made_wider_than_a_window_by_a_word_without_end(qtbot: QtBot) -> None:
+    wide = label(f"“{'a' * 5_000}” is not a number.", wrap=True)
+    path = label(f"“/home/{'a' * 50}” is not here.", wrap=True)
+    for one in (wide, path):
+        qtbot.addWidget(one)
+    assert wide.minimumSizeHint().width() <= 80 * wide.fontMetrics().averageCharWidth()
+    assert path.minimumSizeHint().width() >= path.fontMetrics().horizontalAdvance("a" * 50)
