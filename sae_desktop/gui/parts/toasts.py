@@ -78,6 +78,7 @@ class Toast(QFrame):
         self.setFixedWidth(_WIDTH)
         self.setAccessibleName(error.what)
         self._under: QWidget | None = None
+        self._start: QPushButton | None = None
         self._timer = QTimer(self, singleShot=True, interval=NOTICE_MS if notice else ERROR_MS)
         self._timer.timeout.connect(self.dismiss)
         self._timer.start()
@@ -114,9 +115,13 @@ class Toast(QFrame):
     def offer_engine(self, client: EngineClient) -> None:
         """Put the way out beside a failure that came while the engine was not running."""
         self.offers_engine = True
-        start = push_button("Start the engine", client.restart, flat=True)
-        client.stateChanged.connect(lambda state: start.setVisible(state in ("stopped", "crashed")))
-        self._buttons.insertWidget(1, start)
+        self._start = push_button("Start the engine", client.restart, flat=True)
+        client.stateChanged.connect(self._on_engine_state)
+        self._buttons.insertWidget(1, self._start)
+
+    def _on_engine_state(self, state: str) -> None:
+        assert self._start is not None
+        self._start.setVisible(state in ("stopped", "crashed"))
 
     def show_details(self) -> None:
         DetailsDialog(self.error, self.window()).open()

@@ -64,6 +64,8 @@ class GeneratedText(QWidget):
         self.proposes = False
         """Whether what its verdict proposes can be tried: of the text of the sliders alone."""
         self.made: object = None
+        self.dropped = False
+        """Whether it is kept no longer: what a run still writes is not for it."""
         """What it was generated with; None: not known, or nothing was."""
         self.view = QPlainTextEdit()
         self.view.setReadOnly(True)
@@ -135,6 +137,8 @@ class GeneratedText(QWidget):
 
     def set_verdict(self, verdict: SteeringVerdict | None) -> None:
         """Say what became of the text; None: nothing is said."""
+        if self.dropped:
+            return
         self._verdict = verdict
         self.verdict.setText("" if verdict is None else verdict.sentence)
         self.verdict.setVisible(verdict is not None)
@@ -180,6 +184,8 @@ class GeneratedText(QWidget):
 
     def add(self, text: str) -> None:
         """Add a piece of the continuation; the view follows if it stood at the end."""
+        if self.dropped:
+            return
         self._continuation += text
         bar = self.view.verticalScrollBar()
         at_end = bar.value() >= bar.maximum() - 4
@@ -198,6 +204,8 @@ class GeneratedText(QWidget):
 
         `asked`: what was done, and `prompt_tokens` of the prompt, where these are known.
         """
+        if self.dropped:
+            return
         self._prompt, self._continuation = result.prompt, result.text
         self._pieces = pieces_of(result, prompt_tokens)
         self.opened.setText("" if asked is None else open_text(asked, result, "Underlined"))

@@ -80,6 +80,7 @@ class SteeringOutputs(QSplitter):
 
     def _remove(self, text: GeneratedText) -> None:
         text.hide()
+        text.dropped = True
         text.setParent(None)
         text.deleteLater()
         self._shown = [shown for shown in self._shown if shown is not text]

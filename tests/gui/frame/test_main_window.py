@@ -8,7 +8,7 @@ import sys
 import pytest
 from frame_client import FakeClient
 from frame_project import add_store
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtGui import QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
@@ -154,6 +154,16 @@ def test_toasts__say_what_was_kept_and_show_details(window: MainWindow, qtbot: Q
     dialog.close()
     toast.dismiss()
     assert window.toasts.toasts() == []
+
+
+def test_toast__that_offered_the_engine_and_is_gone_hears_no_more_of_it(
+    window: MainWindow, client: FakeClient
+) -> None:
+    toast = window.toasts.show_error(ErrorInfo(what="It stopped."))
+    toast.offer_engine(client)
+    toast.dismiss()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    client.stateChanged.emit("crashed")  # an error in a slot fails the test
 
 
 def test_toasts__lie_inside_the_window(window: MainWindow, qtbot: QtBot) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import msgspec
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint
 from pytestqt.qtbot import QtBot
 from steer_results import NEXT, result, steer, steered
 
@@ -125,6 +125,28 @@ def test_keep__goes_to_six_texts_and_back(panel: SteeringPanel, session: Session
     assert [v.interventions[0].strength for v, _ in panel.outputs.kept] == [1.0, 3.0]
     assert panel.outputs.keep_button.isEnabled()
     assert len(panel.variants()) == 5
+
+
+def test_kept_text__that_is_dropped_while_it_is_written_takes_nothing_more(
+    qtbot: QtBot, panel: SteeringPanel, session: Session, client
+) -> None:
+    panel.form.prompt.setPlainText("In")
+    steer(panel, session, 3, 1.0)
+    panel.keep()
+    panel.generate()
+    job = steered(client)[-1]
+    kept = panel.outputs.kept[0][1]
+    assert len(job.config.variants) == 3
+    client.stream(job, SteeredToken(position=0, texts=["a", "b", "c"]))
+    panel.outputs.drop(kept)
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    client.stream(job, SteeredToken(position=1, texts=["d", "e", "f"]))
+    assert panel.outputs.plain.continuation == "ad"
+    written = result("In", "ad", "be")
+    third = msgspec.structs.replace(written.variants[1], name="kept", text="cf")
+    client.answer(job, msgspec.structs.replace(written, variants=[*written.variants, third]))
+    assert panel.outputs.steered.continuation == "be"
+    assert not panel.running
 
 
 def test_preset__brings_back_what_was_kept(panel: SteeringPanel, session: Session) -> None:

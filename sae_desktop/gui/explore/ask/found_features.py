@@ -50,6 +50,7 @@ class FoundFeatures(QWidget):
         self._session = session
         self._notes = FeatureNotes.of(session)
         self._found: Sequence[Found] = ()
+        self._of_index = ""
         self._shown = SHOWN
         self._current: int | None = None
         self._lines: list[_Line] = []
@@ -66,12 +67,13 @@ class FoundFeatures(QWidget):
         column.addStretch(1)
         self.setAccessibleName("Features found on the text")
         self._notes.noteChanged.connect(self._on_note_changed)
-        self._notes.reloaded.connect(self._show)
+        self._notes.reloaded.connect(self._on_notes_read)
 
     # ------------------------------------------------------------------ content
     def set_found(self, found: Sequence[Found], unit: str) -> None:
         """Show other features, best first; `unit` is what their figures are."""
         self._found = found
+        self._of_index = self._session.index_name
         self._shown = SHOWN
         self.heading.unit = unit
         explain(self.heading, unit, "Share of maximum")
@@ -87,6 +89,11 @@ class FoundFeatures(QWidget):
     def lines(self) -> list[_Line]:
         """Return the lines that are shown, from the top down."""
         return [line for line in self._lines if not line.isHidden()]
+
+    def _on_notes_read(self) -> None:
+        """Show the names that are known now, unless these are features of another index."""
+        if self._of_index == self._session.index_name:
+            self._show()
 
     def _show(self) -> None:
         shown = self._found[: self._shown]

@@ -67,6 +67,21 @@ def test_lines__say_what_a_feature_is_and_how_much_of_it_there_is(
     assert found.found.heading.unit == "Activation"
 
 
+def test_names_of_another_index__are_not_looked_up_for_what_was_found_in_this_one(
+    found: ProbePanel, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = found.found.lines()[0]
+    before = line.facts.accessibleName()
+
+    def beyond(feature: int) -> None:
+        raise IndexError(feature)
+
+    monkeypatch.setattr(session.index, "strength", beyond)  # as of one with fewer features
+    monkeypatch.setattr(type(session), "index_name", property(lambda _: "another"))
+    FeatureNotes.of(session).reloaded.emit()
+    assert line.facts.accessibleName() == before
+
+
 def test_token__lists_its_features_with_what_they_come_to_there(found: ProbePanel) -> None:
     found.choose_token(1)
     (line,) = found.found.lines()
