@@ -23,8 +23,8 @@ import numpy as np
 import psutil
 from monkey import own_folders
 
-WARM = 4
-"""Rounds in which caches fill and modules are imported."""
+WARM = 20
+"""Rounds in which caches fill, the list of jobs among them, and modules are imported."""
 ALLOWED = {"window MB": 1.0, "engine MB": 3.0}
 """What may be added a round, beside a twentieth of one of the others: memory comes back late."""
 _OTHERWISE = 0.05
