@@ -40,7 +40,8 @@ class OurRun:
             project="", name="", activations="a", architecture=args.architecture,
             features=args.features, k=args.k, k_start=args.k_start, lista_step=args.lista,
             tokens=args.rows, batch=args.batch, lr=args.lr,
-            sparsity=args.sparsity if args.architecture == "standard" else 0.0,
+            # None has λ led to k, where an architecture can; 0 would be no loss of sparsity at all.
+            sparsity=(args.sparsity or None) if args.architecture == "standard" else None,
         )  # fmt: skip
         recipe = recipe_of(config)
         device = torch.device("cpu")
