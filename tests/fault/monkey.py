@@ -268,15 +268,18 @@ class Monkey:
 
     def escape(self) -> None:
         """Leave a dialog or a menu."""
-        from PySide6.QtWidgets import QApplication
-
-        top = QApplication.activePopupWidget() or self._modal()
-        if top is None:
-            return
-        self.say(f"leave {named(top)}")
-        top.close()
+        top = self.in_front()
+        if top is not None:
+            self.say(f"leave {named(top)}")
+            top.close()
 
     # ------------------------------------------------------------------ where it can do it
+    def in_front(self) -> Any:
+        """Return the menu or dialog that must be left before anything else; None: there is none."""
+        from PySide6.QtWidgets import QApplication
+
+        return QApplication.activePopupWidget() or self._modal()
+
     def _modal(self) -> Any:
         from PySide6.QtWidgets import QApplication
 
@@ -285,7 +288,7 @@ class Monkey:
     def _widgets(self) -> list[Any]:
         from PySide6.QtWidgets import QApplication, QWidget
 
-        top = QApplication.activePopupWidget() or self._modal()
+        top = self.in_front()
         tops = [top] if top is not None else [
             w for w in QApplication.topLevelWidgets() if w.isVisible()
         ]  # fmt: skip
@@ -396,18 +399,19 @@ def run(folder: Path, minutes: float, seed: int) -> Found:
         ends = time.monotonic() + 60 * minutes
         guard = QObject(window)
 
+        left = False
+
         def again() -> None:
-            # The next one is set first: an act may open a dialog and not come back before.
-            if time.monotonic() < ends:
+            # The next one is set first: an act may open a menu or a dialog, and comes back only
+            # when that is closed.
+            if not left:
                 QTimer.singleShot(_PAUSE_MS, guard, again)
-                monkey.step()
+                monkey.step() if time.monotonic() < ends else monkey.escape()
 
         again()
-        while time.monotonic() < ends:
+        while time.monotonic() < ends or monkey.in_front() is not None:
             wait(0.2)
-        while monkey._modal() is not None:
-            monkey._modal().close()
-            wait(0.05)
+        left = True
         pulse.stop()
         heart.end()
     qInstallMessageHandler(None)
