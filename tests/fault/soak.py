@@ -67,7 +67,7 @@ class Round:
         wait(0.2)
         session.close_project()
         wait(0.2)
-        for made in ("activations", "dictionaries", "indexes", "runs"):
+        for made in ("activations", "dictionaries", "features", "runs"):
             self._remove(project / made, name)
 
     def _job(self, config: Any) -> None:
