@@ -129,7 +129,7 @@ def growing(rounds: list[dict[str, float]]) -> dict[str, float]:
     return {name: by for name, by in slopes.items() if by > ALLOWED.get(name, _OTHERWISE)}
 
 
-def run(folder: Path, minutes: float, least: int = WARM + 3) -> list[dict[str, float]]:
+def run(folder: Path, minutes: float, least: int = WARM + 10) -> list[dict[str, float]]:
     """Use the window for a while, at least `least` rounds; return the figures of each."""
     from sae_desktop.demonstrations import demonstration_copy
     from sae_desktop.gui.frame.snapshots import open_for_pictures, wait
