@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,
-    QPlainTextEdit,
     QScrollArea,
     QSizePolicy,
     QVBoxLayout,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.features.config import ChatTurn
 from sae_desktop.features.reading.chat_text import parse_chat, written_chat
 from sae_desktop.gui.parts.labels import push_button
+from sae_desktop.gui.parts.text_box import PlainTextField
 
 _ROLES = (("user", "User"), ("assistant", "Assistant"), ("system", "System"))
 _MOST_LINES = 4
@@ -26,7 +26,7 @@ _MOST_ROWS = 3
 """Turns of one line that are seen at once; more are scrolled."""
 
 
-class _Said(QPlainTextEdit):
+class _Said(PlainTextField):
     """As high as its text, up to some lines; Return asks, Shift+Return is a new line."""
 
     asked = Signal()

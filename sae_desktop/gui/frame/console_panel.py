@@ -27,6 +27,7 @@ from sae_desktop.client.console_process import ConsoleProcess
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.text_box import PlainTextField
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.console_words import TO_TRY, bound_text
 
@@ -40,7 +41,7 @@ _PROMPTS = (">>> ", "." * 3 + " ")
 _TIP = "Return runs it, Shift+Return begins a new line, Up and Down bring back what was run before"
 
 
-class _Input(QPlainTextEdit):
+class _Input(PlainTextField):
     """Statements being typed."""
 
     entered = Signal(str)

@@ -52,7 +52,31 @@ class PathField(QLineEdit):
         self.editingFinished.emit()
 
 
-class TextBox(QPlainTextEdit):
+class PlainTextField(QPlainTextEdit):
+    """A field for more than a line, on which a text of any length may be dropped.
+
+    Qt's own scrolls to a dropped text before that has its lines: where a long one is dropped on
+    another, it reads a line that is not there, and the program ends.
+    """
+
+    _dropping = False
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._dropping = True
+        try:
+            super().dropEvent(event)
+        finally:
+            self._dropping = False
+        self.ensureCursorVisible()
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        if self._dropping:
+            self.insertPlainText(source.text())
+        else:
+            super().insertFromMimeData(source)
+
+
+class TextBox(PlainTextField):
     """Takes dropped and pasted files for their content, everything else as it is.
 
     Files are read beside the window, and take the place of all that stands there: Ctrl+Z brings

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFormLayout,
     QMenu,
-    QPlainTextEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -21,6 +20,7 @@ from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.default_button import set_default_button
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.number_fields import WholeField
+from sae_desktop.gui.parts.text_box import PlainTextField
 from sae_desktop.gui.state.session import Session
 from sae_desktop.steering.config import DecoderRow, Direction, MeanDifference, RandomDirection
 
@@ -113,7 +113,7 @@ class TextsDialog(_DirectionDialog):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("From one set of texts to another", parent)
-        self.on, self.off = QPlainTextEdit(), QPlainTextEdit()
+        self.on, self.off = PlainTextField(), PlainTextField()
         for field, title, example in (
             (self.on, "Towards these texts, one per line", "I am so happy today.\nWhat a joy!"),
             (self.off, "Away from these", "I am so sad today.\nWhat a pity."),
@@ -195,5 +195,5 @@ class IndexFeatureDialog(_FeatureDialog):
         return self.where.currentText(), self.feature.value()
 
 
-def _lines(field: QPlainTextEdit) -> list[str]:
+def _lines(field: PlainTextField) -> list[str]:
     return [line for line in map(str.strip, field.toPlainText().splitlines()) if line]

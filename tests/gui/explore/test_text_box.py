@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,11 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 from shown_panel import in_workspace
 
+import sae_desktop.gui
 from sae_desktop.gui.explore.ask.probe import ProbePanel
 from sae_desktop.gui.explore.ask.text_sets import TextSetsPanel
 from sae_desktop.gui.parts.drop_guard import DropGuard
-from sae_desktop.gui.parts.text_box import PathField, TextBox
+from sae_desktop.gui.parts.text_box import PathField, PlainTextField, TextBox
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.steering import SteeringPanel
 
@@ -116,3 +119,46 @@ def test_file__becomes_no_address_in_a_field(
     qtbot.wait(0)
     guard.setParent(None)
     guard.deleteLater()
+
+
+def test_long_texts__dropped_on_one_another_stand_where_they_were_let_go(qtbot: QtBot) -> None:
+    box, text = PlainTextField(), "A paragraph that takes lines. " * 20
+    qtbot.addWidget(box)
+    box.resize(300, 70)
+    box.show()
+    for at in (QPointF(255, 64), QPointF(260, 4)):
+        data, button = QMimeData(), Qt.MouseButton.LeftButton
+        data.setText(text)
+        for kind in (QDragEnterEvent, QDropEvent):
+            there = at.toPoint() if kind is QDragEnterEvent else at
+            event = kind(
+                there, Qt.DropAction.CopyAction, data, button, Qt.KeyboardModifier.NoModifier
+            )
+            QApplication.sendEvent(box.viewport(), event)
+            assert event.isAccepted()
+        QApplication.processEvents()
+    shown = box.toPlainText()
+    assert len(shown) == 2 * len(text)
+    begins = shown.index(text)
+    assert shown[:begins] + shown[begins + len(text) :] == text
+    assert box.viewport().rect().intersects(box.cursorRect())  # the end of what was dropped
+    box.undo()
+    assert box.toPlainText() == text
+
+
+def test_fields_for_texts__are_of_the_kind_that_survives_a_drop() -> None:
+    root = Path(sae_desktop.gui.__file__).parent
+    for path in root.rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        if path.name == "text_box.py" or "QPlainTextEdit" not in source:
+            continue
+        nodes = list(ast.walk(ast.parse(source)))
+        made = [one for one in nodes if isinstance(one, ast.Call) and _named(one.func)]
+        made += [one for one in nodes if isinstance(one, ast.ClassDef) and any(
+            _named(base) for base in one.bases)]  # fmt: skip
+        read_only = len(re.findall(r"setReadOnly\(True\)|readOnly=True", source))
+        assert len(made) <= read_only, f"{path}: one writes in a PlainTextField"
+
+
+def _named(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "QPlainTextEdit"

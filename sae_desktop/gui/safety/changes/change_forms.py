@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtWidgets import QCheckBox, QComboBox, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QWidget
 
 from sae_desktop.described import default
 from sae_desktop.gui.forms.job_forms import JobForm, free_name
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import CountField
+from sae_desktop.gui.parts.text_box import PlainTextField
 from sae_desktop.gui.safety.changes.model_fields import (
     CheckpointsField,
     ModelField,
@@ -154,7 +155,7 @@ class CompareForm(ReadingForm):
         self._check()
 
     def _add_more(self) -> None:
-        self.prompts = QPlainTextEdit()
+        self.prompts = PlainTextField()
         self.prompts.setPlaceholderText("One a line; empty: the beginnings of a few texts")
         self.prompts.setFixedHeight(self.prompts.fontMetrics().height() * 2 + 8)
         self.prompts.setTabChangesFocus(True)
